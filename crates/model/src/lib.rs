@@ -1,1 +1,18 @@
+//! The pure heart of Telvisor: what an order may do in which state, and into which steps it is taken apart.
+//!
+//! Nothing here does I/O, reads a clock or knows a database: every function gives the same answer for the same
+//! arguments, so all of it is tested by tables and properties.
 
+mod text;
+
+pub mod action;
+pub mod catalogue;
+pub mod order;
+pub mod plan;
+pub mod role;
+pub mod view;
+
+pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};
+pub use order::{ItemState, OrderState};
+pub use role::Role;
+pub use text::UnknownText;
