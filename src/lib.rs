@@ -1,1 +1,9 @@
+//! Telvisor: a cloud of virtual machines as a network element of a telco.
+//!
+//! The folders are the stages of the flow: `api` (doors) → `orders` → `queue` → `jobs` → `hypervisor` → `inventory`
+//! → `notify` and `mediation`, on `store`. See `docs/architecture.md`.
 
+pub mod access;
+pub mod clock;
+pub mod fault;
+pub mod store;

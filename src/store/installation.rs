@@ -1,0 +1,48 @@
+//! This installation: its id, its world, and the leases of singletons.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use uuid::Uuid;
+
+use super::{StoreError, System, Tx, sql};
+use crate::clock::new_id;
+
+impl Tx<System> {
+    /// The installation's id and the world it was first used with; makes the row at first start.
+    pub async fn installation(&mut self) -> Result<(Uuid, Option<Uuid>), StoreError> {
+        let now = self.now();
+        sql!(
+            self,
+            execute,
+            "INSERT INTO installation (one, id, created_at) VALUES (1, $1, $2) ON CONFLICT (one) DO NOTHING",
+            new_id(),
+            now
+        )?;
+        sql!(self, one(Uuid, Option<Uuid>), "SELECT id, world FROM installation WHERE one = 1")
+    }
+
+    /// Remembers the world at first use.
+    pub async fn remember_world(&mut self, world: Uuid) -> Result<(), StoreError> {
+        sql!(self, execute, "UPDATE installation SET world = $1 WHERE one = 1 AND world IS NULL", world)?;
+        Ok(())
+    }
+
+    /// Takes or renews a named lease; false when another holds it.
+    pub async fn lease(&mut self, name: &str, holder: &str, length: Duration) -> Result<bool, StoreError> {
+        let now = self.lease_now().await?;
+        let until = now + TimeDelta::from_std(length).unwrap_or(TimeDelta::MAX);
+        let rows = sql!(
+            self,
+            execute,
+            "INSERT INTO leases (name, holder, lease_until) VALUES ($1, $2, $3)
+             ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+             WHERE leases.holder = excluded.holder OR leases.lease_until < $4",
+            name,
+            holder,
+            until,
+            now
+        )?;
+        Ok(rows == 1)
+    }
+}

@@ -1,0 +1,52 @@
+//! Bringing the schema up to date, and refusing one that is too new.
+
+use super::{Db, Pool, StoreError, sql};
+
+const OURS: &str = env!("CARGO_PKG_VERSION");
+
+/// Applies what is missing. sqlx takes a lock, so several servers may start at once.
+///
+/// # Errors
+/// When a migration fails, or the schema needs a later release than this one.
+pub async fn run(db: &Db) -> Result<(), StoreError> {
+    match &db.pool {
+        Pool::Sqlite { write, .. } => {
+            sqlx::migrate!("migrations/sqlite").set_ignore_missing(true).run(write).await?;
+        }
+        Pool::Postgres(pool) => {
+            sqlx::migrate!("migrations/postgres").set_ignore_missing(true).run(pool).await?;
+        }
+    }
+    check(db).await
+}
+
+/// Refuses a schema whose lowest release lies above ours.
+///
+/// # Errors
+/// [`StoreError::TooOld`], or the database does not answer.
+pub async fn check(db: &Db) -> Result<(), StoreError> {
+    let mut tx = db.read_system().await?;
+    let lowest = sql!(tx, all (String,), "SELECT lowest_release FROM schema_releases")?;
+    let needed = lowest.into_iter().map(|(r,)| r).max_by_key(|r| numbers(r));
+    match needed {
+        Some(needed) if numbers(&needed) > numbers(OURS) => {
+            Err(StoreError::TooOld { needed, ours: OURS.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn numbers(release: &str) -> Vec<u64> {
+    release.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbers;
+
+    #[test]
+    fn releases_compare_as_numbers() {
+        assert!(numbers("0.10.0") > numbers("0.9.3"));
+        assert!(numbers("1.0.0-rc1") >= numbers("1.0.0"));
+    }
+}

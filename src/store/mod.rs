@@ -1,0 +1,318 @@
+//! All SQL, one file per group of tables, on SQLite and PostgreSQL from one text.
+//!
+//! Every read and write goes through a transaction opened for a scope: [`Tx<Tenant>`] sees one tenant and puts it
+//! into every query, [`Tx<System>`] is for claims, sweeps and sequencers. Nothing is written unless `commit` is
+//! called.
+
+pub mod audit;
+pub mod backups;
+pub mod customers;
+pub mod events;
+pub mod hosts;
+pub mod installation;
+pub mod jobs;
+pub mod links;
+pub mod lists;
+pub mod machines;
+pub mod migrate;
+pub mod orders;
+pub mod packages;
+pub mod sdr;
+pub mod sdr_files;
+pub mod subscriptions;
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Postgres, Sqlite, Transaction};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+
+pub use sqlx::types::Json;
+
+/// What went wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database refused: {0}")]
+    Sql(#[from] sqlx::Error),
+    #[error("bad value in column {column} of: {query}: {reason}")]
+    BadValue { column: String, query: &'static str, reason: String },
+    #[error("the schema could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("the schema needs release {needed} or later, this is {ours}: start the newer telvisor")]
+    TooOld { needed: String, ours: String },
+    #[error("database URL {url:?}: {reason}; use sqlite:PATH or postgres://…")]
+    Url { url: String, reason: String },
+    #[error("{what} {id} is named by another row and is not there")]
+    Missing { what: &'static str, id: String },
+}
+
+impl StoreError {
+    /// Whether a unique key was violated.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Sql(sqlx::Error::Database(e)) if e.is_unique_violation())
+    }
+
+    /// Whether doing the whole transaction again may help (serialization, deadlock, busy, connection lost).
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Sql(sqlx::Error::Database(e)) => {
+                matches!(e.code().as_deref(), Some("40001" | "40P01" | "57P01" | "57P03" | "5" | "517" | "261"))
+            }
+            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn at(query: &'static str, error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::ColumnDecode { index, source } => {
+                Self::BadValue { column: index, query, reason: source.to_string() }
+            }
+            other => Self::Sql(other),
+        }
+    }
+}
+
+/// Runs one statement on the transaction's database: the same text and binds for both.
+/// Verbs: `execute` (rows affected), `one`, `optional`, `all` with a row type.
+macro_rules! sql {
+    ($tx:expr, execute, $text:expr $(, $arg:expr)* $(,)?) => {{
+        const TEXT: &str = $text;
+        match $tx.conn_mut() {
+            $crate::store::Conn::Sqlite(c) => sqlx::query(TEXT)$(.bind($arg))*.execute(&mut **c).await.map(|r| r.rows_affected()),
+            $crate::store::Conn::Postgres(c) => sqlx::query(TEXT)$(.bind($arg))*.execute(&mut **c).await.map(|r| r.rows_affected()),
+        }
+        .map_err(|e| $crate::store::StoreError::at(TEXT, e))
+    }};
+    ($tx:expr, one $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_one, $row, $text $(, $arg)*) };
+    ($tx:expr, optional $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_optional, $row, $text $(, $arg)*) };
+    ($tx:expr, all $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_all, $row, $text $(, $arg)*) };
+    (@ $tx:expr, $verb:ident, $row:ty, $text:expr $(, $arg:expr)*) => {{
+        const TEXT: &str = $text;
+        match $tx.conn_mut() {
+            $crate::store::Conn::Sqlite(c) => sqlx::query_as::<_, $row>(TEXT)$(.bind($arg))*.$verb(&mut **c).await,
+            $crate::store::Conn::Postgres(c) => sqlx::query_as::<_, $row>(TEXT)$(.bind($arg))*.$verb(&mut **c).await,
+        }
+        .map_err(|e| $crate::store::StoreError::at(TEXT, e))
+    }};
+}
+pub(crate) use sql;
+
+/// The open transaction on one of the two databases.
+pub enum Conn {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Scope of one tenant: its id is bound into every query.
+#[derive(Debug, Clone)]
+pub struct Tenant(pub String);
+
+/// Scope of the installation: claims, sweeps, sequencers, schedules.
+#[derive(Debug, Clone, Copy)]
+pub struct System;
+
+/// A hint for the queue, published after the commit. It names where to look; the rows are the truth.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Hint {
+    /// A customer's line may move.
+    Line { tenant: String, customer_id: String },
+    /// A job is due.
+    Job { class: String, tenant: String, id: Uuid },
+}
+
+/// A transaction with its scope, and the hints to publish when it has been committed.
+pub struct Tx<S> {
+    conn: Conn,
+    scope: S,
+    clock: Arc<dyn Clock>,
+    hints: Vec<Hint>,
+}
+
+impl<S> Tx<S> {
+    pub(crate) fn conn_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+
+    /// The present of this process.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.conn, Conn::Postgres(_))
+    }
+
+    /// The present by which leases and due times are judged: the database's clock, or the test's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn lease_now(&mut self) -> Result<DateTime<Utc>, StoreError> {
+        if self.clock.rules_leases() || !self.is_postgres() {
+            return Ok(self.clock.now());
+        }
+        let (now,) = sql!(self, one (DateTime<Utc>,), "SELECT clock_timestamp()")?;
+        Ok(now)
+    }
+
+    /// Remembers a hint to publish after the commit.
+    pub fn hint(&mut self, hint: Hint) {
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
+    }
+
+    /// Makes everything permanent, and returns the hints to publish.
+    ///
+    /// # Errors
+    /// When the database refuses; nothing was written then.
+    pub async fn commit(self) -> Result<Vec<Hint>, StoreError> {
+        match self.conn {
+            Conn::Sqlite(c) => c.commit().await?,
+            Conn::Postgres(c) => c.commit().await?,
+        }
+        Ok(self.hints)
+    }
+}
+
+impl Tx<Tenant> {
+    /// The tenant of this transaction.
+    #[must_use]
+    pub fn tenant(&self) -> String {
+        self.scope.0.clone()
+    }
+}
+
+impl Tx<System> {
+    /// Goes on in the same transaction as one tenant.
+    #[must_use]
+    pub fn for_tenant(self, tenant: &str) -> Tx<Tenant> {
+        Tx { conn: self.conn, scope: Tenant(tenant.to_owned()), clock: self.clock, hints: self.hints }
+    }
+}
+
+#[derive(Clone)]
+enum Pool {
+    Sqlite { write: SqlitePool, read: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// The database, with the clock that rules its leases.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+}
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct DbOptions {
+    pub url: String,
+    /// Connections to PostgreSQL; SQLite has one writer and a few readers.
+    pub connections: u32,
+}
+
+impl Db {
+    /// Opens `sqlite:PATH` (made when missing) or `postgres://…`.
+    ///
+    /// # Errors
+    /// When the URL names neither, or the database does not answer.
+    pub async fn open(options: &DbOptions, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let url = &options.url;
+        let bad = |reason: String| StoreError::Url { url: url.clone(), reason };
+        let pool = if url.starts_with("sqlite:") {
+            let connect = SqliteConnectOptions::from_str(url)
+                .map_err(|e| bad(e.to_string()))?
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(10));
+            let write = SqlitePoolOptions::new().max_connections(1).connect_with(connect.clone()).await?;
+            let read = SqlitePoolOptions::new().max_connections(4).connect_with(connect.read_only(true)).await?;
+            Pool::Sqlite { write, read }
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let connect = PgConnectOptions::from_str(url).map_err(|e| bad(e.to_string()))?;
+            Pool::Postgres(PgPoolOptions::new().max_connections(options.connections).connect_with(connect).await?)
+        } else {
+            return Err(bad("neither SQLite nor PostgreSQL".into()));
+        };
+        Ok(Self { pool, clock })
+    }
+
+    /// The clock that was given at opening.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    /// `sqlite` or `postgres`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.pool {
+            Pool::Sqlite { .. } => "sqlite",
+            Pool::Postgres(_) => "postgres",
+        }
+    }
+
+    async fn begin<S>(&self, scope: S, write: bool) -> Result<Tx<S>, StoreError> {
+        let conn = match &self.pool {
+            Pool::Sqlite { write: pool, .. } if write => Conn::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Sqlite { read, .. } => Conn::Sqlite(read.begin().await?),
+            Pool::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { conn, scope, clock: self.clock.clone(), hints: vec![] })
+    }
+
+    /// Opens a transaction of one tenant, for writing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tenant(&self, tenant: &str) -> Result<Tx<Tenant>, StoreError> {
+        self.begin(Tenant(tenant.to_owned()), true).await
+    }
+
+    /// Opens a transaction of one tenant, for reading only.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn read(&self, tenant: &str) -> Result<Tx<Tenant>, StoreError> {
+        self.begin(Tenant(tenant.to_owned()), false).await
+    }
+
+    /// Opens a transaction of the installation.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn system(&self) -> Result<Tx<System>, StoreError> {
+        self.begin(System, true).await
+    }
+
+    /// Opens a transaction of the installation, for reading only.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn read_system(&self) -> Result<Tx<System>, StoreError> {
+        self.begin(System, false).await
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+}

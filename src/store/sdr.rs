@@ -1,0 +1,170 @@
+//! The journal of service detail records.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Json, StoreError, System, Tenant, Tx, sql};
+use crate::clock::new_id;
+
+/// Key of the PostgreSQL advisory lock between writers of records (shared) and cuts of periods (exclusive).
+const CUT_LOCK: i64 = 0x7464_7200;
+
+/// A record to write. `cause` makes it exactly once.
+#[derive(Debug)]
+pub struct NewSdr<'a> {
+    pub cause: &'a str,
+    pub subject: Uuid,
+    pub test: bool,
+    pub kind: &'a str,
+    pub body: &'a Value,
+    pub event_time: DateTime<Utc>,
+}
+
+/// One journal row.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct SdrRow {
+    pub tenant: String,
+    pub record_id: Uuid,
+    pub customer_id: String,
+    pub phone: Option<String>,
+    pub test: bool,
+    pub only_recipient: Option<String>,
+    #[sqlx(rename = "type")]
+    pub kind: String,
+    pub body: Json<Value>,
+    pub event_time: DateTime<Utc>,
+    pub record_time: DateTime<Utc>,
+}
+
+impl Tx<Tenant> {
+    /// The subject key of a customer; made at its first record.
+    pub async fn subject(
+        &mut self,
+        customer: Uuid,
+        customer_id: &str,
+        phone: Option<&str>,
+    ) -> Result<Uuid, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            execute,
+            "INSERT INTO sdr_subjects (tenant, subject, customer, customer_id, phone) VALUES ($1,$2,$3,$4,$5)
+             ON CONFLICT (tenant, customer) DO NOTHING",
+            &tenant,
+            new_id(),
+            customer,
+            customer_id,
+            phone
+        )?;
+        let (subject,) = sql!(
+            self,
+            one(Uuid,),
+            "SELECT subject FROM sdr_subjects WHERE tenant = $1 AND customer = $2",
+            &tenant,
+            customer
+        )?;
+        Ok(subject)
+    }
+
+    /// Journals a record, once per cause. The record time is read under the lock that a cut takes exclusively, so a
+    /// period is never cut while one of its records is still to be committed.
+    pub async fn insert_sdr(&mut self, r: &NewSdr<'_>) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        if self.is_postgres() {
+            sql!(self, execute, "SELECT pg_advisory_xact_lock_shared($1)", CUT_LOCK)?;
+        }
+        let now = self.now();
+        sql!(
+            self,
+            execute,
+            "INSERT INTO sdr (tenant, record_id, cause, subject, test, type, body, event_time, record_time)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9) ON CONFLICT (tenant, cause) DO NOTHING",
+            &tenant,
+            new_id(),
+            r.cause,
+            r.subject,
+            r.test,
+            r.kind,
+            Json(r.body),
+            r.event_time,
+            now
+        )?;
+        Ok(())
+    }
+}
+
+impl Tx<System> {
+    /// Waits until no transaction that journals is open, and keeps new ones waiting until this one ends.
+    pub async fn lock_cut(&mut self) -> Result<(), StoreError> {
+        if self.is_postgres() {
+            sql!(self, execute, "SELECT pg_advisory_xact_lock($1)", CUT_LOCK)?;
+        }
+        Ok(())
+    }
+
+    /// Records of a stream that its recipient has not been given yet: journalled after `since`, before `until`.
+    pub async fn unsealed(
+        &mut self,
+        tenant: &str,
+        recipient: &str,
+        test: bool,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<SdrRow>, StoreError> {
+        sql!(
+            self,
+            all SdrRow,
+            "SELECT s.tenant, s.record_id, j.customer_id, j.phone, s.test, s.only_recipient, s.type, s.body,
+               s.event_time, s.record_time
+             FROM sdr s JOIN sdr_subjects j ON j.tenant = s.tenant AND j.subject = s.subject
+             WHERE s.tenant = $1 AND s.test = $3 AND s.record_time > $4 AND s.record_time < $5
+               AND (s.only_recipient IS NULL OR s.only_recipient = $2)
+               AND NOT EXISTS (SELECT 1 FROM sdr_numbers n
+                 WHERE n.tenant = s.tenant AND n.recipient = $2 AND n.record_id = s.record_id)
+             ORDER BY s.record_time, s.record_id",
+            tenant,
+            recipient,
+            test,
+            since,
+            until
+        )
+    }
+
+    /// The records of a sealed file with their numbers.
+    pub async fn sealed(
+        &mut self,
+        tenant: &str,
+        recipient: &str,
+        test: bool,
+        file_seq: i64,
+    ) -> Result<Vec<(i64, SdrRow)>, StoreError> {
+        let rows = sql!(
+            self,
+            all NumberedRow,
+            "SELECT n.number, s.tenant, s.record_id, j.customer_id, j.phone, s.test, s.only_recipient, s.type, s.body,
+               s.event_time, s.record_time
+             FROM sdr_numbers n
+             JOIN sdr s ON s.tenant = n.tenant AND s.record_id = n.record_id
+             JOIN sdr_subjects j ON j.tenant = s.tenant AND j.subject = s.subject
+             WHERE n.tenant = $1 AND n.recipient = $2 AND n.test = $3 AND n.file_seq = $4 ORDER BY n.number",
+            tenant,
+            recipient,
+            test,
+            file_seq
+        )?;
+        Ok(rows.into_iter().map(|r| (r.number, r.row)).collect())
+    }
+
+    /// Tenants and kinds (live, test) that have records.
+    pub async fn sdr_kinds(&mut self) -> Result<Vec<(String, bool)>, StoreError> {
+        sql!(self, all(String, bool), "SELECT DISTINCT tenant, test FROM sdr ORDER BY tenant, test")
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct NumberedRow {
+    number: i64,
+    #[sqlx(flatten)]
+    row: SdrRow,
+}
