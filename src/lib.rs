@@ -1,1 +1,2 @@
-
+pub mod apps;
+pub mod hypervisor;
