@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Telvisor: a cloud of virtual machines as a network element of a telco.
 //!
 //! The folders are the stages of the flow: `api` (doors) → `orders` → `queue` → `jobs` → `hypervisor` → `inventory`
@@ -7,3 +8,7 @@ pub mod access;
 pub mod clock;
 pub mod fault;
 pub mod store;
+=======
+pub mod apps;
+pub mod hypervisor;
+>>>>>>> apps
