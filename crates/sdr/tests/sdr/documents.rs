@@ -1,0 +1,148 @@
+//! What people see: the interface document, the table, JSON, and telling formats apart.
+
+use crate::samples::{full, info, minimal};
+use telvisor_sdr::columns::{DETAIL, HEADER, TRAILER};
+use telvisor_sdr::decode::{DecodeError, Format, decode, to_json, to_table};
+use telvisor_sdr::icd::{IcdSettings, interface_control_document};
+use telvisor_sdr::{ASN1_MODULE, csv_format, raw};
+
+fn document() -> String {
+    interface_control_document(&IcdSettings {
+        software_version: "0.1.0".to_owned(),
+        example: info(),
+        schedule: "every day at 00:00".to_owned(),
+        time_zone: "UTC".to_owned(),
+        max_records: 50_000,
+        max_octets: 10 << 20,
+        recipients: vec![("mediation-csv".to_owned(), "CSV".to_owned())],
+        causes: vec![(7, "no capacity | or\nno host".to_owned())],
+    })
+}
+
+#[test]
+fn the_document_describes_every_column_and_value() {
+    let text = document();
+    for (at, column) in DETAIL.iter().enumerate() {
+        let row = text
+            .lines()
+            .find(|l| l.starts_with(&format!("| {} | {} |", at + 1, column.name)));
+        assert!(
+            row.is_some_and(|row| row.ends_with(&format!("| {} |", column.asn1))),
+            "{}",
+            column.name
+        );
+    }
+    for labels in [&HEADER[..], &TRAILER[..]] {
+        for (at, label) in labels.iter().enumerate() {
+            assert!(text.contains(&format!("| {} | {} | {} |\n", at + 1, label.name, label.meaning)));
+        }
+    }
+    for line in [
+        "| 13 to 24 | | empty |",
+        "| 17 to 24 | | empty |",
+        "| 1005 | [5] | backup-downloaded |",
+        "| 130 | file system nearly full |",
+        "| 7 | no capacity \\| or no host |",
+        "| mediation-csv | CSV |",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line}");
+    }
+    assert!(text.contains("telvisor_-_7.20261124_-_0000+0000.cdr"));
+    assert!(text.contains(ASN1_MODULE.trim_end()));
+    // No table is broken: within a table all rows have as many cells.
+    for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
+        let width = |line: &str| line.replace("\\|", "").matches('|').count();
+        let first = width(table.lines().next().unwrap());
+        assert!(table.lines().all(|line| width(line) == first), "{table}");
+    }
+}
+
+/// The fields of the module's record are those of the columns.
+#[test]
+fn columns_and_module_agree() {
+    let body = ASN1_MODULE
+        .split("ServiceDetailRecord ::= SEQUENCE")
+        .nth(1)
+        .unwrap()
+        .split('}')
+        .next()
+        .unwrap();
+    let mut fields: Vec<(String, bool)> = body
+        .lines()
+        .filter(|line| line.contains('['))
+        .map(|line| {
+            let name = line.trim().split_whitespace().next().unwrap();
+            let tag = line.split('[').nth(1).unwrap().split(']').next().unwrap();
+            (format!("{name} [{tag}]"), line.contains("OPTIONAL"))
+        })
+        .collect();
+    assert_eq!(fields.len(), 22);
+    for column in DETAIL.iter().skip(1) {
+        let field = column
+            .asn1
+            .split([','])
+            .next()
+            .unwrap()
+            .replace(" and the CHOICE", "");
+        fields.retain(|(name, optional)| {
+            assert!(*name != field || *optional == column.optional, "{field}");
+            *name != field
+        });
+    }
+    assert_eq!(fields, []);
+}
+
+#[test]
+fn content_tells_the_format() {
+    let csv = decode(&csv_format::encode(&info(), &[minimal()]).unwrap()).unwrap();
+    assert_eq!(
+        (csv.format, csv.info, csv.totals.count),
+        (Format::Csv, Some(info()), 1)
+    );
+    let asn1 = decode(&raw::encode_raw(&[full()]).unwrap()).unwrap();
+    assert_eq!(
+        (asn1.format, asn1.info, asn1.records),
+        (Format::Asn1Raw, None, vec![full()])
+    );
+    assert_eq!(decode(b""), Err(DecodeError::Empty));
+    assert_eq!(decode(b"\xef\xbb\xbfH,SDR"), Err(DecodeError::Unknown(0xef)));
+    assert!(matches!(decode(b"H,SDR,1.0\r\n"), Err(DecodeError::Csv(_))));
+    assert!(matches!(decode(b"\xa9\x00"), Err(DecodeError::Raw(_))));
+}
+
+#[test]
+fn table_and_json() {
+    let mut second = full();
+    (second.seq, second.tenant) = (2, "t".to_owned());
+    let file = decode(&csv_format::encode(&info(), &[minimal(), second]).unwrap()).unwrap();
+    let table = to_table(&file);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 5, "{table}");
+    assert!(
+        lines[0].starts_with("file 7 of telvisor for mediation-csv (live), tenant t, period"),
+        "{table}"
+    );
+    assert!(lines[1].starts_with("seq  event"), "{table}");
+    assert!(
+        lines[3].contains("1.9 -> 2.0") && lines[3].contains("small -> large"),
+        "{table}"
+    );
+    assert!(lines[3].ends_with("partial (cause 65535)"), "{table}");
+    assert!(
+        lines[4].starts_with("2 records (1 installed, 1 backup-restored)"),
+        "{table}"
+    );
+
+    let json: serde_json::Value = serde_json::from_str(&to_json(&file)).unwrap();
+    assert_eq!(json["format"], "csv");
+    assert_eq!(json["file"]["fileSeq"], 7);
+    assert_eq!(json["totals"]["byType"]["backup-restored"], 1);
+    assert_eq!(json["records"][0]["recordType"], "installed");
+    assert_eq!(json["records"][0]["eventTime"], "2026-11-23T08:15:42+02:00");
+    // JSON calls every field as CSV does.
+    let names: Vec<&String> = json["records"][1].as_object().unwrap().keys().collect();
+    for column in DETAIL.iter().skip(1) {
+        assert!(names.iter().any(|name| *name == column.name), "{}", column.name);
+    }
+    assert_eq!(names.len(), DETAIL.len() - 1);
+}

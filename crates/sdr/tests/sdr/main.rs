@@ -1,0 +1,8 @@
+//! Tests of the service detail record through its public interface.
+
+mod ber;
+mod csv;
+mod documents;
+mod records;
+mod roundtrip;
+mod samples;
