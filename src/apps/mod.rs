@@ -4,6 +4,7 @@
 
 use crate::hypervisor::Role;
 
+pub mod catalogue;
 pub mod check;
 pub mod env;
 pub mod manifest;
