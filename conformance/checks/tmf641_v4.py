@@ -128,7 +128,8 @@ def order_of(*items, customer=None, **members):
 
 
 def party(customer):
-    return {"id": customer, "role": "customer", "@type": "RelatedParty", "@referredType": "Customer"}
+    """Without @type and @referredType, which are optional in a request; an answer must have both."""
+    return {"id": customer, "role": "customer"}
 
 
 # ---- what the official v4 kit asks ----

@@ -10,7 +10,13 @@ step() {
   local log=$logs/$name.log
   shift 2
   echo ">>> $name: $*"
-  timeout --kill-after=20 "${minutes}m" "$@" </dev/null 2>&1 | tee "$log" || status=${PIPESTATUS[0]}
+  # In the background, because bash acts on a signal only while it waits; tail shows the log as it grows.
+  timeout --kill-after=20 "${minutes}m" "$@" </dev/null >"$log" 2>&1 &
+  step_pid=$!
+  tail --pid="$step_pid" --sleep-interval=0.2 --lines=+1 --follow "$log" &
+  wait "$step_pid" || status=$?
+  step_pid=
+  wait $! || true
   counts=$(count_results <"$log")
   ok=${counts% *} bad=${counts#* }
   if [ "$counts" = "none" ]; then
@@ -48,11 +54,16 @@ count_results() {
 }
 
 clean_up() {
+  if [ -n "$step_pid" ]; then
+    kill -TERM "$step_pid" 2>/dev/null || true # timeout passes it on to all it started
+    wait "$step_pid" 2>/dev/null || true
+    step_pid=
+  fi
   stop_server || true
   if [ -d "$scratch/postgres" ]; then
     tests/run/postgres.sh stop "$scratch/postgres" || true
   fi
-  cd "$root"
+  cd "$root" || return
   rm -rf "$scratch"
 }
 
@@ -93,7 +104,7 @@ crate_tests() {
 }
 
 group_it_sqlite() {
-  step it-sqlite 60 env -u TEST_DATABASE_URL cargo test --workspace --locked --no-fail-fast --test it || true
+  step it-sqlite 60 cargo test --workspace --locked --no-fail-fast --test it || true
 }
 
 group_it_postgres() {

@@ -11,7 +11,7 @@ missing_packages() {
   # Debian's python3 can lack the venv module's ensurepip; only running it tells.
   python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo python3 python3-venv
   command -v asn1c >/dev/null || echo asn1c
-  command -v gcc >/dev/null || echo gcc libc6-dev
+  command -v gcc >/dev/null && [ -e /usr/include/stdio.h ] || echo gcc libc6-dev
   command -v curl >/dev/null || echo curl
   command -v setpriv >/dev/null || echo util-linux
   [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
@@ -23,7 +23,8 @@ policy=/usr/sbin/policy-rc.d
 no_cluster=/etc/postgresql-common/createcluster.d/telvisor-test.conf
 
 keep_services_down() {
-  if [ -e "$policy" ] || [ -L "$policy" ]; then
+  # Where a saved one lies already, a killed run left it, and what stands now is our own.
+  if [ -e "$policy" ] && [ ! -e "$policy.telvisor-saved" ]; then
     mv "$policy" "$policy.telvisor-saved"
   fi
   trap let_services_up EXIT
@@ -35,7 +36,7 @@ keep_services_down() {
 
 let_services_up() {
   rm -f "$policy" "$no_cluster"
-  if [ -e "$policy.telvisor-saved" ] || [ -L "$policy.telvisor-saved" ]; then
+  if [ -e "$policy.telvisor-saved" ]; then
     mv "$policy.telvisor-saved" "$policy"
   fi
 }
@@ -54,7 +55,7 @@ install_packages() {
   keep_services_down
   export DEBIAN_FRONTEND=noninteractive
   timeout 600 apt-get -q -o Acquire::Retries=3 update
-  # $packages is a list of words on purpose.
+  # shellcheck disable=SC2086 # a list of words
   timeout 1800 apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold \
     install --no-install-recommends $packages </dev/null
   let_services_up

@@ -21,9 +21,15 @@ done
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/telvisor-test.XXXXXXXX")
 chmod 711 "$scratch"
 server_pid=
+step_pid=
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# Settings of the caller's own server must not reach the tests; nor must a database of his.
+for name in $(compgen -e TELVISOR_ || true) TEST_DATABASE_URL; do
+  [ "$name" = TELVISOR_TEST_FULL ] || unset "$name"
+done
 
 rm -rf "$logs"
 mkdir -p "$logs"
