@@ -88,7 +88,7 @@ kit_modules() {
   (
     cd conformance
     PATH=$node/bin:$PATH timeout 900 node "$node/lib/node_modules/npm/bin/npm-cli.js" \
-      ci --no-audit --no-fund --ignore-scripts --loglevel=error </dev/null
+      ci --no-audit --no-fund --ignore-scripts --no-update-notifier --loglevel=error </dev/null
   )
   cp conformance/package-lock.json conformance/node_modules/installed-lock.json
 }
