@@ -1,0 +1,11 @@
+#!/bin/sh
+# Runs as the script of the version that is left: its program knows both forms of the data. First the data, then the
+# program, so that a repeat after a break finds what it needs.
+set -eu
+. "$TELVISOR_FILES/service.sh"
+if [ -f "$PROGRAM/data.sh" ]; then
+    . "$PROGRAM/data.sh"
+    data_downgrade "$(cat "$TELVISOR_FILES/format")"
+fi
+put_program
+write_settings
