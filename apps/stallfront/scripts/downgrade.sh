@@ -3,9 +3,10 @@
 # program, so that a repeat after a break finds what it needs.
 set -eu
 . "$TELVISOR_FILES/service.sh"
-if [ -f "$PROGRAM/data.sh" ]; then
+target=$(cat "$TELVISOR_FILES/format")
+if [ -f "$PROGRAM/format" ] && [ "$(cat "$PROGRAM/format")" != "$target" ]; then
     . "$PROGRAM/data.sh"
-    data_downgrade "$(cat "$TELVISOR_FILES/format")"
+    data_downgrade "$target"
 fi
 put_program
 write_settings

@@ -15,7 +15,3 @@ data_create() {
 data_upgrade() {
     [ "$(data_form)" = 1 ] || impossible "the data is of another form than 1"
 }
-
-data_downgrade() {
-    [ "$(data_form)" = "$1" ] || impossible "the data cannot be brought to form $1"
-}
