@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use telvisor_model::catalogue::{Application, Downgrade, Runtime};
 
@@ -359,7 +359,7 @@ struct DigestContent<'a> {
     files: Vec<DigestFile<'a>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct DigestFile<'a> {
     path: &'a str,
     mode: u32,

@@ -448,7 +448,10 @@ fn the_digest_covers_what_runs_and_nothing_else() {
         "another folder with the same content"
     );
     // Fixed here, because packages that are stored must keep their digest for ever.
-    assert_eq!(before[0], "6dbb80d953d132c4cee61b2d607ee5b1488cb02cd93770b03fdaad3ec9e77bc1");
+    assert_eq!(
+        before[0],
+        "6dbb80d953d132c4cee61b2d607ee5b1488cb02cd93770b03fdaad3ec9e77bc1"
+    );
 
     for (from, to) in [
         ("name = \"Greeter\"", "name = \"Grüßer\""),
