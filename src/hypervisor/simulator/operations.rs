@@ -54,7 +54,7 @@ pub(super) enum Look {
 
 /// What a fault makes of an operation that was begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Twist {
+pub(super) enum Twist {
     None,
     Fail,
     Retry,
@@ -117,7 +117,7 @@ impl Inner {
         work()
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<String, Arc<Running>>> {
+    pub(super) fn running(&self) -> MutexGuard<'_, HashMap<String, Arc<Running>>> {
         self.running.lock().expect("no one panics holding it")
     }
 
@@ -306,7 +306,7 @@ impl Inner {
     }
 
     /// Carries a begun operation out and records how it ended.
-    fn finish(
+    pub(super) fn finish(
         &self,
         guard: &Guard,
         running: &Running,

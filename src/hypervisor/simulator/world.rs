@@ -198,9 +198,9 @@ impl World {
                 let old = self.dir.join("swap").join(&name).join(&subscription);
                 let place = self.dir.join("volumes").join(&name).join(&subscription);
                 if place.exists() {
-                    remove_tree(&old)?
+                    remove_tree(&old)?;
                 } else {
-                    fs::rename(&old, &place)?
+                    fs::rename(&old, &place)?;
                 }
             }
             remove_tree(&self.dir.join("swap").join(&name))?;
@@ -218,11 +218,6 @@ impl World {
     #[cfg(test)]
     pub fn die_after(&self, changes: i64) {
         self.changes_left.store(changes, Ordering::SeqCst);
-    }
-
-    #[cfg(test)]
-    pub fn is_dead(&self) -> bool {
-        self.changes_left.load(Ordering::SeqCst) <= 0
     }
 
     /// Stands before every change of the world.
@@ -245,9 +240,11 @@ impl World {
         self.dir.join(file)
     }
 
-    /// Names of all machines that exist, ours or not.
+    /// Names of all machines that exist, ours or not. No machine has a hidden name.
     pub fn names(&self) -> io::Result<Vec<String>> {
-        entries(&self.dir.join("machines"))
+        let mut names = entries(&self.dir.join("machines"))?;
+        names.retain(|name| !name.starts_with('.'));
+        Ok(names)
     }
 
     pub fn machine(&self, name: &str) -> io::Result<Option<Machine>> {
@@ -317,14 +314,15 @@ impl World {
     /// Puts a folder that was filled in the scratch area in the place of a subscription's data.
     pub fn replace_volume(&self, name: &str, subscription: Uuid, with: &Path) -> io::Result<()> {
         let place = self.volume(name, subscription);
-        let aside = self.dir.join("swap").join(name).join(subscription.to_string());
-        fs::create_dir_all(self.dir.join("swap").join(name))?;
+        let swap = self.dir.join("swap").join(name);
+        let aside = swap.join(subscription.to_string());
+        fs::create_dir_all(&swap)?;
         remove_tree(&aside)?;
         self.change()?;
         fs::rename(&place, &aside)?;
         self.change()?;
         fs::rename(with, &place)?;
-        self.remove_folder(&aside)
+        self.remove_folder(&swap)
     }
 
     /// Writes one small file of a subscription's data.
