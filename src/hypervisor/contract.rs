@@ -21,6 +21,7 @@ use super::{
 
 mod applications;
 mod machines;
+mod operations;
 
 /// The application that the suite installs. Its scripts must treat the data as the suite expects: `install` keeps
 /// data that is there, `upgrade` and `restore` leave the files alone that [`Fixture::put_data`] wrote.
@@ -96,7 +97,7 @@ pub type Clause = for<'a> fn(&'a Ground<'a>) -> BoxFuture<'a, Result<(), String>
 /// All clauses with their names.
 #[must_use]
 pub fn clauses() -> Vec<(&'static str, Clause)> {
-    [machines::CLAUSES, applications::CLAUSES].concat()
+    [operations::CLAUSES, machines::CLAUSES, applications::CLAUSES].concat()
 }
 
 /// Checks every clause, and names all that do not hold.

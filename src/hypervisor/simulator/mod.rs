@@ -16,11 +16,14 @@ use super::{Capabilities, Driver, DriverError, Guard, Handle, Host, Observation,
 
 pub mod archive;
 pub mod capacity;
+pub mod entries;
 pub mod faults;
+mod guest;
 mod operations;
 pub mod page;
 pub mod remote;
 pub mod run;
+mod seen;
 mod wire;
 pub mod world;
 
@@ -36,6 +39,9 @@ use world::World;
 
 /// Most octets that one `read` answers or one `write` takes: 4 MiB.
 pub const CHUNK_MAX: usize = 4 << 20;
+
+/// Finished operations that a machine remembers; older ones are forgotten and would run again.
+pub const REMEMBERED: usize = 64;
 
 /// Longest that one `observe` waits, so that it stays within the driver's call limit.
 const WAIT_MAX: Duration = Duration::from_secs(5);

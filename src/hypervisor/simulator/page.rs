@@ -23,8 +23,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::entries::{Application, ApplicationState};
 use super::operations::Inner;
-use super::world::{Application, ApplicationState};
 use crate::hypervisor::MachineState;
 
 /// Most connections at once; more wait.

@@ -23,7 +23,6 @@
 //! The tag of a deleted machine stays, because it remembers the highest fence: a worker that slept through the
 //! deletion must not bring the machine back.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Component, Path, PathBuf};
@@ -35,94 +34,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::capacity::HostSize;
-use crate::hypervisor::{MachineState, Observation, Size, Tag};
-
-/// Finished operations that a machine remembers; older ones are forgotten and would run again.
-pub const REMEMBERED: usize = 64;
-
-/// The entry `machines/NAME`: what an outsider may read about a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
-    pub id: Uuid,
-    pub tenant: String,
-    pub customer: String,
-    pub state: MachineState,
-    pub vcpu: u32,
-    #[serde(rename = "memoryMiB")]
-    pub memory_mib: u64,
-    #[serde(rename = "diskGiB")]
-    pub disk_gib: u64,
-    pub applications: Vec<Application>,
-}
-
-impl Machine {
-    /// Its size as the driver's type.
-    #[must_use]
-    pub fn size(&self) -> Size {
-        Size {
-            vcpu: self.vcpu,
-            memory_mib: self.memory_mib,
-            disk_gib: self.disk_gib,
-        }
-    }
-
-    /// The application of a subscription, if it is installed.
-    #[must_use]
-    pub fn application(&self, subscription: Uuid) -> Option<&Application> {
-        self.applications.iter().find(|a| a.subscription == subscription)
-    }
-}
-
-/// One installed application.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Application {
-    pub subscription: Uuid,
-    pub application: String,
-    pub version: String,
-    pub plan: String,
-    pub state: ApplicationState,
-}
-
-/// Whether an application was started; a stopped one stays stopped until `start`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ApplicationState {
-    Running,
-    Stopped,
-}
-
-/// The entry `tags/NAME`: what a hypervisor would keep in a machine's metadata, and the finished operations.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TagFile {
-    #[serde(flatten)]
-    pub tag: Tag,
-    /// Highest fence that acted.
-    pub fence: i64,
-    pub host: String,
-    /// Data volumes and their sizes in GiB.
-    #[serde(default)]
-    pub volumes: BTreeMap<Uuid, u64>,
-    /// Finished operations, oldest first.
-    #[serde(default)]
-    pub operations: Vec<Record>,
-}
-
-impl TagFile {
-    /// How the operation with this key ended, if it did and is remembered.
-    #[must_use]
-    pub fn record(&self, key: &str) -> Option<&Record> {
-        self.operations.iter().find(|r| r.key == key)
-    }
-}
-
-/// A finished operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    pub key: String,
-    pub operation: String,
-    pub outcome: Observation,
-}
+use super::entries::{Machine, TagFile};
 
 #[derive(Serialize, Deserialize)]
 struct Identity {
@@ -193,8 +105,8 @@ impl World {
             None => self.save(&self.dir.join("world.json"), &Identity { id: self.id })?,
         }
         // A restore was killed between its two renames, or before it cleared the old data away.
-        for name in entries(&self.dir.join("swap"))? {
-            for subscription in entries(&self.dir.join("swap").join(&name))? {
+        for name in names_in(&self.dir.join("swap"))? {
+            for subscription in names_in(&self.dir.join("swap").join(&name))? {
                 let old = self.dir.join("swap").join(&name).join(&subscription);
                 let place = self.dir.join("volumes").join(&name).join(&subscription);
                 if place.exists() {
@@ -242,7 +154,7 @@ impl World {
 
     /// Names of all machines that exist, ours or not. No machine has a hidden name.
     pub fn names(&self) -> io::Result<Vec<String>> {
-        let mut names = entries(&self.dir.join("machines"))?;
+        let mut names = names_in(&self.dir.join("machines"))?;
         names.retain(|name| !name.starts_with('.'));
         Ok(names)
     }
@@ -453,7 +365,7 @@ impl World {
     }
 }
 
-fn entries(folder: &Path) -> io::Result<Vec<String>> {
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         names.extend(entry?.file_name().into_string().ok());

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::super::REMEMBERED;
 use super::super::operations::Twist;
-use super::super::world::REMEMBERED;
 use super::*;
 use crate::hypervisor::MachineState;
 
