@@ -216,6 +216,14 @@ mod tests {
         assert_eq!(fs::read(&pa).unwrap(), fs::read(&pb).unwrap());
         assert_eq!(first.sha256, hex::encode(Sha256::digest(fs::read(&pa).unwrap())));
 
+        let mut tar = tar::Archive::new(zstd::Decoder::new(File::open(&pa).unwrap()).unwrap());
+        let entries: Vec<_> = tar
+            .entries()
+            .unwrap()
+            .map(|e| e.unwrap().path().unwrap().into_owned())
+            .collect();
+        assert!(entries.is_sorted() && entries.len() == 35, "{entries:?}");
+
         let back = dir.path().join("back");
         unpack(&pa, &back, None).unwrap();
         assert_eq!(pack(&back, &dir.path().join("c.tar.zst")).unwrap(), first);
