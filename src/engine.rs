@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::fault;
 use crate::hypervisor::Driver;
 use crate::inventory::objects::Objects;
+use crate::mediation::files::FileLayer;
 use crate::queue::Queue;
 use crate::secrets::Secrets;
 use crate::store::{Db, StoreError, Tx};
@@ -21,6 +22,8 @@ pub struct Engine {
     pub queue: Queue,
     pub driver: Arc<dyn Driver>,
     pub objects: Objects,
+    /// Where sealed files go.
+    pub files: Arc<dyn FileLayer>,
     pub secrets: Secrets,
     /// This installation's id, in every ownership tag.
     pub installation: Uuid,

@@ -45,8 +45,7 @@ impl Secrets {
     /// Keyed digest (HMAC-SHA-256) of `parts` for a purpose; parts are length-prefixed, so they cannot run together.
     #[must_use]
     pub fn digest(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-        let mut mac = self.mac(purpose, parts);
-        mac.finalize_reset().into_bytes().into()
+        self.mac(purpose, parts).finalize().into_bytes().into()
     }
 
     /// Whether a digest given from outside is right, in constant time.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
-use super::{Fault, Package, load, role_name};
+use super::{Fault, Package, load};
 use crate::hypervisor::Role;
 
 /// What a check found. Serializes as the JSON of `app check --json`.
@@ -99,11 +99,11 @@ fn check_scripts(dir: &Path, package: &Package, report: &mut Report) {
             report.warnings.push(Fault::new("scripts/health.sh", "", message));
         }
         for (role, text) in &version.scripts {
-            let own = format!("versions/{}/scripts/{}.sh", version.version, role_name(*role));
+            let own = format!("versions/{}/scripts/{}.sh", version.version, role.as_str());
             let path = if dir.join(&own).exists() {
                 own
             } else {
-                format!("scripts/{}.sh", role_name(*role))
+                format!("scripts/{}.sh", role.as_str())
             };
             texts.insert(path, text);
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use telvisor_model::catalogue::{Application, Plan, Version, plain};
 use uuid::Uuid;
 
-use super::{PackageVersion, role_name};
+use super::PackageVersion;
 use crate::hypervisor::{Role, Script};
 
 /// Folders of one subscription in its guest.
@@ -63,7 +63,7 @@ impl ScriptRun<'_> {
         let mut set = |name: &str, value: String| {
             env.insert(format!("TELVISOR_{name}"), value);
         };
-        set("ROLE", role_name(self.role).to_owned());
+        set("ROLE", self.role.as_str().to_owned());
         set("SUBSCRIPTION", self.subscription.to_string());
         set("APPLICATION", self.application.id.clone());
         set("VERSION", self.version.id.clone());
@@ -118,7 +118,7 @@ impl ScriptRun<'_> {
             archive: self.archive.map(str::to_owned),
             script: text.to_owned(),
             env: self.env(),
-            time_limit_s: self.version.runtime.time_limit(role_name(self.role)),
+            time_limit_s: self.version.runtime.time_limit(self.role.as_str()),
         }
     }
 }

@@ -14,7 +14,7 @@ use telvisor_model::catalogue::{
 use toml::Value;
 
 use super::toml_reader::Reader;
-use super::{Fault, ROLES};
+use super::Fault;
 
 const ID_FORM: &str = "1 to 32 of a-z, 0-9 and -, not starting with -";
 const DAY_S: i64 = 86_400;
@@ -593,7 +593,7 @@ fn read_ports(runtime: &mut Reader) -> Vec<Port> {
 }
 
 fn read_seconds(section: &mut Reader, key: &'static str) -> BTreeMap<String, u32> {
-    let roles = ROLES.map(|(_, name)| name);
+    let roles: Vec<_> = crate::hypervisor::Role::ALL.iter().map(|r| r.as_str()).collect();
     section
         .numbers(key, &roles, &(1..=DAY_S))
         .into_iter()

@@ -2,8 +2,6 @@
 //!
 //! `docs/packages.md` is the format. Nothing here touches the database or a guest.
 
-use crate::hypervisor::Role;
-
 pub mod catalogue;
 pub mod check;
 pub mod env;
@@ -13,30 +11,6 @@ mod toml_reader;
 
 pub use check::check;
 pub use package::{Package, PackageError, PackageFile, PackageVersion, load};
-
-/// All script roles with their names: that of `scripts/NAME.sh`, and the key in `limits` and `estimates`.
-pub const ROLES: [(Role, &str); 10] = [
-    (Role::Install, "install"),
-    (Role::Start, "start"),
-    (Role::Stop, "stop"),
-    (Role::Configure, "configure"),
-    (Role::Upgrade, "upgrade"),
-    (Role::Downgrade, "downgrade"),
-    (Role::Remove, "remove"),
-    (Role::Health, "health"),
-    (Role::Backup, "backup"),
-    (Role::Restore, "restore"),
-];
-
-/// The name of a role.
-#[must_use]
-pub fn role_name(role: Role) -> &'static str {
-    ROLES
-        .iter()
-        .find(|(r, _)| *r == role)
-        .map(|(_, name)| *name)
-        .expect("ROLES has every role")
-}
 
 /// One thing that is wrong with a package, for the person who writes it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]

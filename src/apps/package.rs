@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use telvisor_model::catalogue::{Application, Downgrade, Runtime};
 
 use super::manifest::{self, ListedFile, Manifest};
-use super::{Fault, ROLES, role_name};
+use super::Fault;
 use crate::hypervisor::Role;
 
 const MAX_MANIFEST: u64 = 256 << 10;
@@ -186,7 +186,7 @@ fn is_note(path: &str) -> bool {
 
 fn unused(path: &str) -> String {
     if path.contains("scripts/") {
-        let names = ROLES.map(|(_, name)| format!("{name}.sh"));
+        let names = Role::ALL.iter().map(|r| format!("{r}.sh")).collect::<Vec<_>>();
         format!(
             "is used by no version; a script is one of {}, in scripts/ or versions/VERSION/scripts/",
             names.join(", ")
@@ -208,7 +208,7 @@ fn take_scripts(
 ) -> BTreeMap<Role, String> {
     let version = &application.versions[index];
     let mut scripts = BTreeMap::new();
-    for (role, name) in ROLES {
+    for (role, name) in Role::ALL.iter().map(|r| (*r, r.as_str())) {
         let own = format!("versions/{}/scripts/{name}.sh", version.id);
         let common = format!("scripts/{name}.sh");
         let Some((path, octets)) = tree.get_key_value(&own).or_else(|| tree.get_key_value(&common)) else {
@@ -382,7 +382,7 @@ fn digest(
         runtime,
         scripts: scripts
             .iter()
-            .map(|(role, text)| (role_name(*role), sha256(text.as_bytes())))
+            .map(|(role, text)| (role.as_str(), sha256(text.as_bytes())))
             .collect(),
         files: files
             .iter()

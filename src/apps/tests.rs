@@ -36,7 +36,7 @@ fn package() -> TempDir {
         "<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0\"/></svg>",
     );
     write(dir.path(), "files/www/index.html", "hello\n");
-    for (_, name) in super::ROLES {
+    for name in crate::hypervisor::Role::ALL.iter().map(|r| r.as_str()) {
         write(dir.path(), &format!("scripts/{name}.sh"), "#!/bin/sh\nset -eu\n");
     }
     dir

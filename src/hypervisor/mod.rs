@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+pub use telvisor_model::Role;
+pub use telvisor_model::plan::Size;
 use uuid::Uuid;
 
 pub mod contract;
@@ -65,31 +67,6 @@ pub struct Guard {
     pub name: String,
     /// Drawn anew at each claim of a job on the machine; a lower one than the highest seen is refused.
     pub fence: i64,
-}
-
-/// Size of a machine. vCPU and memory follow both ways, the disk only grows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Size {
-    pub vcpu: u32,
-    pub memory_mib: u64,
-    pub disk_gib: u64,
-}
-
-/// Which of an application's scripts is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    Install,
-    Start,
-    Stop,
-    Configure,
-    Upgrade,
-    Downgrade,
-    Remove,
-    Health,
-    Backup,
-    Restore,
 }
 
 /// A script to run in the guest, with all that it needs. A real guest runs `script` with POSIX sh; the simulator
@@ -161,18 +138,7 @@ impl Operation {
             Self::DeleteMachine => "delete_machine",
             Self::EnsureVolume { .. } => "ensure_volume",
             Self::DeleteVolume { .. } => "delete_volume",
-            Self::RunScript(s) => match s.role {
-                Role::Install => "install",
-                Role::Start => "start",
-                Role::Stop => "stop",
-                Role::Configure => "configure",
-                Role::Upgrade => "upgrade",
-                Role::Downgrade => "downgrade",
-                Role::Remove => "remove",
-                Role::Health => "health",
-                Role::Backup => "backup",
-                Role::Restore => "restore",
-            },
+            Self::RunScript(s) => s.role.as_str(),
             Self::DeleteSpool { .. } => "delete_spool",
         }
     }

@@ -63,7 +63,7 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     let mut moving = match (&customer_id, nothing) {
         (Some(id), None) => {
             let prepared = prepare(engine, &mut tx, id, draft).await?;
-            insert(engine, &mut tx, caller, draft, order, id, prepared).await?
+            insert(&mut tx, caller, draft, order, id, prepared).await?
         }
         (_, reason) => {
             let (item, reason) = reason.unwrap_or_default();
@@ -341,7 +341,6 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
 }
 
 async fn insert(
-    _engine: &Engine,
     tx: &mut Tx<Tenant>,
     caller: &Caller,
     draft: &Draft,

@@ -249,8 +249,10 @@ async fn customer_after(
             }
             Action::TerminateCustomer if s.is_live() => {
                 s.ended_with_customer = Some(s.state.clone());
-                end(&mut s, now, keeps.then_some(until), last_of(jobs, s.id));
+                let last = last_of(jobs, s.id);
+                end(&mut s, now, keeps.then_some(until), last);
                 tx.set_schedule(s.id, None).await?;
+                limit_backups(tx, &s, Some(until)).await?;
             }
             Action::ReactivateCustomer if c.state == "terminated" => {
                 let Some(was) = s.ended_with_customer.take() else { continue };
@@ -258,6 +260,7 @@ async fn customer_after(
                 s.access_url = address_of(jobs, s.id);
                 s.state = was;
                 revive(&mut s);
+                limit_backups(tx, &s, None).await?;
                 schedule(engine, tx, &s).await?;
             }
             Action::ReactivateCustomer => {
@@ -301,6 +304,22 @@ fn end(s: &mut SubscriptionRow, now: DateTime<Utc>, until: Option<DateTime<Utc>>
     s.last_backup = last;
 }
 
+/// Backups without a time of their own are kept as long as their subscription can come back.
+async fn limit_backups(
+    tx: &mut Tx<Tenant>,
+    s: &SubscriptionRow,
+    until: Option<DateTime<Utc>>,
+) -> Result<(), StoreError> {
+    for mut b in tx.backups_of(s.id).await? {
+        let own_time = b.expires_at.is_some() && b.expires_at != s.restorable_until;
+        if b.state == "available" && b.purpose != "last" && !(own_time && until.is_some()) {
+            b.expires_at = until;
+            tx.save_backup(&b).await?;
+        }
+    }
+    Ok(())
+}
+
 fn revive(s: &mut SubscriptionRow) {
     s.ended_at = None;
     s.restorable_until = None;
@@ -338,6 +357,7 @@ async fn subscription_after(
         Action::ReactivateSubscription => {
             if s.state == "terminated" {
                 s.machine = machine_for(jobs, s.id);
+                limit_backups(tx, &s, None).await?;
             }
             s.state = "active".into();
             revive(&mut s);
@@ -345,7 +365,9 @@ async fn subscription_after(
         Action::TerminateSubscription => {
             let last = last_of(jobs, s.id);
             end(&mut s, now, last.is_some().then_some(until), last);
+            limit_backups(tx, &s, Some(until)).await?;
         }
+        Action::Backup => super::schedule::prune(engine, tx, &s).await?,
         _ => {}
     }
     schedule(engine, tx, &s).await?;

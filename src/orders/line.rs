@@ -77,20 +77,13 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
                 continue;
             }
             let extent = extent(&items);
-            let mut before_note = None;
-            match before.iter().find(|(other, _)| other.meets(&extent)) {
-                None => {
-                    started = Some(Moving { order, items });
-                    break;
-                }
-                Some((_, what)) => {
-                    before_note = Some((order.clone(), what.clone()));
-                    before.push((extent, format!("order {} (acknowledged)", order.id)));
-                }
-            }
-            if let Some((order, what)) = before_note {
-                note(tx, order, &what).await?;
-            }
+            let Some((_, what)) = before.iter().find(|(other, _)| other.meets(&extent)) else {
+                started = Some(Moving { order, items });
+                break;
+            };
+            let (what, id) = (what.clone(), order.id);
+            note(tx, order, &what).await?;
+            before.push((extent, format!("order {id} (acknowledged)")));
         }
         let Some(mut moving) = started else { return Ok(()) };
         moving.order.waits_for = None;

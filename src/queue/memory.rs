@@ -34,6 +34,11 @@ impl Queue {
         }
     }
 
+    /// Wakes one worker that waits for jobs.
+    pub fn ring(&self) {
+        self.job_bell.notify_one();
+    }
+
     /// The next line to look at, if one waits.
     pub fn take_line(&self) -> Option<(String, String)> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);

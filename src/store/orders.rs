@@ -598,6 +598,20 @@ impl Tx<System> {
 }
 
 impl Tx<Tenant> {
+    /// Whether a customer has an order that has not ended, a future one included.
+    pub async fn has_open_order(&mut self, customer_id: &str) -> Result<bool, StoreError> {
+        let tenant = self.tenant();
+        let (n,) = sql!(
+            self,
+            one(i64,),
+            "SELECT COUNT(*) FROM orders WHERE tenant = $1 AND customer_id = $2 AND state IN
+             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')",
+            &tenant,
+            customer_id
+        )?;
+        Ok(n > 0)
+    }
+
     /// Due orders of a customer that have no place yet, oldest date first.
     pub async fn due_without_place(&mut self, customer_id: &str) -> Result<Vec<OrderRow>, StoreError> {
         let (tenant, now) = (self.tenant(), self.now());

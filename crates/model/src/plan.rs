@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::role::Role;
 
-/// Size of a machine: vCPUs, MiB of memory, GiB of disk.
+/// Size of a machine: vCPUs, MiB of memory, GiB of disk. vCPU and memory follow both ways, the disk only grows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Size {

@@ -1,0 +1,49 @@
+//! A worker's hold on a job: no driver call starts whose time limit exceeds what is left of the lease.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::run::Stop;
+use crate::engine::Engine;
+use crate::store::jobs::JobRow;
+
+/// The lease of one claimed job. Counted from before the claim was sent, so it never seems longer than it is.
+pub struct Lease<'a> {
+    engine: &'a Engine,
+    job: JobRow,
+    since: Instant,
+    length: Duration,
+}
+
+impl<'a> Lease<'a> {
+    #[must_use]
+    pub fn new(engine: &'a Engine, job: JobRow, since: Instant) -> Self {
+        Self { engine, job, since, length: length(engine) }
+    }
+
+    /// Renews the lease when a third of it is gone or a call needs more than what is left.
+    ///
+    /// # Errors
+    /// [`Stop::Lost`] when the job is another worker's by now.
+    pub async fn cover(&mut self, call: Duration) -> Result<(), Stop> {
+        let spent = self.since.elapsed();
+        if spent < self.length / 3 && self.length - spent > call {
+            return Ok(());
+        }
+        let since = Instant::now();
+        let mut tx = self.engine.db.tenant(&self.job.tenant).await?;
+        if tx.hold_job(&self.job, self.length).await?.is_none() {
+            return Err(Stop::Lost);
+        }
+        tx.commit().await?;
+        self.since = since;
+        Ok(())
+    }
+}
+
+/// Length of a lease by configuration.
+#[must_use]
+pub fn length(engine: &Engine) -> Duration {
+    Duration::from_secs(engine.config.jobs.lease_s)
+}

@@ -1,0 +1,246 @@
+//! One claim of one job: its steps forward, or backward when it is being undone.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use telvisor_model::plan::{Act, Undo};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::act::{self, Outcome};
+use super::lease::{self, Lease};
+use crate::engine::Engine;
+use crate::fault;
+use crate::orders::fallout;
+use crate::orders::line;
+use crate::orders::moves::Moving;
+use crate::store::jobs::{JobRow, StepRow};
+use crate::store::{Json, StoreError};
+
+/// Why a worker stops with a job.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// Another worker has claimed it, or it was turned around: nothing more may be written.
+    #[error("the job is another worker's")]
+    Lost,
+    /// Trying again may help.
+    #[error("{0}")]
+    Retry(String),
+    /// Trying again cannot help.
+    #[error("{0}")]
+    Fail(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Claims the most urgent due job of a class and carries it out; false when none is due.
+///
+/// # Errors
+/// When the database does not answer; the job is then left to its lease.
+pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
+    let since = Instant::now();
+    let mut tx = engine.db.system().await?;
+    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else { return Ok(false) };
+    engine.commit(tx, ["claim.before_commit", "claim.after_commit", "line.after_publish"]).await?;
+    // Where one job was due there may be another: wakes the next idle worker.
+    engine.queue.ring();
+    let span = tracing::info_span!(
+        "job",
+        order.id = ?job.order_id.map(|id| id.to_string()),
+        job.id = %job.id,
+        job.attempt = job.attempt,
+        job.phase = job.phase
+    );
+    carry_out(engine, job, since).instrument(span).await?;
+    Ok(true)
+}
+
+async fn carry_out(engine: &Engine, job: JobRow, since: Instant) -> Result<(), StoreError> {
+    let mut lease = Lease::new(engine, job.clone(), since);
+    let outcome = if job.phase == "undo" {
+        backward(engine, &job, &mut lease).await
+    } else {
+        forward(engine, &job, &mut lease).await
+    };
+    match outcome {
+        Ok(()) => end(engine, &job).await,
+        Err(Stop::Lost) => {
+            tracing::info!("the job is another worker's now");
+            Ok(())
+        }
+        Err(Stop::Store(e)) => Err(e),
+        Err(Stop::Retry(why)) => again(engine, &job, &why, job.tries + 1 >= engine.config.jobs.attempts).await,
+        Err(Stop::Fail(why)) => again(engine, &job, &why, true).await,
+    }
+}
+
+async fn forward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>) -> Result<(), Stop> {
+    let mut steps = engine.db.read(&job.tenant).await?.steps(job.id).await?;
+    for n in 0..steps.len() {
+        if steps[n].state == "done" {
+            continue;
+        }
+        begin_step(engine, job, &mut steps[n]).await?;
+        let act = steps[n].act.0.clone();
+        let context = act::Context { engine, job, steps: &steps, key: key(job, &steps[n], "do", 0) };
+        let handle = steps[n].handle.clone();
+        let outcome = act::perform(&context, lease, &act, handle, steps[n].number).await?;
+        end_step(engine, job, &mut steps[n], outcome).await?;
+    }
+    Ok(())
+}
+
+/// Key of an operation: the same after a crash, another for each failed try, so that a try's ending is not taken for
+/// the next one's.
+fn key(job: &JobRow, step: &StepRow, phase: &str, act: usize) -> String {
+    format!("{}.{}.{phase}.{act}.{}", job.id.simple(), step.number, job.tries)
+}
+
+/// Writes down that a step begins, before anything is done.
+async fn begin_step(engine: &Engine, job: &JobRow, step: &mut StepRow) -> Result<(), Stop> {
+    let mut tx = engine.db.tenant(&job.tenant).await?;
+    if tx.hold_job(job, lease::length(engine)).await?.is_none() {
+        return Err(Stop::Lost);
+    }
+    let key = key(job, step, "do", 0);
+    if step.key.as_ref() != Some(&key) {
+        // The handle was that of an earlier try.
+        step.handle = None;
+        step.key = Some(key);
+    }
+    step.state = "begun".into();
+    let now = tx.now();
+    step.started_at.get_or_insert(now);
+    tx.update_step(step).await?;
+    engine.commit(tx, ["step.before_begin_commit", "step.after_begin_commit", "line.after_publish"]).await?;
+    tracing::info!(step = step.number, "{}", step.title);
+    Ok(())
+}
+
+async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Outcome) -> Result<(), Stop> {
+    let mut tx = engine.db.tenant(&job.tenant).await?;
+    if tx.hold_job(job, lease::length(engine)).await?.is_none() {
+        return Err(Stop::Lost);
+    }
+    step.state = "done".into();
+    step.result = (result != Value::Null).then_some(Json(result));
+    step.ended_at = Some(tx.now());
+    tx.update_step(step).await?;
+    engine.commit(tx, ["step.before_done_commit", "step.after_done_commit", "line.after_publish"]).await?;
+    Ok(())
+}
+
+async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>) -> Result<(), Stop> {
+    let mut steps = engine.db.read(&job.tenant).await?.steps(job.id).await?;
+    for n in (0..steps.len()).rev() {
+        if steps[n].state != "begun" && steps[n].state != "done" {
+            continue;
+        }
+        if steps[n].state == "begun" {
+            act::stop(engine, lease, steps[n].handle.as_deref()).await?;
+        }
+        let acts: Vec<Act> = match &steps[n].undo.0 {
+            Undo::By(acts) => acts.clone(),
+            Undo::Nothing(_) => vec![],
+        };
+        let done = usize::try_from(steps[n].undone).unwrap_or(0);
+        for (i, act) in acts.iter().enumerate().skip(done) {
+            let context = act::Context { engine, job, steps: &steps, key: key(job, &steps[n], "undo", i) };
+            tracing::info!(step = steps[n].number, "undo: {}", steps[n].title);
+            act::perform(&context, lease, act, None, steps[n].number).await?;
+            steps[n].undone += 1;
+            note_undone(engine, job, &steps[n]).await?;
+        }
+        steps[n].state = "undone".into();
+        note_undone(engine, job, &steps[n]).await?;
+    }
+    Ok(())
+}
+
+async fn note_undone(engine: &Engine, job: &JobRow, step: &StepRow) -> Result<(), Stop> {
+    let mut tx = engine.db.tenant(&job.tenant).await?;
+    if tx.hold_job(job, lease::length(engine)).await?.is_none() {
+        return Err(Stop::Lost);
+    }
+    tx.update_step(step).await?;
+    engine.commit(tx, ["undo.before_commit", "undo.after_commit", "line.after_publish"]).await?;
+    Ok(())
+}
+
+/// All steps are done, or undone: ends the job, and goes on with its item and order in the same transaction.
+async fn end(engine: &Engine, job: &JobRow) -> Result<(), StoreError> {
+    let Some((mut tx, customer_id)) = open(engine, job).await? else { return Ok(()) };
+    let mut job = job.clone();
+    let Some(order) = job.order_id else { return Ok(()) };
+    if tx.hold_job(&job, lease::length(engine)).await?.is_none() {
+        return Ok(());
+    }
+    job.state = if job.phase == "undo" { "undone" } else { "done" }.into();
+    job.worker = None;
+    job.lease_until = None;
+    job.ended_at = Some(tx.now());
+    tx.update_job(&job).await?;
+    tx.end_attempt(&job, &job.state.clone(), None).await?;
+    if let Some(mut moving) = Moving::load(&mut tx, order).await? {
+        fallout::job_ended(engine, &mut tx, &mut moving, &job).await?;
+        moving.save(&mut tx).await?;
+    }
+    line::advance(engine, &mut tx, &customer_id).await?;
+    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
+}
+
+/// A try failed: the next one later, or the job is given up.
+async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(), StoreError> {
+    let Some((mut tx, customer_id)) = open(engine, job).await? else { return Ok(()) };
+    if tx.hold_job(job, lease::length(engine)).await?.is_none() {
+        return Ok(());
+    }
+    let mut job = job.clone();
+    tx.end_attempt(&job, if last { "failed" } else { "retry" }, Some(why)).await?;
+    if last {
+        tracing::warn!(why, "the job is given up");
+        let Some(order) = job.order_id else { return Ok(()) };
+        if let Some(mut moving) = Moving::load(&mut tx, order).await? {
+            fallout::given_up(engine, &mut tx, &mut moving, &mut job, why).await?;
+            if moving.order.state == telvisor_model::OrderState::InProgress {
+                line::run_items(engine, &mut tx, &mut moving).await?;
+            }
+            moving.save(&mut tx).await?;
+        }
+        line::advance(engine, &mut tx, &customer_id).await?;
+    } else {
+        let delay = delay(engine, &job);
+        tracing::info!(why, ?delay, "the job is tried again");
+        job.tries += 1;
+        job.state = "ready".into();
+        job.error = Some(why.to_owned());
+        job.worker = None;
+        job.lease_until = None;
+        job.run_after = tx.lease_now().await? + TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
+        tx.update_job(&job).await?;
+    }
+    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
+}
+
+/// Opens the transaction that ends a claim, under the lock of the customer's line.
+async fn open(
+    engine: &Engine,
+    job: &JobRow,
+) -> Result<Option<(crate::store::Tx<crate::store::Tenant>, String)>, StoreError> {
+    fault::point("job.before_commit");
+    let mut tx = engine.db.tenant(&job.tenant).await?;
+    let Some(customer) = tx.customer(job.customer).await? else { return Ok(None) };
+    tx.lock_line(&customer.customer_id).await?;
+    Ok(Some((tx, customer.customer_id)))
+}
+
+/// Exponential, with a jitter of up to a quarter that is drawn from the job and the try.
+fn delay(engine: &Engine, job: &JobRow) -> Duration {
+    let j = &engine.config.jobs;
+    let doubled = j.retry_base_ms.saturating_mul(1 << job.tries.clamp(0, 20));
+    let base = doubled.min(j.retry_cap_ms);
+    let draw = Sha256::digest(format!("{}{}", job.id, job.attempt));
+    Duration::from_millis(base + base / 4 * u64::from(draw[0]) / 255)
+}

@@ -1,0 +1,74 @@
+//! The file layer under sealed files: whole files only, safe against a crash at any point.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// What delivery needs of a file system; tests replace it.
+pub trait FileLayer: Send + Sync {
+    /// Writes a file with mode 0640, replacing what an earlier try left, and brings it to the disk.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()>;
+
+    /// Moves a file to its final name.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Brings the entries of a folder to the disk.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn sync_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// The content of a file; none when it is not there.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+
+    /// Makes a folder and those above it.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn make_folder(&self, path: &Path) -> io::Result<()>;
+}
+
+/// The real disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Disk;
+
+impl FileLayer for Disk {
+    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o640).open(path)?;
+        file.write_all(content)?;
+        crate::fault::point("seal.before_fsync");
+        file.sync_all()?;
+        crate::fault::point("seal.after_fsync");
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(path) {
+            Ok(content) => Ok(Some(content)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+}

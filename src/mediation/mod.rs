@@ -1,0 +1,7 @@
+//! Service detail records: journal → sealed file → delivered.
+
+pub mod causes;
+pub mod files;
+pub mod journal;
+pub mod schedule;
+pub mod seal;

@@ -1,0 +1,365 @@
+//! Sealing: records get their numbers and their file in one transaction; the file itself is then a pure function of
+//! them and of its manifest, so a crash, a resend or a take-over gives the same octets.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, FixedOffset, Offset as _, TimeDelta, Utc};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use telvisor_sdr::file::FileInfo;
+use telvisor_sdr::record::{Record, ResultCode, SubscriberType};
+use telvisor_sdr::time::whole_seconds;
+use telvisor_sdr::{csv_format, raw};
+
+use super::files::FileLayer;
+use super::journal::Body;
+use super::schedule::Schedule;
+use crate::config::{FileFormat, Recipient};
+use crate::engine::Engine;
+use crate::fault;
+use crate::store::sdr::SdrRow;
+use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
+use crate::store::{Json, StoreError, System, Tx};
+
+/// Version of the encoders; a file that was sealed by another cannot be rebuilt by this one.
+const CODEC: &str = "1.0";
+
+/// Why a file could not be sealed or delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("record {record}: {problem}")]
+    Record { record: uuid::Uuid, problem: String },
+    #[error("file {name} cannot be written: {problem}")]
+    Encode { name: String, problem: String },
+    #[error("file {name} was sealed with SHA-256 {sealed}, rebuilt it has {rebuilt}; nothing was delivered")]
+    Differs { name: String, sealed: String, rebuilt: String },
+    #[error("another file is under the name {path}; it was not touched")]
+    Occupied { path: String },
+    #[error("{path}: {source}")]
+    Io { path: String, source: std::io::Error },
+    #[error("recipient {name}: {problem}")]
+    Recipient { name: String, problem: String },
+}
+
+/// Why a cut is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// By an operator: everything that is open.
+    Manual,
+    /// By the clock: periods that have ended.
+    Period,
+    /// Full files only.
+    Limits,
+}
+
+/// Notes the configured recipients: records journalled from now on are theirs.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn configure(engine: &Engine) -> Result<(), StoreError> {
+    let mut tx = engine.db.system().await?;
+    tx.lock_cut().await?;
+    let mut names = vec![];
+    for recipient in &engine.config.mediation.recipient {
+        let config = serde_json::to_value(recipient).expect("plain data");
+        tx.note_recipient(&recipient.name, &config).await?;
+        names.push(recipient.name.clone());
+    }
+    tx.retire_recipients(&names).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Seals what is due in every stream, then delivers. Returns the files sealed now.
+///
+/// # Errors
+/// See [`SealError`]; what was sealed before stays and is delivered by the next call.
+pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> {
+    let (recipients, kinds) = {
+        let mut tx = engine.db.read_system().await?;
+        (tx.recipients().await?, tx.sdr_kinds().await?)
+    };
+    let mut sealed = vec![];
+    for row in &recipients {
+        let recipient: Recipient = serde_json::from_value(row.config.0.clone())
+            .map_err(|e| SealError::Recipient { name: row.name.clone(), problem: e.to_string() })?;
+        for (tenant, test) in &kinds {
+            sealed.extend(stream(engine, row, &recipient, tenant, *test, cut).await?);
+        }
+    }
+    deliver(engine).await?;
+    Ok(sealed)
+}
+
+/// Seals one stream, in one transaction.
+async fn stream(
+    engine: &Engine,
+    row: &RecipientRow,
+    recipient: &Recipient,
+    tenant: &str,
+    test: bool,
+    cut: Cut,
+) -> Result<Vec<FileRow>, SealError> {
+    let schedule = Schedule::parse(&recipient.schedule)
+        .map_err(|problem| SealError::Recipient { name: row.name.clone(), problem })?;
+    let zone = engine.config.zone();
+    let mut tx = engine.db.system().await?;
+    tx.lock_cut().await?;
+    let now = tx.now();
+    let mut stream = tx.stream(tenant, &row.name, test, row.since).await?;
+    let (boundary, _) = schedule.period(zone, now);
+    let until = match cut {
+        Cut::Period if boundary <= stream.cut_time => return Ok(vec![]),
+        Cut::Period => boundary,
+        Cut::Manual | Cut::Limits => now + TimeDelta::microseconds(1),
+    };
+    // What was journalled before the last cut was sealed by it; the hour is for clocks that disagree.
+    let since = row.since.max(stream.cut_time - TimeDelta::hours(1));
+    let rows = tx.unsealed(tenant, &row.name, test, since, until).await?;
+    let mut files = vec![];
+    let mut rest = rows.as_slice();
+    while let Some(first) = rest.first() {
+        let (start, end) = schedule.period(zone, first.record_time);
+        let in_period = rest.iter().take_while(|r| r.record_time < end).count();
+        let full = in_period >= recipient.records;
+        if cut == Cut::Limits && !full && end > now {
+            break;
+        }
+        let span = Span { schedule: (start, end), now, cut: if end <= now { Cut::Period } else { cut } };
+        let (file, records) = file(engine, &mut tx, row, recipient, &mut stream, &rest[..in_period], &span).await?;
+        files.push(file);
+        rest = &rest[records..];
+    }
+    if cut != Cut::Limits {
+        stream.cut_time = stream.cut_time.max(until - TimeDelta::microseconds(1)).max(boundary);
+    }
+    tx.update_stream(&stream).await?;
+    engine.commit(tx, ["seal.before_commit", "seal.after_commit", "line.after_publish"]).await?;
+    for f in &files {
+        tracing::info!(sdr.file = f.name, sdr.recipient = f.recipient, sdr.records = f.records, "file sealed");
+    }
+    Ok(files)
+}
+
+struct Span {
+    schedule: (DateTime<Utc>, DateTime<Utc>),
+    now: DateTime<Utc>,
+    cut: Cut,
+}
+
+/// Seals one file from the first of `rows`; how many it took.
+async fn file(
+    engine: &Engine,
+    tx: &mut Tx<System>,
+    row: &RecipientRow,
+    recipient: &Recipient,
+    stream: &mut StreamRow,
+    rows: &[SdrRow],
+    span: &Span,
+) -> Result<(FileRow, usize), SealError> {
+    let local = |t: DateTime<Utc>| -> DateTime<FixedOffset> {
+        let zoned = t.with_timezone(&engine.config.zone());
+        whole_seconds(zoned.with_timezone(&zoned.offset().fix()))
+    };
+    let mut count = rows.len().min(recipient.records);
+    let mut reason: u8 = match span.cut {
+        _ if count == recipient.records => 3,
+        Cut::Manual => 4,
+        Cut::Period | Cut::Limits => 0,
+    };
+    loop {
+        let taken = &rows[..count];
+        let info = FileInfo {
+            node_id: engine.config.node_id.clone(),
+            recipient: stream.recipient.clone(),
+            file_seq: u32::try_from(stream.next_file).unwrap_or(u32::MAX),
+            test: stream.test,
+            period_start: local(span.schedule.0),
+            period_end: local(span.schedule.1),
+            opened_at: local(taken[0].record_time),
+            closed_at: local(span.now),
+            tenant: stream.tenant.clone(),
+            close_reason: reason,
+        };
+        let numbered: Vec<(i64, &SdrRow)> =
+            taken.iter().enumerate().map(|(i, r)| (stream.next_number + i64::try_from(i).unwrap_or(0), r)).collect();
+        let octets = encode(recipient.format, &info, &engine.config.node_id, &numbered, info.closed_at.timezone())?;
+        if octets.len() > recipient.bytes && count > 1 {
+            count = (count * recipient.bytes / octets.len()).clamp(1, count - 1);
+            reason = 1;
+            continue;
+        }
+        let manifest = json!({ "info": info, "format": recipient.format, "framing": recipient.framing });
+        let last = stream.next_number + i64::try_from(count).unwrap_or(0) - 1;
+        let out = FileRow {
+            tenant: stream.tenant.clone(),
+            recipient: stream.recipient.clone(),
+            test: stream.test,
+            file_seq: stream.next_file,
+            revision: 1,
+            config_version: row.version,
+            name: info.default_name(match recipient.format {
+                FileFormat::Csv => "csv",
+                FileFormat::Asn1 => "cdr",
+            }),
+            state: "sealed".into(),
+            records: i64::try_from(count).unwrap_or(i64::MAX),
+            first_number: stream.next_number,
+            last_number: last,
+            bytes: i64::try_from(octets.len()).unwrap_or(i64::MAX),
+            sha256: hex::encode(Sha256::digest(&octets)),
+            manifest: Json(manifest),
+            node_id: engine.config.node_id.clone(),
+            node_address: None,
+            utc_offset_s: i64::from(info.closed_at.offset().local_minus_utc()),
+            period_start: span.schedule.0,
+            period_end: span.schedule.1,
+            opened_at: taken[0].record_time,
+            closed_at: span.now,
+            close_reason: i64::from(reason),
+            codec_version: CODEC.into(),
+            rejected_reference: None,
+            delivered_at: None,
+            acknowledged_at: None,
+        };
+        for (number, record) in &numbered {
+            tx.number_record(stream, *number, record.record_id, stream.next_file).await?;
+        }
+        tx.insert_file(&out).await?;
+        stream.next_file += 1;
+        stream.next_number = last + 1;
+        return Ok((out, count));
+    }
+}
+
+/// The file's octets.
+fn encode(
+    format: FileFormat,
+    info: &FileInfo,
+    node: &str,
+    rows: &[(i64, &SdrRow)],
+    zone: FixedOffset,
+) -> Result<Vec<u8>, SealError> {
+    let records: Vec<Record> = rows.iter().map(|(n, r)| record(*n, r, node, zone)).collect::<Result<_, _>>()?;
+    let wrong = |problem: String| SealError::Encode { name: info.default_name("?"), problem };
+    match format {
+        FileFormat::Csv => csv_format::encode(info, &records).map_err(|e| wrong(e.to_string())),
+        FileFormat::Asn1 => raw::encode_raw(&records).map_err(|e| wrong(e.to_string())),
+    }
+}
+
+/// A journal row as a record of a stream.
+fn record(number: i64, row: &SdrRow, node: &str, zone: FixedOffset) -> Result<Record, SealError> {
+    let wrong = |problem: String| SealError::Record { record: row.record_id, problem };
+    let body: Body = serde_json::from_value(row.body.0.clone()).map_err(|e| wrong(e.to_string()))?;
+    let local = |t: DateTime<Utc>| whole_seconds(t.with_timezone(&zone));
+    Ok(Record {
+        seq: u64::try_from(number).map_err(|e| wrong(e.to_string()))?,
+        record_id: row.record_id,
+        record_type: row.kind.parse().map_err(|e| wrong(format!("{e}")))?,
+        event_time: local(row.event_time),
+        record_time: local(row.record_time),
+        node_id: node.to_owned(),
+        tenant: row.tenant.clone(),
+        subscriber_type: SubscriberType::Private,
+        subscriber: row.customer_id.clone(),
+        application: body.application,
+        version: body.version,
+        previous_version: body.previous_version,
+        instance_id: body.instance,
+        duration_s: body.duration_s,
+        result: if body.success { ResultCode::Success } else { ResultCode::Failure },
+        cause: body.cause,
+        backup_id: body.backup,
+        volume_octets: body.volume_octets,
+        corrects: None,
+        plan: body.plan,
+        previous_plan: body.previous_plan,
+        order_id: body.order,
+        external_order_id: body.external_order,
+    })
+}
+
+/// Folder of a stream's finished files.
+#[must_use]
+pub fn folder(root: &Path, f: &FileRow) -> PathBuf {
+    let mut path = root.join(&f.recipient);
+    if f.tenant != crate::access::DEFAULT_TENANT {
+        path.push(&f.tenant);
+    }
+    if f.test {
+        path.push("test");
+    }
+    path
+}
+
+/// Folder of everything that mediation collects.
+#[must_use]
+pub fn root(engine: &Engine) -> PathBuf {
+    engine.config.data.join("sdr")
+}
+
+/// Rebuilds a sealed file from its manifest and the numbered records.
+///
+/// # Errors
+/// [`SealError::Differs`] when the octets are not those that were sealed.
+pub async fn rebuild(engine: &Engine, f: &FileRow) -> Result<Vec<u8>, SealError> {
+    let rows = {
+        let mut tx = engine.db.read_system().await?;
+        tx.sealed(&f.tenant, &f.recipient, f.test, f.file_seq).await?
+    };
+    let wrong = |problem: String| SealError::Encode { name: f.name.clone(), problem };
+    let part = |key: &str| f.manifest.0.get(key).cloned().unwrap_or_default();
+    let info: FileInfo = serde_json::from_value(part("info")).map_err(|e| wrong(e.to_string()))?;
+    let format: FileFormat = serde_json::from_value(part("format")).map_err(|e| wrong(e.to_string()))?;
+    let zone = info.closed_at.timezone();
+    let rows: Vec<(i64, &SdrRow)> = rows.iter().map(|(n, r)| (*n, r)).collect();
+    let octets = encode(format, &info, &f.node_id, &rows, zone)?;
+    let rebuilt = hex::encode(Sha256::digest(&octets));
+    if rebuilt != f.sha256 {
+        return Err(SealError::Differs { name: f.name.clone(), sealed: f.sha256.clone(), rebuilt });
+    }
+    Ok(octets)
+}
+
+/// Delivers every sealed file, in the order of their numbers: `.tmp`, fsync, rename, fsync of the folder.
+///
+/// # Errors
+/// See [`SealError`]; the file is tried again by the next call.
+pub async fn deliver(engine: &Engine) -> Result<(), SealError> {
+    let files = engine.db.read_system().await?.undelivered().await?;
+    for f in files {
+        let octets = rebuild(engine, &f).await?;
+        put(engine.files.as_ref(), &root(engine), &f, &octets)?;
+        let mut tx = engine.db.system().await?;
+        tx.mark_delivered(&f, true).await?;
+        tx.commit().await?;
+        fault::point("seal.after_delivered");
+    }
+    Ok(())
+}
+
+fn put(files: &dyn FileLayer, root: &Path, f: &FileRow, octets: &[u8]) -> Result<(), SealError> {
+    let io = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| SealError::Io { path, source }
+    };
+    let (work, folder) = (root.join(".work"), folder(root, f));
+    let target = folder.join(&f.name);
+    files.make_folder(&work).map_err(io(&work))?;
+    files.make_folder(&folder).map_err(io(&folder))?;
+    if let Some(there) = files.read(&target).map_err(io(&target))? {
+        if there != octets {
+            return Err(SealError::Occupied { path: target.display().to_string() });
+        }
+        return files.sync_folder(&folder).map_err(io(&folder));
+    }
+    let part = work.join(format!("{}.{}.{}.tmp", f.recipient, f.tenant, f.name));
+    files.write(&part, octets).map_err(io(&part))?;
+    fault::point("seal.before_rename");
+    files.rename(&part, &target).map_err(io(&target))?;
+    fault::point("seal.after_rename");
+    files.sync_folder(&folder).map_err(io(&folder))
+}

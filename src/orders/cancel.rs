@@ -1,0 +1,122 @@
+//! Cancelling: before the point of no return an order really stops and is undone; after it, the cancel is refused
+//! with the reason and the order goes back to the state it had.
+
+use telvisor_model::{ItemState, OrderState};
+use uuid::Uuid;
+
+use super::moves::Moving;
+use super::{OrderError, fallout, finish, line};
+use crate::access::Caller;
+use crate::clock::new_id;
+use crate::engine::Engine;
+use crate::store::orders::CancelRow;
+use crate::store::{StoreError, Tenant, Tx};
+
+const POINTS: [&str; 3] = ["cancel.before_commit", "cancel.after_commit", "line.after_publish"];
+
+/// A request to cancel, as a door understood it.
+#[derive(Debug, Clone)]
+pub struct CancelRequest {
+    pub order: Uuid,
+    pub reason: Option<String>,
+    pub requested_for: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// Judges a cancel request. The task that it answers has ended unless something is being undone.
+///
+/// # Errors
+/// [`OrderError::NotFound`], or [`OrderError::Forbidden`] when the order has ended or is being cancelled.
+pub async fn cancel(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<CancelRow, OrderError> {
+    let mut tx = engine.db.tenant(&caller.tenant).await?;
+    let missing = || OrderError::NotFound(request.order.to_string());
+    let seen = tx.order(request.order).await?.ok_or_else(missing)?;
+    if let Some(customer_id) = &seen.customer_id {
+        tx.lock_line(customer_id).await?;
+    }
+    let mut moving = Moving::load(&mut tx, request.order).await?.ok_or_else(missing)?;
+    let forbidden = |message: String| Err(OrderError::Forbidden { item: None, message });
+    if moving.order.state.is_final() {
+        return forbidden(format!("the order has ended: it is {}", moving.order.state));
+    }
+    if tx.open_cancel(request.order).await?.is_some() {
+        return forbidden("the order is being cancelled already".into());
+    }
+    let mut task = CancelRow {
+        id: new_id(),
+        order_id: request.order,
+        state: "accepted".into(),
+        back_to: moving.order.state,
+        reason: request.reason.clone(),
+        message: None,
+        requested_at: tx.now(),
+        requested_for: request.requested_for,
+        ended_at: None,
+    };
+    tx.insert_cancel(&task).await?;
+    judge(engine, &mut tx, caller, &mut moving, &mut task).await?;
+    tx.update_cancel(&task).await?;
+    moving.save(&mut tx).await?;
+    tx.audit(caller, "order.cancel", &request.order.to_string(), None).await?;
+    if let (Some(id), true) = (moving.order.customer_id.clone(), moving.order.state.is_final()) {
+        line::advance(engine, &mut tx, &id).await?;
+    }
+    engine.commit(tx, POINTS).await?;
+    Ok(task)
+}
+
+async fn judge(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    caller: &Caller,
+    moving: &mut Moving,
+    task: &mut CancelRow,
+) -> Result<(), StoreError> {
+    let by = caller.principal.name();
+    let reason = task.reason.clone();
+    if moving.order.state == OrderState::Acknowledged {
+        for n in 0..moving.items.len() {
+            finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
+        }
+        moving.to(tx, OrderState::Cancelled, reason.as_deref(), &by).await?;
+        return end(tx, task, "done", "cancelled before it began");
+    }
+    moving.to(tx, OrderState::AssessingCancellation, reason.as_deref(), &by).await?;
+    if let Some(why) = fallout::no_return(tx, moving).await? {
+        moving.to(tx, task.back_to, Some(&why), &by).await?;
+        return end(tx, task, "terminatedWithError", &why);
+    }
+    task.state = "inProgress".into();
+    moving.to(tx, OrderState::PendingCancellation, reason.as_deref(), &by).await?;
+    let undoing = fallout::undo_running(tx, moving, ItemState::PendingCancellation).await?;
+    if !undoing {
+        return granted(engine, tx, moving, task).await;
+    }
+    Ok(())
+}
+
+fn end(tx: &Tx<Tenant>, task: &mut CancelRow, state: &str, message: &str) -> Result<(), StoreError> {
+    task.state = state.to_owned();
+    task.message = Some(message.to_owned());
+    task.ended_at = Some(tx.now());
+    Ok(())
+}
+
+/// Everything is undone: the order ends cancelled, and so does the task.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn granted(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    task: &mut CancelRow,
+) -> Result<(), StoreError> {
+    for n in 0..moving.items.len() {
+        if !moving.items[n].state.is_final() {
+            finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
+        }
+    }
+    let reason = task.reason.clone();
+    moving.to(tx, OrderState::Cancelled, reason.as_deref(), "cancel").await?;
+    end(tx, task, "done", "everything was undone")
+}

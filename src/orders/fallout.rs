@@ -1,0 +1,312 @@
+//! When a job's attempts are used up, and what an operator decides then.
+
+use telvisor_model::{ItemState, OrderState};
+use uuid::Uuid;
+
+use super::moves::Moving;
+use super::{OrderError, cancel, finish, line};
+use crate::access::Caller;
+use crate::config::OnFailure;
+use crate::engine::{Engine, LINE};
+use crate::queue::MACHINE_JOBS;
+use crate::store::jobs::{JobRow, StepRow};
+use crate::store::{Hint, StoreError, Tenant, Tx};
+
+fn begun(step: &StepRow) -> bool {
+    step.state == "begun" || step.state == "done"
+}
+
+/// Why an order cannot be undone any more; none when it can.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn no_return(tx: &mut Tx<Tenant>, moving: &Moving) -> Result<Option<String>, StoreError> {
+    if let Some(done) = moving.items.iter().find(|i| i.state == ItemState::Completed && i.intent.0.is_some()) {
+        return Ok(Some(format!("item {} is completed, and stays", done.item_id)));
+    }
+    for n in 0..moving.items.len() {
+        for (job, steps) in finish::jobs_of(tx, moving, n).await? {
+            if let Some(step) = steps.iter().find(|s| s.last_chance && begun(s)) {
+                return Ok(Some(format!("{}: {:?} has begun, which cannot be undone", job.title, step.title)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Turns every job of the running item around; whether there is anything to undo.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn undo_running(tx: &mut Tx<Tenant>, moving: &mut Moving, state: ItemState) -> Result<bool, StoreError> {
+    let running = |s: ItemState| matches!(s, ItemState::InProgress | ItemState::Held);
+    let Some(n) = moving.items.iter().position(|i| running(i.state)) else { return Ok(false) };
+    let mut undoing = false;
+    for (mut job, steps) in finish::jobs_of(tx, moving, n).await? {
+        if job.state == "undone" || job.state == "failed" {
+            continue;
+        }
+        let something = steps.iter().any(begun);
+        turn(tx, &mut job, something).await?;
+        undoing |= something;
+    }
+    if undoing && state != moving.items[n].state {
+        moving.item_to(tx, n, state, None, "undo").await?;
+    }
+    Ok(undoing)
+}
+
+/// Turns one job around. The attempt grows, so that a worker which still runs it finds its writes refused.
+async fn turn(tx: &mut Tx<Tenant>, job: &mut JobRow, something: bool) -> Result<(), StoreError> {
+    job.phase = "undo".into();
+    job.state = if something { "ready" } else { "undone" }.into();
+    job.attempt += 1;
+    job.tries = 0;
+    job.worker = None;
+    job.lease_until = None;
+    job.run_after = tx.lease_now().await?;
+    job.ended_at = (!something).then(|| tx.now());
+    tx.update_job(job).await?;
+    if something {
+        tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
+    }
+    Ok(())
+}
+
+/// A job cannot go on: its attempts are used up, or trying again cannot help. Decides between undo and hold.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn given_up(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    job: &mut JobRow,
+    why: &str,
+) -> Result<(), StoreError> {
+    job.error = Some(why.to_owned());
+    job.worker = None;
+    job.lease_until = None;
+    let n = item_of(moving, job);
+    let undoing = job.phase == "undo";
+    let stuck = if undoing {
+        Some(format!("undoing failed; left: {}", left(tx, job).await?))
+    } else if let Some(why) = past_return(tx, moving, n).await? {
+        Some(why)
+    } else if engine.config.jobs.on_failure == OnFailure::Hold {
+        Some("on_failure is hold".to_owned())
+    } else {
+        None
+    };
+    let Some(stuck) = stuck else {
+        // Undo: the item ends failed when its jobs have been undone.
+        tx.update_job(job).await?;
+        moving.items[n].error = Some(why.to_owned());
+        let item = moving.items[n].clone();
+        tx.update_item(&item).await?;
+        if !undo_running(tx, moving, ItemState::InProgress).await? {
+            fail_item(engine, tx, moving, n).await?;
+        }
+        return Ok(());
+    };
+    job.state = "fallout".into();
+    job.ended_at = Some(tx.now());
+    tx.update_job(job).await?;
+    let message = format!("{}: {why} ({stuck})", job.title);
+    let id = moving.items[n].item_id.clone();
+    moving.items[n].error = Some(message.clone());
+    moving.item_to(tx, n, ItemState::Held, Some(&message), "jobs").await?;
+    moving.error(tx, "held", "a job needs an operator", &message, vec![id]);
+    hold(tx, moving, &message).await?;
+    moving.event(tx, "ServiceOrderJeopardyEvent").await
+}
+
+/// Puts the order in held; one that is being cancelled first goes back.
+async fn hold(tx: &mut Tx<Tenant>, moving: &mut Moving, message: &str) -> Result<(), StoreError> {
+    if moving.order.state == OrderState::PendingCancellation {
+        // The diagram knows no way back from here: the order stays, its job waits in fallout.
+        return Ok(());
+    }
+    moving.to(tx, OrderState::Held, Some(message), "jobs").await
+}
+
+fn item_of(moving: &Moving, job: &JobRow) -> usize {
+    moving.items.iter().position(|i| Some(&i.item_id) == job.item_id.as_ref()).unwrap_or(0)
+}
+
+async fn past_return(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<Option<String>, StoreError> {
+    for (_, steps) in finish::jobs_of(tx, moving, n).await? {
+        if let Some(step) = steps.iter().find(|s| s.last_chance && begun(s)) {
+            return Ok(Some(format!("{:?} has begun, which cannot be undone", step.title)));
+        }
+    }
+    Ok(None)
+}
+
+/// The steps of a job that are not undone, by name.
+async fn left(tx: &mut Tx<Tenant>, job: &JobRow) -> Result<String, StoreError> {
+    let steps = tx.steps(job.id).await?;
+    let names: Vec<_> = steps.into_iter().filter(begun).map(|s| s.title).collect();
+    Ok(names.join(", "))
+}
+
+async fn fail_item(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize) -> Result<(), StoreError> {
+    let why = moving.items[n].error.clone().unwrap_or_default();
+    finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"job", &why))).await
+}
+
+/// A job has ended, done or undone: goes on with its item and order. Called in the transaction that ends the job.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn job_ended(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    job: &JobRow,
+) -> Result<(), StoreError> {
+    let n = item_of(moving, job);
+    let jobs = finish::jobs_of(tx, moving, n).await?;
+    if jobs.iter().any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed")) {
+        return Ok(());
+    }
+    if jobs.iter().all(|(j, _)| j.state == "done") {
+        if moving.order.state == OrderState::Held {
+            moving.to(tx, OrderState::InProgress, None, "jobs").await?;
+        }
+        finish::jobs_done(engine, tx, moving, n).await?;
+    } else if moving.order.state == OrderState::PendingCancellation {
+        if let Some(mut task) = tx.open_cancel(moving.order.id).await? {
+            cancel::granted(engine, tx, moving, &mut task).await?;
+            tx.update_cancel(&task).await?;
+        }
+    } else if moving.order.state == OrderState::Held {
+        abandoned(engine, tx, moving).await?;
+    } else {
+        fail_item(engine, tx, moving, n).await?;
+    }
+    if moving.order.state == OrderState::InProgress {
+        line::run_items(engine, tx, moving).await?;
+    }
+    Ok(())
+}
+
+/// An operator gave the order up, and what could be undone is: it ends cancelled.
+async fn abandoned(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), StoreError> {
+    for n in 0..moving.items.len() {
+        if !moving.items[n].state.is_final() {
+            finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
+        }
+    }
+    moving.to(tx, OrderState::Cancelled, Some("abandoned by an operator"), "operator").await
+}
+
+/// What an operator decides about a job in fallout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Try again from the step where it stopped.
+    Retry,
+    /// The item ends failed as it is, the rest goes on.
+    Skip,
+    /// Undo what still can be undone; the order ends cancelled.
+    Abandon,
+}
+
+/// Carries an operator's decision out.
+///
+/// # Errors
+/// [`OrderError::NotFound`] when there is no such job, [`OrderError::Forbidden`] when it is not in fallout.
+pub async fn decide(
+    engine: &Engine,
+    caller: &Caller,
+    job: Uuid,
+    decision: Decision,
+    reason: Option<&str>,
+) -> Result<(), OrderError> {
+    let mut tx = engine.db.tenant(&caller.tenant).await?;
+    let missing = || OrderError::NotFound(job.to_string());
+    let seen = tx.job(job).await?.ok_or_else(missing)?;
+    let order = match seen.order_id {
+        Some(id) => tx.order(id).await?,
+        None => None,
+    };
+    let customer_id = order.as_ref().and_then(|o| o.customer_id.clone()).ok_or_else(missing)?;
+    tx.lock_line(&customer_id).await?;
+    let mut job = tx.job(job).await?.ok_or_else(missing)?;
+    let mut moving = Moving::load(&mut tx, job.order_id.unwrap_or_default()).await?.ok_or_else(missing)?;
+    if job.state != "fallout" {
+        let message = format!("the job is not in fallout, it is {}", job.state);
+        return Err(OrderError::Forbidden { item: None, message });
+    }
+    let n = item_of(&moving, &job);
+    let by = caller.principal.name();
+    match decision {
+        Decision::Retry => {
+            job.state = "ready".into();
+            job.tries = 0;
+            job.attempt += 1;
+            job.run_after = tx.lease_now().await?;
+            job.ended_at = None;
+            tx.update_job(&job).await?;
+            tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
+            moving.item_to(&mut tx, n, ItemState::InProgress, reason, &by).await?;
+            if moving.order.state == OrderState::Held {
+                moving.to(&mut tx, OrderState::InProgress, reason, &by).await?;
+            }
+        }
+        Decision::Skip => {
+            let message = "an order that is being cancelled has nothing to go on with: retry or abandon".to_owned();
+            if moving.order.state != OrderState::Held {
+                return Err(OrderError::Forbidden { item: None, message });
+            }
+            skip(&mut tx, &moving, n).await?;
+            moving.to(&mut tx, OrderState::InProgress, reason, &by).await?;
+            fail_item(engine, &mut tx, &mut moving, n).await?;
+            line::run_items(engine, &mut tx, &mut moving).await?;
+        }
+        Decision::Abandon => abandon(engine, &mut tx, &mut moving, &mut job).await?,
+    }
+    moving.save(&mut tx).await?;
+    let action = format!("fallout.{decision:?}").to_lowercase();
+    let detail = serde_json::json!({ "reason": reason });
+    tx.audit(caller, &action, &job.id.to_string(), Some(&detail)).await?;
+    line::advance(engine, &mut tx, &customer_id).await?;
+    engine.commit(tx, LINE).await?;
+    Ok(())
+}
+
+/// Ends all jobs of an item where they stand.
+async fn skip(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
+    for (mut job, _) in finish::jobs_of(tx, moving, n).await? {
+        if !matches!(job.state.as_str(), "done" | "undone") {
+            job.state = "failed".into();
+            job.attempt += 1;
+            job.ended_at = Some(tx.now());
+            tx.update_job(&job).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn abandon(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    job: &mut JobRow,
+) -> Result<(), StoreError> {
+    let n = item_of(moving, job);
+    let undoable = job.phase == "do" && past_return(tx, moving, n).await?.is_none();
+    if undoable && undo_running(tx, moving, ItemState::Held).await? {
+        return Ok(());
+    }
+    skip(tx, moving, n).await?;
+    if moving.order.state == OrderState::PendingCancellation {
+        if let Some(mut task) = tx.open_cancel(moving.order.id).await? {
+            cancel::granted(engine, tx, moving, &mut task).await?;
+            task.message = Some("given up by an operator; not everything was undone".into());
+            tx.update_cancel(&task).await?;
+        }
+        return Ok(());
+    }
+    abandoned(engine, tx, moving).await
+}

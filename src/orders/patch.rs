@@ -1,0 +1,98 @@
+//! Changing what may still be changed of an order: everything but its state and items.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::moves::Moving;
+use super::{Member, OrderError};
+use crate::access::Caller;
+use crate::engine::{Engine, LINE};
+use crate::store::Hint;
+
+/// Members to change; the outer option: leave alone, the inner: remove.
+#[derive(Debug, Clone, Default)]
+pub struct Patch {
+    pub category: Option<Option<String>>,
+    pub priority: Option<Option<String>>,
+    pub external_id: Option<Option<String>>,
+    pub requested_start: Option<Option<DateTime<Utc>>>,
+    pub requested_completion: Option<Option<DateTime<Utc>>>,
+    pub expected_completion: Option<Option<DateTime<Utc>>>,
+    /// Notes to add.
+    pub notes: Vec<Value>,
+    /// Members of the request as echoed, already merged.
+    pub request: Option<Value>,
+}
+
+/// Patches an order.
+///
+/// # Errors
+/// [`OrderError::NotFound`]; [`OrderError::Forbidden`] when the order has ended or its start has passed.
+pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -> Result<(), OrderError> {
+    let mut tx = engine.db.tenant(&caller.tenant).await?;
+    let missing = || OrderError::NotFound(id.to_string());
+    let seen = tx.order(id).await?.ok_or_else(missing)?;
+    if let Some(customer_id) = &seen.customer_id {
+        tx.lock_line(customer_id).await?;
+    }
+    let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(missing)?;
+    if let Some(start) = patch.requested_start
+        && start != moving.order.requested_start
+    {
+        if moving.order.place.is_some() || moving.order.state.is_final() {
+            let message = "the order has its place in the line, its start cannot be moved any more".to_owned();
+            return Err(OrderError::Forbidden { item: None, message });
+        }
+        moving.order.requested_start = start;
+    }
+    if let Some(Some(key)) = &patch.external_id
+        && (key.is_empty() || key.chars().count() > 255 || key.chars().any(char::is_control))
+    {
+        let why = "must be 1 to 255 characters, none of them a control character";
+        return Err(OrderError::invalid(None, Member::ExternalId, why));
+    }
+    let o = &mut moving.order;
+    set(&mut o.category, patch.category.as_ref());
+    set(&mut o.priority, patch.priority.as_ref());
+    set(&mut o.external_id, patch.external_id.as_ref());
+    set(&mut o.requested_completion, patch.requested_completion.as_ref());
+    set(&mut o.expected_completion, patch.expected_completion.as_ref());
+    let personal = tx.personal(id).await?;
+    let mut notes = personal.notes.0;
+    notes.extend(patch.notes.iter().cloned());
+    tx.update_personal(id, patch.request.as_ref().unwrap_or(&personal.request.0), &notes).await?;
+    moving.event(&mut tx, "ServiceOrderAttributeValueChangeEvent").await?;
+    moving.save(&mut tx).await?;
+    tx.audit(caller, "order.patch", &id.to_string(), None).await?;
+    if let Some(customer_id) = moving.order.customer_id.clone() {
+        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
+    }
+    engine.commit(tx, LINE).await?;
+    Ok(())
+}
+
+fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
+    if let Some(to) = change {
+        member.clone_from(to);
+    }
+}
+
+/// Hides an order from reads.
+///
+/// # Errors
+/// [`OrderError::NotFound`]; [`OrderError::Forbidden`] while it has not ended.
+pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
+    let mut tx = engine.db.tenant(&caller.tenant).await?;
+    let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(|| OrderError::NotFound(id.to_string()))?;
+    if !moving.order.state.is_final() {
+        let message = format!("the order is {}; only an order that has ended can be deleted", moving.order.state);
+        return Err(OrderError::Forbidden { item: None, message });
+    }
+    moving.event(&mut tx, "ServiceOrderDeleteEvent").await?;
+    moving.save(&mut tx).await?;
+    tx.hide_order(id).await?;
+    tx.audit(caller, "order.delete", &id.to_string(), None).await?;
+    engine.commit(tx, LINE).await?;
+    Ok(())
+}
