@@ -37,7 +37,7 @@ pub struct BackupRow {
 impl Tx<Tenant> {
     pub async fn backup(&mut self, id: Uuid) -> Result<Option<BackupRow>, StoreError> {
         let tenant = self.tenant();
-        sql!(self, optional BackupRow, "SELECT * FROM backups WHERE tenant = $1 AND id = $2", &tenant, id)
+        sql!(self, optional: BackupRow, "SELECT * FROM backups WHERE tenant = $1 AND id = $2", &tenant, id)
     }
 
     /// The backups of a subscription, newest first.
@@ -45,7 +45,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all BackupRow,
+            all: BackupRow,
             "SELECT * FROM backups WHERE tenant = $1 AND subscription = $2 ORDER BY created_at DESC, id DESC",
             &tenant,
             subscription
@@ -96,7 +96,7 @@ impl Tx<System> {
         let now = self.now();
         sql!(
             self,
-            all(String, Uuid, String),
+            all: (String, Uuid, String),
             "SELECT b.tenant, b.id, c.customer_id FROM backups b
              JOIN customers c ON c.tenant = b.tenant AND c.uid = b.customer
              WHERE b.state = 'available' AND b.expires_at IS NOT NULL AND b.expires_at <= $1

@@ -32,7 +32,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            optional CustomerRow,
+            optional: CustomerRow,
             "SELECT * FROM customers WHERE tenant = $1 AND customer_id = $2",
             &tenant,
             customer_id
@@ -41,7 +41,7 @@ impl Tx<Tenant> {
 
     pub async fn customer(&mut self, uid: Uuid) -> Result<Option<CustomerRow>, StoreError> {
         let tenant = self.tenant();
-        sql!(self, optional CustomerRow, "SELECT * FROM customers WHERE tenant = $1 AND uid = $2", &tenant, uid)
+        sql!(self, optional: CustomerRow, "SELECT * FROM customers WHERE tenant = $1 AND uid = $2", &tenant, uid)
     }
 
     /// Writes a customer, new or known.

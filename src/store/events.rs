@@ -43,7 +43,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all(i64, String, Json<Value>),
+            all: (i64, String, Json<Value>),
             "SELECT number, type, body FROM events WHERE tenant = $1 AND resource_id = $2 ORDER BY number",
             &tenant,
             resource_id

@@ -30,7 +30,7 @@ impl<S> Tx<S> {
     pub async fn rooms(&mut self) -> Result<Vec<Room>, StoreError> {
         sql!(
             self,
-            all Room,
+            all: Room,
             "SELECT h.hypervisor, h.name AS host,
                h.vcpu - CAST(COALESCE(SUM(r.vcpu), 0) AS BIGINT) AS vcpu_free,
                h.memory_mib - CAST(COALESCE(SUM(r.memory_mib), 0) AS BIGINT) AS memory_free,

@@ -19,7 +19,7 @@ impl Tx<System> {
             new_id(),
             now
         )?;
-        sql!(self, one(Uuid, Option<Uuid>), "SELECT id, world FROM installation WHERE one = 1")
+        sql!(self, one: (Uuid, Option<Uuid>), "SELECT id, world FROM installation WHERE one = 1")
     }
 
     /// Remembers the world at first use.

@@ -93,9 +93,9 @@ impl Tx<System> {
     ) -> Result<Option<JobRow>, StoreError> {
         let now = self.lease_now().await?;
         let found = if self.is_postgres() {
-            sql!(self, optional JobRow, DUE_POSTGRES, class, now)?
+            sql!(self, optional: JobRow, DUE_POSTGRES, class, now)?
         } else {
-            sql!(self, optional JobRow, DUE_SQLITE, class, now)?
+            sql!(self, optional: JobRow, DUE_SQLITE, class, now)?
         };
         let Some(mut job) = found else { return Ok(None) };
         if job.state == "running" {
@@ -113,7 +113,7 @@ impl Tx<System> {
         if let Some(machine) = job.machine {
             let (fence,) = sql!(
                 self,
-                one(i64,),
+                one: (i64,),
                 "UPDATE machines SET fence = fence + 1 WHERE tenant = $1 AND id = $2 RETURNING fence",
                 &job.tenant,
                 machine
@@ -155,7 +155,7 @@ impl Tx<System> {
         let now = self.lease_now().await?;
         sql!(
             self,
-            all(String, String, Uuid),
+            all: (String, String, Uuid),
             "SELECT class, tenant, id FROM jobs
              WHERE (state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1)
              ORDER BY urgency, run_after LIMIT $2",
@@ -168,7 +168,7 @@ impl Tx<System> {
     pub async fn count_jobs(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
         sql!(
             self,
-            all(String, i64),
+            all: (String, i64),
             "SELECT state, COUNT(*) FROM jobs WHERE state IN ('ready', 'running', 'fallout') GROUP BY state"
         )
     }
@@ -177,7 +177,7 @@ impl Tx<System> {
     pub async fn next_due(&mut self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let row = sql!(
             self,
-            one(Option<DateTime<Utc>>,),
+            one: (Option<DateTime<Utc>>,),
             "SELECT MIN(run_after) FROM jobs WHERE state = 'ready'"
         )?;
         Ok(row.0)
@@ -323,7 +323,7 @@ impl Tx<Tenant> {
 
     pub async fn job(&mut self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
         let tenant = self.tenant();
-        sql!(self, optional JobRow, "SELECT * FROM jobs WHERE tenant = $1 AND id = $2", &tenant, id)
+        sql!(self, optional: JobRow, "SELECT * FROM jobs WHERE tenant = $1 AND id = $2", &tenant, id)
     }
 
     /// The jobs of an order, or of one of its items.
@@ -331,7 +331,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all JobRow,
+            all: JobRow,
             "SELECT * FROM jobs WHERE tenant = $1 AND order_id = $2 AND ($3 IS NULL OR item_id = $3)
              ORDER BY created_at, id",
             &tenant,
@@ -345,7 +345,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all JobRow,
+            all: JobRow,
             "SELECT * FROM jobs WHERE tenant = $1 AND state = 'fallout' ORDER BY ended_at DESC, id DESC LIMIT 1000",
             &tenant
         )
@@ -355,7 +355,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all StepRow,
+            all: StepRow,
             "SELECT job_id, number, title, act, undo, last_chance, state, key, handle, undone, result, started_at,
                ended_at FROM job_steps WHERE tenant = $1 AND job_id = $2 ORDER BY number",
             &tenant,
@@ -367,7 +367,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all AttemptRow,
+            all: AttemptRow,
             "SELECT attempt, phase, worker, started_at, ended_at, outcome, cause, output FROM job_attempts
              WHERE tenant = $1 AND job_id = $2 ORDER BY attempt",
             &tenant,

@@ -25,13 +25,13 @@ impl Tx<Tenant> {
         if self.is_postgres() {
             return sql!(
                 self,
-                optional LinkRow,
+                optional: LinkRow,
                 "SELECT * FROM download_links WHERE tenant = $1 AND id = $2 FOR UPDATE",
                 &tenant,
                 id
             );
         }
-        sql!(self, optional LinkRow, "SELECT * FROM download_links WHERE tenant = $1 AND id = $2", &tenant, id)
+        sql!(self, optional: LinkRow, "SELECT * FROM download_links WHERE tenant = $1 AND id = $2", &tenant, id)
     }
 
     /// Writes a link, new or known.

@@ -46,7 +46,7 @@ impl MachineRow {
 impl Tx<Tenant> {
     pub async fn machine(&mut self, id: Uuid) -> Result<Option<MachineRow>, StoreError> {
         let tenant = self.tenant();
-        sql!(self, optional MachineRow, "SELECT * FROM machines WHERE tenant = $1 AND id = $2", &tenant, id)
+        sql!(self, optional: MachineRow, "SELECT * FROM machines WHERE tenant = $1 AND id = $2", &tenant, id)
     }
 
     /// The machines of a customer that exist or are being made.
@@ -54,7 +54,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all MachineRow,
+            all: MachineRow,
             "SELECT * FROM machines WHERE tenant = $1 AND customer = $2 AND ended_at IS NULL ORDER BY created_at, id",
             &tenant,
             customer

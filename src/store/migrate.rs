@@ -26,7 +26,7 @@ pub async fn run(db: &Db) -> Result<(), StoreError> {
 /// [`StoreError::TooOld`], or the database does not answer.
 pub async fn check(db: &Db) -> Result<(), StoreError> {
     let mut tx = db.read_system().await?;
-    let lowest = sql!(tx, all (String,), "SELECT lowest_release FROM schema_releases")?;
+    let lowest = sql!(tx, all: (String,), "SELECT lowest_release FROM schema_releases")?;
     let needed = lowest.into_iter().map(|(r,)| r).max_by_key(|r| numbers(r));
     match needed {
         Some(needed) if numbers(&needed) > numbers(OURS) => {

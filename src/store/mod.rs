@@ -82,7 +82,7 @@ impl StoreError {
 }
 
 /// Runs one statement on the transaction's database: the same text and binds for both.
-/// Verbs: `execute` (rows affected), `one`, `optional`, `all` with a row type.
+/// Verbs: `execute` (rows affected), `one`, `optional`, `all`, these three with a row type.
 macro_rules! sql {
     ($tx:expr, execute, $text:expr $(, $arg:expr)* $(,)?) => {{
         const TEXT: &str = $text;
@@ -92,9 +92,9 @@ macro_rules! sql {
         }
         .map_err(|e| $crate::store::StoreError::at(TEXT, e))
     }};
-    ($tx:expr, one $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_one, $row, $text $(, $arg)*) };
-    ($tx:expr, optional $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_optional, $row, $text $(, $arg)*) };
-    ($tx:expr, all $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_all, $row, $text $(, $arg)*) };
+    ($tx:expr, one: $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_one, $row, $text $(, $arg)*) };
+    ($tx:expr, optional: $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_optional, $row, $text $(, $arg)*) };
+    ($tx:expr, all: $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_all, $row, $text $(, $arg)*) };
     (@ $tx:expr, $verb:ident, $row:ty, $text:expr $(, $arg:expr)*) => {{
         const TEXT: &str = $text;
         match $tx.conn_mut() {
@@ -160,7 +160,7 @@ impl<S> Tx<S> {
         if self.clock.rules_leases() || !self.is_postgres() {
             return Ok(self.clock.now());
         }
-        let (now,) = sql!(self, one (DateTime<Utc>,), "SELECT clock_timestamp()")?;
+        let (now,) = sql!(self, one: (DateTime<Utc>,), "SELECT clock_timestamp()")?;
         Ok(now)
     }
 

@@ -154,7 +154,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         let (next,) = sql!(
             self,
-            one(i64,),
+            one: (i64,),
             "UPDATE lines SET next_place = next_place + 1 WHERE tenant = $1 AND customer_id = $2 RETURNING next_place",
             &tenant,
             customer_id
@@ -190,7 +190,7 @@ impl Tx<Tenant> {
         }
         sql!(
             self,
-            optional(String, Uuid),
+            optional: (String, Uuid),
             "SELECT digest, order_id FROM idempotency WHERE tenant = $1 AND client = $2 AND door = $3 AND key = $4",
             &tenant,
             client,
@@ -209,7 +209,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            optional(String, Uuid),
+            optional: (String, Uuid),
             "SELECT digest, order_id FROM idempotency WHERE tenant = $1 AND client = $2 AND door = $3 AND key = $4",
             &tenant,
             client,
@@ -307,7 +307,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            optional OrderRow,
+            optional: OrderRow,
             "SELECT * FROM orders WHERE tenant = $1 AND id = $2 AND hidden_at IS NULL",
             &tenant,
             id
@@ -326,7 +326,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all OrderRow,
+            all: OrderRow,
             "SELECT * FROM orders WHERE tenant = $1 AND customer_id = $2 AND place IS NOT NULL AND state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
              ORDER BY place",
@@ -340,7 +340,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all ItemRow,
+            all: ItemRow,
             "SELECT i.* FROM order_items i JOIN orders o ON o.tenant = i.tenant AND o.id = i.order_id
              WHERE o.tenant = $1 AND o.customer_id = $2 AND o.place IS NOT NULL AND o.state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
@@ -404,7 +404,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all ItemRow,
+            all: ItemRow,
             "SELECT * FROM order_items WHERE tenant = $1 AND order_id = $2 ORDER BY number",
             &tenant,
             order
@@ -443,7 +443,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            optional PersonalRow,
+            optional: PersonalRow,
             "SELECT request, notes FROM order_personal WHERE tenant = $1 AND order_id = $2",
             &tenant,
             order
@@ -483,7 +483,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all HistoryRow,
+            all: HistoryRow,
             "SELECT number, at, item_id, state, reason, caused_by FROM order_history
              WHERE tenant = $1 AND order_id = $2 ORDER BY number",
             &tenant,
@@ -529,7 +529,7 @@ impl Tx<Tenant> {
 
     pub async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelRow>, StoreError> {
         let tenant = self.tenant();
-        sql!(self, optional CancelRow, "SELECT * FROM cancel_orders WHERE tenant = $1 AND id = $2", &tenant, id)
+        sql!(self, optional: CancelRow, "SELECT * FROM cancel_orders WHERE tenant = $1 AND id = $2", &tenant, id)
     }
 
     /// Cancel tasks, newest first.
@@ -537,14 +537,14 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         let rows = sql!(
             self,
-            all CancelRow,
+            all: CancelRow,
             "SELECT * FROM cancel_orders WHERE tenant = $1 ORDER BY requested_at DESC, id DESC LIMIT $2 OFFSET $3",
             &tenant,
             limit,
             offset
         )?;
         let (total,) =
-            sql!(self, one(i64,), "SELECT COUNT(*) FROM cancel_orders WHERE tenant = $1", &tenant)?;
+            sql!(self, one: (i64,), "SELECT COUNT(*) FROM cancel_orders WHERE tenant = $1", &tenant)?;
         Ok((rows, total))
     }
 
@@ -553,7 +553,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            optional CancelRow,
+            optional: CancelRow,
             "SELECT * FROM cancel_orders WHERE tenant = $1 AND order_id = $2 AND ended_at IS NULL",
             &tenant,
             order
@@ -570,7 +570,7 @@ impl Tx<System> {
         let now = self.now();
         sql!(
             self,
-            all LineKey,
+            all: LineKey,
             "SELECT DISTINCT tenant, customer_id FROM orders
              WHERE state = 'acknowledged' AND customer_id IS NOT NULL
                AND (place IS NOT NULL OR requested_start IS NULL OR requested_start <= $1)
@@ -584,7 +584,7 @@ impl Tx<System> {
     pub async fn open_orders(&mut self) -> Result<i64, StoreError> {
         let (n,) = sql!(
             self,
-            one(i64,),
+            one: (i64,),
             "SELECT COUNT(*) FROM orders WHERE state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')"
         )?;
@@ -603,7 +603,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         let (n,) = sql!(
             self,
-            one(i64,),
+            one: (i64,),
             "SELECT COUNT(*) FROM orders WHERE tenant = $1 AND customer_id = $2 AND state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')",
             &tenant,
@@ -617,7 +617,7 @@ impl Tx<Tenant> {
         let (tenant, now) = (self.tenant(), self.now());
         sql!(
             self,
-            all OrderRow,
+            all: OrderRow,
             "SELECT * FROM orders WHERE tenant = $1 AND customer_id = $2 AND state = 'acknowledged'
              AND place IS NULL AND (requested_start IS NULL OR requested_start <= $3)
              ORDER BY requested_start, id",

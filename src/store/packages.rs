@@ -17,7 +17,7 @@ pub struct VersionRow {
 impl<S> Tx<S> {
     /// All applications, in catalogue order.
     pub async fn applications(&mut self) -> Result<Vec<Json<Value>>, StoreError> {
-        let rows = sql!(self, all(Json<Value>,), "SELECT body FROM applications ORDER BY position, id")?;
+        let rows = sql!(self, all: (Json<Value>,), "SELECT body FROM applications ORDER BY position, id")?;
         Ok(rows.into_iter().map(|(b,)| b).collect())
     }
 
@@ -48,7 +48,7 @@ impl<S> Tx<S> {
     pub async fn package_versions(&mut self) -> Result<Vec<VersionRow>, StoreError> {
         sql!(
             self,
-            all VersionRow,
+            all: VersionRow,
             "SELECT application, version, digest, withdrawn_at FROM package_versions ORDER BY application, version"
         )
     }
@@ -75,7 +75,7 @@ impl<S> Tx<S> {
         )?;
         let (stands,) = sql!(
             self,
-            one(String,),
+            one: (String,),
             "SELECT digest FROM package_versions WHERE application = $1 AND version = $2",
             application,
             version
@@ -102,7 +102,7 @@ impl<S> Tx<S> {
     pub async fn package_content(&mut self, digest: &str) -> Result<Option<Json<Value>>, StoreError> {
         let row = sql!(
             self,
-            optional(Json<Value>,),
+            optional: (Json<Value>,),
             "SELECT content FROM package_versions WHERE digest = $1",
             digest
         )?;

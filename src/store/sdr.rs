@@ -59,7 +59,7 @@ impl Tx<Tenant> {
         )?;
         let (subject,) = sql!(
             self,
-            one(Uuid,),
+            one: (Uuid,),
             "SELECT subject FROM sdr_subjects WHERE tenant = $1 AND customer = $2",
             &tenant,
             customer
@@ -114,7 +114,7 @@ impl Tx<System> {
     ) -> Result<Vec<SdrRow>, StoreError> {
         sql!(
             self,
-            all SdrRow,
+            all: SdrRow,
             "SELECT s.tenant, s.record_id, j.customer_id, j.phone, s.test, s.only_recipient, s.type, s.body,
                s.event_time, s.record_time
              FROM sdr s JOIN sdr_subjects j ON j.tenant = s.tenant AND j.subject = s.subject
@@ -141,7 +141,7 @@ impl Tx<System> {
     ) -> Result<Vec<(i64, SdrRow)>, StoreError> {
         let rows = sql!(
             self,
-            all NumberedRow,
+            all: NumberedRow,
             "SELECT n.number, s.tenant, s.record_id, j.customer_id, j.phone, s.test, s.only_recipient, s.type, s.body,
                s.event_time, s.record_time
              FROM sdr_numbers n
@@ -158,7 +158,7 @@ impl Tx<System> {
 
     /// Tenants and kinds (live, test) that have records.
     pub async fn sdr_kinds(&mut self) -> Result<Vec<(String, bool)>, StoreError> {
-        sql!(self, all(String, bool), "SELECT DISTINCT tenant, test FROM sdr ORDER BY tenant, test")
+        sql!(self, all: (String, bool), "SELECT DISTINCT tenant, test FROM sdr ORDER BY tenant, test")
     }
 }
 

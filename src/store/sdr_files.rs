@@ -65,7 +65,7 @@ impl Tx<System> {
     pub async fn recipients(&mut self) -> Result<Vec<RecipientRow>, StoreError> {
         sql!(
             self,
-            all RecipientRow,
+            all: RecipientRow,
             "SELECT name, version, config, since, created_at FROM sdr_recipients r
              WHERE retired_at IS NULL
                AND version = (SELECT MAX(version) FROM sdr_recipients m WHERE m.name = r.name) ORDER BY name"
@@ -76,7 +76,7 @@ impl Tx<System> {
     pub async fn recipient(&mut self, name: &str, version: i64) -> Result<Option<RecipientRow>, StoreError> {
         sql!(
             self,
-            optional RecipientRow,
+            optional: RecipientRow,
             "SELECT name, version, config, since, created_at FROM sdr_recipients WHERE name = $1 AND version = $2",
             name,
             version
@@ -88,7 +88,7 @@ impl Tx<System> {
         let now = self.now();
         let last = sql!(
             self,
-            optional RecipientRow,
+            optional: RecipientRow,
             "SELECT name, version, config, since, created_at FROM sdr_recipients WHERE name = $1
              ORDER BY version DESC LIMIT 1",
             name
@@ -147,7 +147,7 @@ impl Tx<System> {
     ) -> Result<StreamRow, StoreError> {
         sql!(
             self,
-            one StreamRow,
+            one: StreamRow,
             "INSERT INTO sdr_streams (tenant, recipient, test, next_file, next_number, cut_time)
              VALUES ($1,$2,$3,1,1,$4)
              ON CONFLICT (tenant, recipient, test) DO UPDATE SET next_file = sdr_streams.next_file
@@ -237,7 +237,7 @@ impl Tx<System> {
     pub async fn undelivered(&mut self) -> Result<Vec<FileRow>, StoreError> {
         sql!(
             self,
-            all FileRow,
+            all: FileRow,
             "SELECT * FROM sdr_files WHERE state = 'sealed' ORDER BY tenant, recipient, test, file_seq, revision"
         )
     }
@@ -246,7 +246,7 @@ impl Tx<System> {
     pub async fn files(&mut self, tenant: &str) -> Result<Vec<FileRow>, StoreError> {
         sql!(
             self,
-            all FileRow,
+            all: FileRow,
             "SELECT * FROM sdr_files WHERE tenant = $1 ORDER BY closed_at, recipient, test, file_seq, revision",
             tenant
         )

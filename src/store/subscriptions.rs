@@ -45,7 +45,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            optional SubscriptionRow,
+            optional: SubscriptionRow,
             "SELECT * FROM subscriptions WHERE tenant = $1 AND id = $2",
             &tenant,
             id
@@ -57,7 +57,7 @@ impl Tx<Tenant> {
         let tenant = self.tenant();
         sql!(
             self,
-            all SubscriptionRow,
+            all: SubscriptionRow,
             "SELECT * FROM subscriptions WHERE tenant = $1 AND customer = $2 ORDER BY created_at, id",
             &tenant,
             customer
@@ -133,7 +133,7 @@ impl Tx<System> {
         let now = self.now();
         sql!(
             self,
-            all(String, Uuid, DateTime<Utc>),
+            all: (String, Uuid, DateTime<Utc>),
             "SELECT tenant, subscription, next_at FROM backup_schedules WHERE next_at <= $1 ORDER BY next_at LIMIT $2",
             now,
             limit

@@ -1,0 +1,84 @@
+//! The doors. This page is the map of them; each handler looks up, acts, answers.
+
+pub mod download;
+pub mod health;
+pub mod io;
+pub mod own;
+pub mod problem;
+pub mod query;
+pub mod request;
+pub mod tmf633;
+pub mod tmf638;
+pub mod tmf641;
+pub mod web;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Engine;
+
+/// What every handler gets.
+#[derive(Clone)]
+pub struct Doors {
+    pub engine: Arc<Engine>,
+    pub metrics: PrometheusHandle,
+    /// Cancelled when the server drains: readiness says so.
+    pub draining: CancellationToken,
+}
+
+/// TMF641 Service Ordering, base path.
+pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
+/// TMF633 Service Catalog, base path.
+pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
+/// TMF638 Service Inventory, base path.
+pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
+/// Our own API, base path.
+pub const OWN: &str = "/api/v1";
+
+/// All routes.
+pub fn router(doors: Doors) -> Router {
+    let tmf641 = Router::new()
+        .route("/serviceOrder", get(tmf641::orders::list).post(tmf641::orders::create))
+        .route(
+            "/serviceOrder/{id}",
+            get(tmf641::orders::show).patch(tmf641::change::patch).delete(tmf641::change::delete),
+        )
+        .route("/cancelServiceOrder", get(tmf641::cancel::list).post(tmf641::cancel::create))
+        .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show));
+    let tmf633 = Router::new()
+        .route("/serviceSpecification", get(tmf633::list))
+        .route("/serviceSpecification/{id}", get(tmf633::show));
+    let tmf638 =
+        Router::new().route("/service", get(tmf638::list)).route("/service/{id}", get(tmf638::show));
+    let own = Router::new()
+        .route("/orders/{id}", get(own::orders::show))
+        .route("/jobs", get(own::jobs::list))
+        .route("/fallout", get(own::jobs::fallout))
+        .route("/fallout/{job}/{decision}", post(own::jobs::decide))
+        .route("/subscriptions/{id}/backups", get(own::backups::list).post(own::backups::take))
+        .route("/backups/{id}/restore", post(own::backups::restore))
+        .route("/backups/{id}/download-links", post(own::backups::link))
+        .route("/sdr/seal", post(own::sdr::seal))
+        .route("/sdr/files", get(own::sdr::files))
+        .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file));
+    let watched = Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics));
+    Router::new()
+        .nest(TMF641, tmf641)
+        .nest(TMF633, tmf633)
+        .nest(TMF638, tmf638)
+        .nest(OWN, own)
+        .merge(watched)
+        .route("/download/{tenant}/{link}", get(download::get))
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(from_fn_with_state(doors.clone(), web::door))
+        .with_state(doors)
+}

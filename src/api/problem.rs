@@ -1,0 +1,113 @@
+//! The TMF error body (TMF630, part 1, 3.4), for every refusal of every REST door.
+
+use axum::Json;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::orders::OrderError;
+use crate::store::StoreError;
+
+/// A refusal. The internal cause is logged, never sent.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub status: StatusCode,
+    /// Short and stable, for programs.
+    pub code: &'static str,
+    /// What is the matter, short, for people.
+    pub reason: String,
+    /// What exactly, with the path of the wrong member, and what to do.
+    pub message: String,
+    pub retry_after: Option<u32>,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, reason: &str, message: impl Into<String>) -> Self {
+        Self { status, code, reason: reason.to_owned(), message: message.into(), retry_after: None }
+    }
+
+    /// 400: a member of the request is wrong.
+    #[must_use]
+    pub fn invalid(path: &str, message: impl AsRef<str>) -> Self {
+        let message = if path.is_empty() {
+            message.as_ref().to_owned()
+        } else {
+            format!("{path}: {}", message.as_ref())
+        };
+        Self::new(StatusCode::BAD_REQUEST, "invalid", "the request is not valid", message)
+    }
+
+    /// 404: there is no such thing (or it is another tenant's).
+    #[must_use]
+    pub fn not_found(what: &str, id: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "notFound", "not found", format!("there is no {what} {id}"))
+    }
+
+    /// 409: a state forbids it.
+    #[must_use]
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, "the present state forbids it", message)
+    }
+
+    /// Renders a refusal of `orders`, with the door's own paths.
+    #[must_use]
+    pub fn of_order(e: OrderError, path: impl Fn(Option<usize>, &crate::orders::Member) -> String) -> Self {
+        let at = |item: Option<usize>| item.map(|n| path(Some(n), &crate::orders::Member::Items));
+        let message_at = |item: Option<usize>, m: String| at(item).map_or(m.clone(), |p| format!("{p}: {m}"));
+        match e {
+            OrderError::Invalid { item, member, message } => Self::invalid(&path(item, &member), message),
+            OrderError::Exists { item, message } => Self::conflict("alreadyExists", message_at(item, message)),
+            OrderError::Forbidden { item, message } => Self::conflict("forbiddenState", message_at(item, message)),
+            OrderError::KeyConflict { .. } => Self::conflict("idempotencyConflict", e.to_string()),
+            OrderError::NotFound(id) => Self::not_found("order", &id),
+            OrderError::Store(e) => Self::from(e),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(e: StoreError) -> Self {
+        tracing::error!(error = %e, "a request could not be answered");
+        if e.is_transient() {
+            let mut busy = Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "the service is busy",
+                "try again in a moment",
+            );
+            busy.retry_after = Some(1);
+            return busy;
+        }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error", "see the server's log")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = json!({
+            "code": self.code,
+            "reason": self.reason,
+            "message": self.message,
+            "status": self.status.as_u16().to_string(),
+            "referenceError": format!("urn:telvisor:error:{}", self.code),
+            "@type": "Error",
+        });
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// 404 for every path that is not a door.
+pub async fn no_such_path(uri: Uri) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "notFound", "not found", format!("there is nothing at {}", uri.path()))
+}
+
+/// 405 for a method that a path does not have; axum adds `Allow`.
+pub async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    let message = format!("{} has no method {method}", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", "method not allowed", message)
+}

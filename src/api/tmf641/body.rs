@@ -1,0 +1,391 @@
+//! A TMF641 body as a draft order: schema-checked, with only the members that the official Create schema knows.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::api::problem::Problem;
+use crate::api::request::typed;
+use crate::clock::show;
+use crate::orders::{Ask, Draft, DraftItem, Given};
+
+/// Members of `ServiceOrder_Create`; any other is ignored.
+const ORDER_MEMBERS: [&str; 15] = [
+    "category",
+    "description",
+    "externalId",
+    "externalReference",
+    "notificationContact",
+    "note",
+    "orderRelationship",
+    "priority",
+    "relatedParty",
+    "requestedCompletionDate",
+    "requestedStartDate",
+    "serviceOrderItem",
+    "@baseType",
+    "@schemaLocation",
+    "@type",
+];
+/// Members of `ServiceOrderItem` that a client gives.
+const ITEM_MEMBERS: [&str; 10] = [
+    "id",
+    "quantity",
+    "action",
+    "appointment",
+    "service",
+    "serviceOrderItem",
+    "serviceOrderItemRelationship",
+    "@baseType",
+    "@schemaLocation",
+    "@type",
+];
+/// Members of `ServiceRefOrValue`.
+const SERVICE_MEMBERS: [&str; 26] = [
+    "id",
+    "href",
+    "category",
+    "description",
+    "endDate",
+    "hasStarted",
+    "isBundle",
+    "isServiceEnabled",
+    "isStateful",
+    "name",
+    "serviceDate",
+    "serviceType",
+    "startDate",
+    "startMode",
+    "feature",
+    "note",
+    "place",
+    "relatedEntity",
+    "relatedParty",
+    "serviceCharacteristic",
+    "serviceRelationship",
+    "serviceSpecification",
+    "state",
+    "supportingResource",
+    "supportingService",
+    "@type",
+];
+const ACTIONS: [&str; 4] = ["add", "modify", "delete", "noChange"];
+const SERVICE_STATES: [&str; 6] =
+    ["feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated"];
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Order {
+    category: Option<String>,
+    #[serde(rename = "description")]
+    _description: Option<String>,
+    external_id: Option<String>,
+    #[serde(default)]
+    external_reference: Vec<Reference>,
+    #[serde(rename = "notificationContact")]
+    _notification_contact: Option<String>,
+    #[serde(default)]
+    note: Vec<Note>,
+    #[serde(default, rename = "orderRelationship")]
+    _order_relationship: Vec<Map<String, Value>>,
+    priority: Option<String>,
+    #[serde(default)]
+    related_party: Vec<Party>,
+    requested_completion_date: Option<DateTime<Utc>>,
+    requested_start_date: Option<DateTime<Utc>>,
+    service_order_item: Vec<Item>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reference {
+    id: Option<String>,
+    #[serde(rename = "name")]
+    _name: Option<String>,
+    external_reference_type: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Note {
+    text: String,
+    author: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Party {
+    id: String,
+    role: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Item {
+    id: String,
+    action: String,
+    quantity: Option<i64>,
+    service: Service,
+    #[serde(default)]
+    service_order_item_relationship: Vec<Relationship>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Service {
+    id: Option<String>,
+    state: Option<String>,
+    service_specification: Option<Specification>,
+    #[serde(default)]
+    service_characteristic: Vec<Characteristic>,
+    #[serde(default)]
+    related_party: Vec<Party>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Specification {
+    id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Characteristic {
+    name: String,
+    value: Value,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Relationship {
+    #[serde(rename = "relationshipType")]
+    _relationship_type: Option<String>,
+    order_item: ItemRef,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemRef {
+    item_id: Option<String>,
+    id: Option<String>,
+}
+
+/// Reads a POST body.
+///
+/// # Errors
+/// 400 with the path of the member that does not fit.
+pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Draft, Problem> {
+    if !body.is_object() {
+        return Err(Problem::invalid("", "the body must be a JSON object: a ServiceOrder"));
+    }
+    if body.get("serviceOrderItem").is_none() {
+        return Err(Problem::invalid("serviceOrderItem", "is missing: an order needs at least one item"));
+    }
+    let request = known(body);
+    let order: Order = typed(&request)?;
+    if let Some((n, item)) = order.service_order_item.iter().enumerate().find(|(_, i)| !ACTIONS.contains(&i.action.as_str()))
+    {
+        let path = format!("serviceOrderItem[{n}].action");
+        return Err(Problem::invalid(&path, format!("{:?} is none of {}", item.action, ACTIONS.join(", "))));
+    }
+    let customer = customer(&order)?;
+    let mut items = vec![];
+    for (n, item) in order.service_order_item.iter().enumerate() {
+        items.push(DraftItem {
+            id: item.id.clone(),
+            ask: ask(n, item)?,
+            relies_on: item
+                .service_order_item_relationship
+                .iter()
+                .filter_map(|r| r.order_item.item_id.clone().or_else(|| r.order_item.id.clone()))
+                .collect(),
+            quantity: item.quantity,
+        });
+    }
+    let channel = order
+        .external_reference
+        .iter()
+        .find(|r| r.external_reference_type.as_deref() == Some("channel"))
+        .and_then(|r| r.id.clone());
+    Ok(Draft {
+        customer,
+        external_id: order.external_id,
+        key: key.map(|k| format!("key:{k}")),
+        channel,
+        category: order.category,
+        priority: order.priority,
+        requested_start: order.requested_start_date,
+        requested_completion: order.requested_completion_date,
+        notes: notes(&request, &order.note, now),
+        request,
+        items,
+    })
+}
+
+/// The body with the members that the Create schema knows.
+fn known(body: &Value) -> Value {
+    let mut request = keep(body, &ORDER_MEMBERS);
+    if let Some(items) = request.get_mut("serviceOrderItem").and_then(Value::as_array_mut) {
+        for item in items {
+            *item = keep(item, &ITEM_MEMBERS);
+            if let Some(service) = item.get_mut("service") {
+                *service = keep(service, &SERVICE_MEMBERS);
+            }
+        }
+    }
+    request
+}
+
+fn keep(value: &Value, members: &[&str]) -> Value {
+    match value {
+        Value::Object(map) => Value::Object(
+            map.iter()
+                .filter(|(k, v)| members.contains(&k.as_str()) && !v.is_null())
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+/// Notes with the id and date that they lack.
+fn notes(request: &Value, notes: &[Note], now: DateTime<Utc>) -> Vec<Value> {
+    let given = request["note"].as_array().cloned().unwrap_or_default();
+    given
+        .into_iter()
+        .zip(notes)
+        .enumerate()
+        .map(|(n, (mut value, note))| {
+            let mut fill = |key: &str, text: String| {
+                if let Some(map) = value.as_object_mut() {
+                    map.entry(key).or_insert(Value::String(text));
+                }
+            };
+            fill("id", (n + 1).to_string());
+            fill("date", show(now));
+            fill("author", note.author.clone().unwrap_or_else(|| "client".into()));
+            fill("text", note.text.clone());
+            fill("@type", "Note".into());
+            value
+        })
+        .collect()
+}
+
+/// The one customer that parties of the order or of its services name.
+fn customer(order: &Order) -> Result<Option<String>, Problem> {
+    let mut found: Option<(String, String)> = None;
+    let of_order = order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].id"), p));
+    let of_items = order.service_order_item.iter().enumerate().flat_map(|(n, item)| {
+        let path = move |i: usize| format!("serviceOrderItem[{n}].service.relatedParty[{i}].id");
+        item.service.related_party.iter().enumerate().map(move |(i, p)| (path(i), p))
+    });
+    for (path, party) in of_order.chain(of_items) {
+        if !party.role.as_deref().is_some_and(|r| r.eq_ignore_ascii_case("customer")) {
+            continue;
+        }
+        match &found {
+            Some((id, first)) if *id != party.id => {
+                let message = format!("{} and {id} ({first}) are two customers; an order is for one", party.id);
+                return Err(Problem::invalid(&path, message));
+            }
+            _ => found = Some((party.id.clone(), path)),
+        }
+    }
+    Ok(found.map(|(id, _)| id))
+}
+
+fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
+    let s = &item.service;
+    let characteristics: Vec<Given> = s
+        .service_characteristic
+        .iter()
+        .map(|c| Given { name: c.name.clone(), value: c.value.clone() })
+        .collect();
+    let nothing = |reason: &str| Ask::Nothing { reason: format!("serviceOrderItem[{n}]: {reason}") };
+    if let Some(state) = &s.state
+        && !SERVICE_STATES.contains(&state.as_str())
+    {
+        let path = format!("serviceOrderItem[{n}].service.state");
+        return Err(Problem::invalid(&path, format!("{state:?} is none of {}", SERVICE_STATES.join(", "))));
+    }
+    Ok(match (item.action.as_str(), &s.service_specification, &s.id) {
+        ("add", Some(spec), id) => {
+            Ask::Add { specification: spec.id.clone(), characteristics, names_id: id.is_some() }
+        }
+        ("add", None, Some(_)) => {
+            let path = format!("serviceOrderItem[{n}].service.id");
+            return Err(Problem::invalid(&path, "an id cannot be chosen for what is added; leave it out"));
+        }
+        ("add", None, None) => nothing("the service names no serviceSpecification"),
+        ("modify", _, None) => nothing("the service names no id to modify"),
+        ("modify", _, Some(_)) if s.state.is_none() && characteristics.is_empty() => {
+            nothing("neither a state nor a characteristic is to be changed")
+        }
+        ("modify", _, Some(id)) => {
+            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics }
+        }
+        ("delete", _, None) => nothing("the service names no id to delete"),
+        ("delete", _, Some(id)) => Ask::Delete { service: id.clone() },
+        _ => Ask::NoChange,
+    })
+}
+
+/// A related party as it always goes out.
+#[must_use]
+pub fn party_out(mut party: Value) -> Value {
+    if let Some(map) = party.as_object_mut() {
+        map.entry("@type").or_insert(json!("RelatedParty"));
+        let referred = if map.get("role").and_then(Value::as_str).is_some_and(|r| r.eq_ignore_ascii_case("customer")) {
+            "Customer"
+        } else {
+            "Organization"
+        };
+        map.entry("@referredType").or_insert(json!(referred));
+    }
+    party
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: Value) -> Result<Draft, String> {
+        draft(&body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
+    }
+
+    fn order(item: Value) -> Value {
+        json!({ "serviceOrderItem": [item] })
+    }
+
+    #[test]
+    fn wrong_types_name_their_path() {
+        let message = read(order(json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}}))).unwrap_err();
+        assert!(message.starts_with("serviceOrderItem[0].service.serviceSpecification"), "{message}");
+        let message = read(order(json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
+        assert!(message.starts_with("serviceOrderItem[0].id"), "{message}");
+        let message = read(order(json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
+        assert!(message.starts_with("serviceOrderItem[0].action"), "{message}");
+        assert!(read(json!({})).unwrap_err().starts_with("serviceOrderItem"));
+        assert!(read(json!([])).is_err());
+    }
+
+    #[test]
+    fn the_official_kits_stock_body_names_nothing_to_do() {
+        let d = read(order(json!({"id": "1", "action": "add", "service": {}}))).unwrap();
+        assert!(matches!(d.items[0].ask, Ask::Nothing { .. }));
+    }
+
+    #[test]
+    fn two_customers_are_one_too_many_and_roles_have_no_case() {
+        let party = |id: &str| json!({"id": id, "role": "Customer"});
+        let mut body = order(json!({"id": "1", "action": "noChange", "service": {"relatedParty": [party("B")]}}));
+        assert_eq!(read(body.clone()).unwrap().customer.as_deref(), Some("B"));
+        body["relatedParty"] = json!([party("A")]);
+        assert!(read(body).unwrap_err().contains("two customers"));
+    }
+
+    #[test]
+    fn members_outside_the_create_schema_are_ignored() {
+        let mut body = order(json!({"id": "1", "action": "noChange", "service": {}, "state": "held", "colour": 1}));
+        body["state"] = json!("completed");
+        body["id"] = json!("mine");
+        let d = read(body).unwrap();
+        assert_eq!(d.request, order(json!({"id": "1", "action": "noChange", "service": {}})));
+    }
+}

@@ -1,0 +1,148 @@
+//! Around every request: an id, a trace line, the open server's guard against foreign web pages, and who calls.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tracing::Instrument as _;
+
+use super::Doors;
+use super::io::Connection;
+use super::problem::Problem;
+use crate::access::{Caller, Door};
+use crate::clock::new_id;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The layer around all doors.
+pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let span = tracing::info_span!("request", request.id = %id, method = %request.method(), path = request.uri().path());
+    let source = request.extensions().get::<ConnectInfo<Connection>>().map(|c| c.0.peer.to_string());
+    let refused = foreign(request.headers());
+    request.extensions_mut().insert(caller(request.uri().path(), request.headers(), &id, source));
+    let method = request.method().clone();
+    let mut response = async {
+        let response = match refused {
+            Some(problem) => problem.into_response(),
+            None => next.run(request).await,
+        };
+        tracing::debug!(status = response.status().as_u16(), ms = started.elapsed().as_millis(), "answered");
+        response
+    }
+    .instrument(span)
+    .await;
+    drop(doors);
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("telvisor_http_requests_total", "method" => method.to_string(), "status" => status).increment(1);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// The client's own id where it is plain, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok());
+    given
+        .filter(|v| !v.is_empty() && v.len() <= 64 && v.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)))
+        .map_or_else(|| new_id().to_string(), str::to_owned)
+}
+
+fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> Caller {
+    let door = if path.starts_with("/tmf-api/serviceOrdering") { Door::Tmf641 } else { Door::Api };
+    Caller {
+        source,
+        request_id: Some(id.to_owned()),
+        trace_parent: headers.get("traceparent").and_then(|v| v.to_str().ok()).map(str::to_owned),
+        ..Caller::local(door)
+    }
+}
+
+/// While the server is open, a web page in the user's browser must not place orders: only requests that name a
+/// loopback host, and come from no foreign page, pass.
+fn foreign(headers: &HeaderMap) -> Option<Problem> {
+    let text = |name: &HeaderName| headers.get(name).map(|v| v.to_str().unwrap_or("?"));
+    let refuse = |what: String| {
+        let message = format!("{what}; this server is open (access.mode = \"open\") and serves this machine only");
+        Some(Problem::new(StatusCode::FORBIDDEN, "forbidden", "foreign request", message))
+    };
+    match text(&header::HOST) {
+        Some(host) if is_loopback(host) => {}
+        Some(host) => return refuse(format!("Host {host} is not a loopback name or address")),
+        None => return refuse("there is no Host".to_owned()),
+    }
+    if let Some(origin) = text(&header::ORIGIN) {
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).unwrap_or("");
+        if !is_loopback(host) {
+            return refuse(format!("Origin {origin} is foreign"));
+        }
+    }
+    if let Some(site) = headers.get("sec-fetch-site").and_then(|v| v.to_str().ok())
+        && !matches!(site, "same-origin" | "none")
+    {
+        return refuse(format!("Sec-Fetch-Site {site} is foreign"));
+    }
+    None
+}
+
+/// Whether a Host (with or without a port) names this machine by a loopback name or address.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(""),
+        None => host.rsplit_once(':').map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host }),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Scheme, host and port that hrefs begin with.
+#[must_use]
+pub fn base(doors: &Doors, headers: &HeaderMap) -> String {
+    let configured = doors.engine.config.base_url.trim_end_matches('/');
+    if configured.is_empty() {
+        let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("127.0.0.1");
+        format!("http://{host}")
+    } else {
+        configured.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_hosts_pass() {
+        for good in ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080", "127.9.9.9"] {
+            assert!(is_loopback(good), "{good}");
+        }
+        for bad in ["example.com", "localhost.example.com", "10.0.0.1:80", "127.0.0.1.example.com", "", "[::2]"] {
+            assert!(!is_loopback(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn foreign_pages_are_refused_with_the_setting() {
+        let headers = |pairs: &[(&'static str, &'static str)]| {
+            pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect::<HeaderMap>()
+        };
+        assert!(foreign(&headers(&[("host", "127.0.0.1:8080")])).is_none());
+        assert!(foreign(&headers(&[("host", "localhost"), ("origin", "http://localhost:8080")])).is_none());
+        assert!(foreign(&headers(&[("host", "localhost"), ("sec-fetch-site", "same-origin")])).is_none());
+        for bad in [
+            headers(&[("host", "rebound.example")]),
+            headers(&[("host", "localhost"), ("origin", "https://evil.example")]),
+            headers(&[("host", "localhost"), ("origin", "null")]),
+            headers(&[("host", "localhost"), ("sec-fetch-site", "cross-site")]),
+            headers(&[]),
+        ] {
+            let problem = foreign(&bad).expect("refused");
+            assert_eq!(problem.status, StatusCode::FORBIDDEN);
+            assert!(problem.message.contains("access.mode"));
+        }
+    }
+}
