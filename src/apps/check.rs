@@ -50,7 +50,12 @@ impl std::fmt::Display for Report {
         }
         let name = self.application.as_deref().unwrap_or("the package");
         let verdict = if self.ok { "can be used" } else { "cannot be used" };
-        write!(f, "{name} {verdict}: {} errors, {} warnings", self.errors.len(), self.warnings.len())
+        write!(
+            f,
+            "{name} {verdict}: {} errors, {} warnings",
+            self.errors.len(),
+            self.warnings.len()
+        )
     }
 }
 
@@ -70,7 +75,10 @@ pub fn check(dir: &Path) -> Report {
         Ok(package) => {
             report.application = Some(package.application.id.clone());
             for v in &package.versions {
-                report.versions.push(CheckedVersion { version: v.version.clone(), digest: v.digest.clone() });
+                report.versions.push(CheckedVersion {
+                    version: v.version.clone(),
+                    digest: v.digest.clone(),
+                });
             }
             check_scripts(dir, &package, &mut report);
         }
@@ -92,8 +100,11 @@ fn check_scripts(dir: &Path, package: &Package, report: &mut Report) {
         }
         for (role, text) in &version.scripts {
             let own = format!("versions/{}/scripts/{}.sh", version.version, role_name(*role));
-            let path =
-                if dir.join(&own).exists() { own } else { format!("scripts/{}.sh", role_name(*role)) };
+            let path = if dir.join(&own).exists() {
+                own
+            } else {
+                format!("scripts/{}.sh", role_name(*role))
+            };
             texts.insert(path, text);
         }
     }
@@ -111,7 +122,9 @@ fn check_scripts(dir: &Path, package: &Package, report: &mut Report) {
                 Ok(Some(message)) => report.errors.push(Fault::new(path, "", message)),
                 Err(e) => {
                     has_sh = false;
-                    report.notes.push(format!("the syntax of scripts was not checked, for sh did not run: {e}"));
+                    report.notes.push(format!(
+                        "the syntax of scripts was not checked, for sh did not run: {e}"
+                    ));
                 }
             }
         }
@@ -139,8 +152,12 @@ fn syntax_fault(text: &str) -> std::io::Result<Option<String>> {
 fn warnings(path: &str, text: &str) -> Vec<Fault> {
     let mut found = Vec::new();
     let shebang = text.lines().next().unwrap_or_default();
-    if !matches!(shebang.trim_end(), "#!/bin/sh" | "#! /bin/sh" | "#!/bin/sh -e" | "#!/bin/sh -eu") {
-        let message = "should be #!/bin/sh: scripts are run by the POSIX sh of the guest, whatever stands here";
+    if !matches!(
+        shebang.trim_end(),
+        "#!/bin/sh" | "#! /bin/sh" | "#!/bin/sh -e" | "#!/bin/sh -eu"
+    ) {
+        let message =
+            "should be #!/bin/sh: scripts are run by the POSIX sh of the guest, whatever stands here";
         found.push(Fault::new(path, "line 1", message));
     }
     let sets_e = text.lines().any(|line| {
@@ -158,7 +175,11 @@ fn warnings(path: &str, text: &str) -> Vec<Fault> {
             continue;
         }
         if code.contains("[ ") && code.contains(" == ") && !code.contains("awk") {
-            found.push(Fault::new(path, format!("line {number}"), "`==` is bash, not POSIX sh; compare with ="));
+            found.push(Fault::new(
+                path,
+                format!("line {number}"),
+                "`==` is bash, not POSIX sh; compare with =",
+            ));
         }
         for (mark, advice) in BASHISMS {
             let hit = match mark.strip_prefix('^') {
@@ -166,7 +187,10 @@ fn warnings(path: &str, text: &str) -> Vec<Fault> {
                 None => code.contains(mark),
             };
             if hit {
-                let message = format!("`{}` is bash, not POSIX sh; {advice}", mark.trim_start_matches('^').trim());
+                let message = format!(
+                    "`{}` is bash, not POSIX sh; {advice}",
+                    mark.trim_start_matches('^').trim()
+                );
                 found.push(Fault::new(path, format!("line {number}"), message));
             }
         }

@@ -45,36 +45,63 @@ pub struct ListedFile {
 /// All faults together.
 pub fn parse(text: &str) -> Result<Manifest, Vec<Fault>> {
     let table = toml::Table::from_str(text).map_err(|e| {
-        let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        vec![Fault::new("manifest.toml", format!("line {line}"), format!("is not TOML: {}", e.message()))]
+        let line = e
+            .span()
+            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        vec![Fault::new(
+            "manifest.toml",
+            format!("line {line}"),
+            format!("is not TOML: {}", e.message()),
+        )]
     })?;
     let faults = RefCell::new(Vec::new());
     let mut top = Reader::new(&table, &faults);
     if top.need_integer("format", 1..=i64::MAX, "format = 1") != 1 {
-        top.fault("format", "is a format that this Telvisor does not know; it reads format 1");
+        top.fault(
+            "format",
+            "is a format that this Telvisor does not know; it reads format 1",
+        );
         // Nothing else can be judged by the rules of format 1.
         return Err(faults.into_inner());
     }
     let manifest = read(&mut top);
     top.finish();
     let faults = faults.into_inner();
-    if faults.is_empty() { Ok(manifest) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(manifest)
+    } else {
+        Err(faults)
+    }
 }
 
 fn read(top: &mut Reader) -> Manifest {
-    let runtime = top.section("runtime").map_or_else(default_runtime, |r| read_runtime(r, &default_runtime()));
+    let runtime = top
+        .section("runtime")
+        .map_or_else(default_runtime, |r| read_runtime(r, &default_runtime()));
     let (versions, files) = read_versions(top, &runtime);
     let application = Application {
         id: top.need_form("id", is_id, ID_FORM, "id = \"my-app\""),
         name: top.need_text("name", 80, "name = \"My App\""),
         provider: read_provider(top),
         support: read_support(top),
-        description: top.need_text("description", 4000, "description = \"What it does, in a few sentences.\""),
+        description: top.need_text(
+            "description",
+            4000,
+            "description = \"What it does, in a few sentences.\"",
+        ),
         category: top.need_form("category", is_id, ID_FORM, "category = \"office\""),
-        icon: top.need_form("icon", is_image, "a file name ending in .svg or .png", "icon = \"icon.svg\""),
+        icon: top.need_form(
+            "icon",
+            is_image,
+            "a file name ending in .svg or .png",
+            "icon = \"icon.svg\"",
+        ),
         screenshots: read_screenshots(top),
         placement: top
-            .word("placement", &[("shared", Placement::Shared), ("dedicated", Placement::Dedicated)])
+            .word(
+                "placement",
+                &[("shared", Placement::Shared), ("dedicated", Placement::Dedicated)],
+            )
             .unwrap_or_default(),
         multiple: top.boolean("multiple").unwrap_or(false),
         seats: read_seats(top),
@@ -91,7 +118,10 @@ fn read_provider(top: &mut Reader) -> Provider {
         if !top.has("provider") {
             top.missing("provider", "[provider] with name = \"My Company\"");
         }
-        return Provider { name: String::new(), url: None };
+        return Provider {
+            name: String::new(),
+            url: None,
+        };
     };
     let name = section.need_text("name", 80, "name = \"My Company\"");
     let url = read_url(&mut section);
@@ -100,7 +130,11 @@ fn read_provider(top: &mut Reader) -> Provider {
 }
 
 fn read_support(top: &mut Reader) -> Support {
-    let mut support = Support { email: None, phone: None, url: None };
+    let mut support = Support {
+        email: None,
+        phone: None,
+        url: None,
+    };
     let Some(mut section) = top.section("support") else {
         if !top.has("support") {
             top.missing("support", "[support] with email = \"help@example.com\"");
@@ -108,11 +142,20 @@ fn read_support(top: &mut Reader) -> Support {
         return support;
     };
     if !["email", "phone", "url"].iter().any(|key| section.has(key)) {
-        section.fault("email", "is missing, and phone and url too; give at least one, subscribers turn to it");
+        section.fault(
+            "email",
+            "is missing, and phone and url too; give at least one, subscribers turn to it",
+        );
     }
     support.email = section.text("email", 254);
-    if support.email.as_ref().is_some_and(|e| !e.split_once('@').is_some_and(|(a, b)| !a.is_empty() && b.contains('.'))) {
-        section.fault("email", "is not an e-mail address; write for example \"help@example.com\"");
+    if support.email.as_ref().is_some_and(|e| {
+        !e.split_once('@')
+            .is_some_and(|(a, b)| !a.is_empty() && b.contains('.'))
+    }) {
+        section.fault(
+            "email",
+            "is not an e-mail address; write for example \"help@example.com\"",
+        );
     }
     support.phone = section.text("phone", 40);
     support.url = read_url(&mut section);
@@ -123,7 +166,10 @@ fn read_support(top: &mut Reader) -> Support {
 fn read_url(section: &mut Reader) -> Option<String> {
     let url = section.text("url", 500)?;
     if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
-        section.fault("url", "is not a web address; write for example \"https://example.com\"");
+        section.fault(
+            "url",
+            "is not a web address; write for example \"https://example.com\"",
+        );
     }
     Some(url)
 }
@@ -131,10 +177,16 @@ fn read_url(section: &mut Reader) -> Option<String> {
 fn read_screenshots(top: &mut Reader) -> Vec<String> {
     let names = top.texts("screenshots");
     for name in names.iter().filter(|name| !is_image(name)) {
-        top.fault("screenshots", format!("\"{name}\" must be a file name ending in .svg or .png"));
+        top.fault(
+            "screenshots",
+            format!("\"{name}\" must be a file name ending in .svg or .png"),
+        );
     }
     if names.len() > 8 {
-        top.fault("screenshots", format!("has {} entries; at most 8 are allowed", names.len()));
+        top.fault(
+            "screenshots",
+            format!("has {} entries; at most 8 are allowed", names.len()),
+        );
     }
     names
 }
@@ -144,10 +196,16 @@ fn read_seats(top: &mut Reader) -> Option<Seats> {
     let min = section.integer("min", 1..=100_000).unwrap_or(1);
     let max = section.need_integer("max", 1..=100_000, "max = 50");
     if max < min {
-        section.fault("max", format!("is {max}, below min = {min}; make it at least as large"));
+        section.fault(
+            "max",
+            format!("is {max}, below min = {min}; make it at least as large"),
+        );
     }
     section.finish();
-    Some(Seats { min: narrow(min), max: narrow(max) })
+    Some(Seats {
+        min: narrow(min),
+        max: narrow(max),
+    })
 }
 
 fn read_plans(top: &mut Reader) -> Vec<Plan> {
@@ -156,7 +214,10 @@ fn read_plans(top: &mut Reader) -> Vec<Plan> {
     for mut section in top.sections("plan") {
         let id = section.need_form("id", is_id, ID_FORM, "id = \"small\"");
         if !id.is_empty() && !seen.insert(id.clone()) {
-            section.fault("id", format!("\"{id}\" is given twice; give each plan an id of its own"));
+            section.fault(
+                "id",
+                format!("\"{id}\" is given twice; give each plan an id of its own"),
+            );
         }
         plans.push(Plan {
             id,
@@ -171,16 +232,26 @@ fn read_plans(top: &mut Reader) -> Vec<Plan> {
         section.finish();
     }
     if plans.is_empty() {
-        top.missing("plan", "[[plan]] with id, name, vcpu, memory_mib, disk_gib and price, smallest first");
+        top.missing(
+            "plan",
+            "[[plan]] with id, name, vcpu, memory_mib, disk_gib and price, smallest first",
+        );
     }
     plans
 }
 
 fn read_price(plan: &mut Reader) -> Price {
-    let none = Price { amount: "0".to_owned(), currency: String::new(), period: Period::Month };
+    let none = Price {
+        amount: "0".to_owned(),
+        currency: String::new(),
+        period: Period::Month,
+    };
     let Some(mut section) = plan.section("price") else {
         if !plan.has("price") {
-            plan.missing("price", "price = { amount = \"9.90\", currency = \"EUR\", period = \"month\" }");
+            plan.missing(
+                "price",
+                "price = { amount = \"9.90\", currency = \"EUR\", period = \"month\" }",
+            );
         }
         return none;
     };
@@ -191,21 +262,36 @@ fn read_price(plan: &mut Reader) -> Price {
         }
         Some(Value::String(text)) if is_amount(text) => text.clone(),
         Some(_) => {
-            section.fault("amount", "must be a decimal number in quotes, such as \"9.90\", so that no digit is lost");
+            section.fault(
+                "amount",
+                "must be a decimal number in quotes, such as \"9.90\", so that no digit is lost",
+            );
             String::new()
         }
     };
     let three = |s: &str| s.len() == 3 && s.bytes().all(|b| b.is_ascii_uppercase());
-    let currency =
-        section.need_form("currency", three, "three capital letters of ISO 4217", "currency = \"EUR\"");
-    let periods =
-        [("day", Period::Day), ("month", Period::Month), ("year", Period::Year), ("once", Period::Once)];
+    let currency = section.need_form(
+        "currency",
+        three,
+        "three capital letters of ISO 4217",
+        "currency = \"EUR\"",
+    );
+    let periods = [
+        ("day", Period::Day),
+        ("month", Period::Month),
+        ("year", Period::Year),
+        ("once", Period::Once),
+    ];
     if !section.has("period") {
         section.missing("period", "period = \"month\"");
     }
     let period = section.word("period", &periods).unwrap_or(none.period);
     section.finish();
-    Price { amount, currency, period }
+    Price {
+        amount,
+        currency,
+        period,
+    }
 }
 
 fn read_backup(plan: &mut Reader) -> Option<BackupSchedule> {
@@ -213,7 +299,10 @@ fn read_backup(plan: &mut Reader) -> Option<BackupSchedule> {
     let cron = section.need_text("cron", 200, "cron = \"30 2 * * *\" (every day at 02:30)");
     if !cron.is_empty() {
         if cron.split_whitespace().count() != 5 {
-            section.fault("cron", "must have five fields: minute hour day-of-month month day-of-week");
+            section.fault(
+                "cron",
+                "must have five fields: minute hour day-of-month month day-of-week",
+            );
         } else if let Err(e) = croner::Cron::from_str(&cron) {
             section.fault("cron", format!("is not a cron expression: {e}"));
         }
@@ -234,11 +323,21 @@ fn read_characteristics(top: &mut Reader) -> Vec<Declared> {
             "name = \"shareName\"",
         );
         if RESERVED_CHARACTERISTICS.contains(&name.as_str()) {
-            section.fault("name", format!("\"{name}\" has a meaning of its own in every order; choose another"));
+            section.fault(
+                "name",
+                format!("\"{name}\" has a meaning of its own in every order; choose another"),
+            );
         } else if !name.is_empty() && !variables.insert(super::env::characteristic_variable(&name)) {
-            section.fault("name", format!("\"{name}\" gives the same script variable as another; rename one"));
+            section.fault(
+                "name",
+                format!("\"{name}\" gives the same script variable as another; rename one"),
+            );
         }
-        let kinds = [("string", Kind::String), ("integer", Kind::Integer), ("boolean", Kind::Boolean)];
+        let kinds = [
+            ("string", Kind::String),
+            ("integer", Kind::Integer),
+            ("boolean", Kind::Boolean),
+        ];
         if !section.has("kind") {
             section.missing("kind", "kind = \"string\"");
         }
@@ -250,8 +349,11 @@ fn read_characteristics(top: &mut Reader) -> Vec<Declared> {
 }
 
 fn read_characteristic(section: &mut Reader, name: String, kind: Kind) -> Declared {
-    let required =
-        [("no", Required::No), ("yes", Required::Yes), ("before-start", Required::BeforeStart)];
+    let required = [
+        ("no", Required::No),
+        ("yes", Required::Yes),
+        ("before-start", Required::BeforeStart),
+    ];
     let mut declared = Declared {
         name,
         kind,
@@ -277,15 +379,21 @@ fn read_characteristic(section: &mut Reader, name: String, kind: Kind) -> Declar
     if let (Some(min), Some(max)) = (declared.min, declared.max)
         && max < min
     {
-        section.fault("max", format!("is {max}, below min = {min}; make it at least as large"));
+        section.fault(
+            "max",
+            format!("is {max}, below min = {min}; make it at least as large"),
+        );
     }
     if let Some(Value::Array(values)) = section.any("values") {
+        // Gathered aside: a value is not to be judged by the values before it.
+        let mut allowed = Vec::new();
         for value in values {
             match accept(&declared, value) {
-                Ok(value) => declared.values.push(value),
+                Ok(value) => allowed.push(value),
                 Err(message) => section.fault("values", format!("{value}: {message}")),
             }
         }
+        declared.values = allowed;
     } else if section.has("values") {
         section.fault("values", "must be a list, [\"…\", \"…\"]");
     }
@@ -307,7 +415,12 @@ fn accept(declared: &Declared, value: &Value) -> Result<Json, String> {
         (Kind::String, Value::String(s)) => Json::from(s.as_str()),
         (Kind::Integer, Value::Integer(n)) => Json::from(*n),
         (Kind::Boolean, Value::Boolean(b)) => Json::from(*b),
-        (kind, _) => return Err(format!("must be of the kind {}", format!("{kind:?}").to_lowercase())),
+        (kind, _) => {
+            return Err(format!(
+                "must be of the kind {}",
+                format!("{kind:?}").to_lowercase()
+            ));
+        }
     };
     declared.accept(&value)
 }
@@ -315,14 +428,20 @@ fn accept(declared: &Declared, value: &Value) -> Result<Json, String> {
 fn read_versions(top: &mut Reader, runtime: &Runtime) -> (Vec<Version>, Vec<Vec<ListedFile>>) {
     let mut seen = BTreeSet::new();
     let (mut versions, mut files) = (Vec::new(), Vec::new());
-    let words =
-        [("keep", Downgrade::Keep), ("migrate", Downgrade::Migrate), ("refuse", Downgrade::Refuse)];
+    let words = [
+        ("keep", Downgrade::Keep),
+        ("migrate", Downgrade::Migrate),
+        ("refuse", Downgrade::Refuse),
+    ];
     for mut section in top.sections("version") {
         let form = "1 to 32 of letters, digits and . _ + -, starting with a letter or digit";
         let id = section.need_form("id", is_version, form, "id = \"1.0\"");
         // Compared without case, because each version has a folder and not every file system tells case apart.
         if !id.is_empty() && !seen.insert(id.to_lowercase()) {
-            section.fault("id", format!("\"{id}\" is given twice; a version number has one content for ever"));
+            section.fault(
+                "id",
+                format!("\"{id}\" is given twice; a version number has one content for ever"),
+            );
         }
         if versions.is_empty() && section.has("downgrade") {
             section.fault("downgrade", "means nothing for the oldest version; remove it");
@@ -337,7 +456,9 @@ fn read_versions(top: &mut Reader, runtime: &Runtime) -> (Vec<Version>, Vec<Vec<
             withdrawn: section.boolean("withdrawn").unwrap_or(false),
             notes: section.text("notes", 2000).unwrap_or_default(),
             digest: String::new(),
-            runtime: section.section("runtime").map_or_else(|| runtime.clone(), |r| read_runtime(r, runtime)),
+            runtime: section
+                .section("runtime")
+                .map_or_else(|| runtime.clone(), |r| read_runtime(r, runtime)),
         });
         files.push(read_files(&mut section));
         section.finish();
@@ -364,18 +485,25 @@ fn read_files(version: &mut Reader) -> Vec<ListedFile> {
     let mut seen = BTreeSet::new();
     let mut files = Vec::new();
     for mut section in version.sections("file") {
-        let form = "a relative path with / between its parts, without . or .. or \\, of at most 200 characters";
+        let form =
+            "a relative path with / between its parts, without . or .. or \\, of at most 200 characters";
         let path = section.need_form("path", is_inner_path, form, "path = \"www/index.html\"");
         if !path.is_empty() && !seen.insert(path.clone()) {
             section.fault("path", format!("\"{path}\" is listed twice; remove one"));
         }
         let sha256 = section.need_form(
             "sha256",
-            |s| s.len() == 64 && s.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)),
+            |s| {
+                s.len() == 64
+                    && s.bytes()
+                        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            },
             "64 hexadecimal digits in small letters, as sha256sum prints them",
             "sha256 = \"…\" (sha256sum prints it)",
         );
-        let mode = section.word("mode", &[("0644", 0o644), ("0755", 0o755)]).unwrap_or(0o644);
+        let mode = section
+            .word("mode", &[("0644", 0o644), ("0755", 0o755)])
+            .unwrap_or(0o644);
         section.finish();
         files.push(ListedFile { path, sha256, mode });
     }
@@ -383,7 +511,10 @@ fn read_files(version: &mut Reader) -> Vec<ListedFile> {
 }
 
 fn default_runtime() -> Runtime {
-    Runtime { data_folder: "data".to_owned(), ..Runtime::default() }
+    Runtime {
+        data_folder: "data".to_owned(),
+        ..Runtime::default()
+    }
 }
 
 /// Reads a `runtime` table; a key that is absent keeps its value of `base`.
@@ -391,7 +522,10 @@ fn read_runtime(mut section: Reader, base: &Runtime) -> Runtime {
     let mut runtime = base.clone();
     if let Some(folder) = section.text("data_folder", 200) {
         if !is_inner_path(&folder) {
-            section.fault("data_folder", "must be a relative path below the data volume, such as \"data\"");
+            section.fault(
+                "data_folder",
+                "must be a relative path below the data volume, such as \"data\"",
+            );
         }
         runtime.data_folder = folder;
     }
@@ -406,10 +540,16 @@ fn read_runtime(mut section: Reader, base: &Runtime) -> Runtime {
         };
         let odd = |s: &&String| s.is_empty() || s.contains(|c: char| c == '/' || c.is_whitespace());
         if let Some(bad) = runtime.guest.commands.iter().find(odd) {
-            guest.fault("commands", format!("\"{bad}\" must be the name of a command, without a path"));
+            guest.fault(
+                "commands",
+                format!("\"{bad}\" must be the name of a command, without a path"),
+            );
         }
         if let Some(bad) = runtime.guest.architectures.iter().find(odd) {
-            guest.fault("architectures", format!("\"{bad}\" must be as uname -m prints it, such as \"x86_64\""));
+            guest.fault(
+                "architectures",
+                format!("\"{bad}\" must be as uname -m prints it, such as \"x86_64\""),
+            );
         }
         guest.finish();
     }
@@ -426,7 +566,10 @@ fn read_ports(runtime: &mut Reader) -> Vec<Port> {
     for mut section in runtime.sections("port") {
         let name = section.need_form("name", is_id, ID_FORM, "name = \"web\"");
         if !name.is_empty() && !names.insert(name.clone()) {
-            section.fault("name", format!("\"{name}\" is given twice; give each port a name of its own"));
+            section.fault(
+                "name",
+                format!("\"{name}\" is given twice; give each port a name of its own"),
+            );
         }
         let number = section.need_integer("number", 1..=65_535, "number = 8080");
         if !numbers.insert(number) {
@@ -440,7 +583,11 @@ fn read_ports(runtime: &mut Reader) -> Vec<Port> {
         ];
         let protocol = section.word("protocol", &words).unwrap_or(Protocol::Http);
         section.finish();
-        ports.push(Port { name, number: u16::try_from(number).unwrap_or(u16::MAX), protocol });
+        ports.push(Port {
+            name,
+            number: u16::try_from(number).unwrap_or(u16::MAX),
+            protocol,
+        });
     }
     ports
 }

@@ -4,6 +4,7 @@
 
 use crate::hypervisor::Role;
 
+pub mod catalogue;
 pub mod check;
 pub mod env;
 pub mod manifest;
@@ -30,7 +31,11 @@ pub const ROLES: [(Role, &str); 10] = [
 /// The name of a role.
 #[must_use]
 pub fn role_name(role: Role) -> &'static str {
-    ROLES.iter().find(|(r, _)| *r == role).map(|(_, name)| *name).expect("ROLES has every role")
+    ROLES
+        .iter()
+        .find(|(r, _)| *r == role)
+        .map(|(_, name)| *name)
+        .expect("ROLES has every role")
 }
 
 /// One thing that is wrong with a package, for the person who writes it.
@@ -46,7 +51,11 @@ pub struct Fault {
 
 impl Fault {
     fn new(file: impl Into<String>, at: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { file: file.into(), at: at.into(), message: message.into() }
+        Self {
+            file: file.into(),
+            at: at.into(),
+            message: message.into(),
+        }
     }
 }
 

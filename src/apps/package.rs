@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use telvisor_model::catalogue::{Application, Downgrade, Runtime};
 
@@ -27,8 +27,15 @@ const MAX_DEPTH: usize = 12;
 
 /// Roles that every version must have. `upgrade` and `downgrade` are asked for where there is a way up or down;
 /// without `health` a started application counts as well.
-const REQUIRED: [Role; 7] =
-    [Role::Install, Role::Start, Role::Stop, Role::Configure, Role::Remove, Role::Backup, Role::Restore];
+const REQUIRED: [Role; 7] = [
+    Role::Install,
+    Role::Start,
+    Role::Stop,
+    Role::Configure,
+    Role::Remove,
+    Role::Backup,
+    Role::Restore,
+];
 
 /// A checked application package.
 #[derive(Debug, Clone)]
@@ -104,7 +111,11 @@ fn assemble(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Package> {
     let Some(octets) = tree.get("manifest.toml") else {
         // When the folder could not be read, that has been told.
         if faults.is_empty() {
-            faults.push(Fault::new("manifest.toml", "", "is missing; a package is a folder with this file in it"));
+            faults.push(Fault::new(
+                "manifest.toml",
+                "",
+                "is missing; a package is a folder with this file in it",
+            ));
         }
         return None;
     };
@@ -112,7 +123,10 @@ fn assemble(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Package> {
         faults.push(Fault::new("manifest.toml", "", "is not UTF-8 text"));
         return None;
     };
-    let Manifest { mut application, files } = match manifest::parse(text) {
+    let Manifest {
+        mut application,
+        files,
+    } = match manifest::parse(text) {
         Ok(manifest) => manifest,
         Err(found) => {
             faults.extend(found);
@@ -123,9 +137,23 @@ fn assemble(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Package> {
     let mut versions = Vec::new();
     for (index, listed) in files.iter().enumerate() {
         let scripts = take_scripts(tree, &application, index, &mut used, faults);
-        let files = take_files(tree, &application.versions[index].id, listed, index, &mut used, faults);
+        let files = take_files(
+            tree,
+            &application.versions[index].id,
+            listed,
+            index,
+            &mut used,
+            faults,
+        );
         let version = &mut application.versions[index];
-        version.digest = digest(&application.id, &version.id, version.downgrade, &version.runtime, &scripts, &files);
+        version.digest = digest(
+            &application.id,
+            &version.id,
+            version.downgrade,
+            &version.runtime,
+            &scripts,
+            &files,
+        );
         versions.push(PackageVersion {
             version: version.id.clone(),
             digest: version.digest.clone(),
@@ -142,7 +170,13 @@ fn assemble(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Package> {
     for path in tree.keys().filter(|p| !used.contains(*p) && !is_note(p)) {
         faults.push(Fault::new(path, "", unused(path)));
     }
-    Some(Package { application, manifest: text.to_owned(), versions, icon, screenshots })
+    Some(Package {
+        application,
+        manifest: text.to_owned(),
+        versions,
+        icon,
+        screenshots,
+    })
 }
 
 /// Notes for people may lie beside the manifest.
@@ -153,7 +187,10 @@ fn is_note(path: &str) -> bool {
 fn unused(path: &str) -> String {
     if path.contains("scripts/") {
         let names = ROLES.map(|(_, name)| format!("{name}.sh"));
-        format!("is used by no version; a script is one of {}, in scripts/ or versions/VERSION/scripts/", names.join(", "))
+        format!(
+            "is used by no version; a script is one of {}, in scripts/ or versions/VERSION/scripts/",
+            names.join(", ")
+        )
     } else if path.contains("files/") {
         "is listed for no version; add it as [[version.file]] with its sha256, or remove it".to_owned()
     } else {
@@ -174,9 +211,7 @@ fn take_scripts(
     for (role, name) in ROLES {
         let own = format!("versions/{}/scripts/{name}.sh", version.id);
         let common = format!("scripts/{name}.sh");
-        let Some((path, octets)) =
-            tree.get_key_value(&own).or_else(|| tree.get_key_value(&common))
-        else {
+        let Some((path, octets)) = tree.get_key_value(&own).or_else(|| tree.get_key_value(&common)) else {
             let reason = match role {
                 Role::Upgrade if index > 0 => "each version but the oldest needs it",
                 Role::Downgrade if index > 0 && version.downgrade != Downgrade::Refuse => {
@@ -185,18 +220,30 @@ fn take_scripts(
                 _ if REQUIRED.contains(&role) => "each version needs it",
                 _ => continue,
             };
-            faults.push(Fault::new(common, "", format!("is missing for version {}; {reason}", version.id)));
+            faults.push(Fault::new(
+                common,
+                "",
+                format!("is missing for version {}; {reason}", version.id),
+            ));
             continue;
         };
         used.insert(path.clone());
         if octets.len() as u64 > MAX_SCRIPT {
-            faults.push(Fault::new(path, "", format!("has more than {} KiB; move parts into files", MAX_SCRIPT >> 10)));
+            faults.push(Fault::new(
+                path,
+                "",
+                format!("has more than {} KiB; move parts into files", MAX_SCRIPT >> 10),
+            ));
         }
         match String::from_utf8(octets.clone()) {
             Ok(text) if !text.contains('\0') => {
                 scripts.insert(role, text);
             }
-            _ => faults.push(Fault::new(path, "", "is not UTF-8 text; a script is a POSIX sh text")),
+            _ => faults.push(Fault::new(
+                path,
+                "",
+                "is not UTF-8 text; a script is a POSIX sh text",
+            )),
         }
     }
     scripts
@@ -217,7 +264,10 @@ fn take_files(
         let own = format!("versions/{version}/files/{}", file.path);
         let common = format!("files/{}", file.path);
         let Some((path, content)) = tree.get_key_value(&own).or_else(|| tree.get_key_value(&common)) else {
-            let message = format!("\"{}\" is neither at {own} nor at {common}; add it there", file.path);
+            let message = format!(
+                "\"{}\" is neither at {own} nor at {common}; add it there",
+                file.path
+            );
             faults.push(Fault::new("manifest.toml", format!("{at}.path"), message));
             continue;
         };
@@ -253,7 +303,10 @@ fn take_picture(
     } else if let Some(message) = picture_fault(name, &content) {
         faults.push(Fault::new(name, "", message));
     }
-    Picture { name: name.to_owned(), content }
+    Picture {
+        name: name.to_owned(),
+        content,
+    }
 }
 
 /// Pictures are shown in other people's browsers, so an SVG may draw and nothing else.
@@ -264,7 +317,9 @@ fn picture_fault(name: &str, content: &[u8]) -> Option<&'static str> {
     if name.ends_with(".png") {
         return (!content.starts_with(b"\x89PNG\r\n\x1a\n")).then_some("is not a PNG picture");
     }
-    let Ok(text) = std::str::from_utf8(content) else { return Some("is not an SVG picture in UTF-8") };
+    let Ok(text) = std::str::from_utf8(content) else {
+        return Some("is not an SVG picture in UTF-8");
+    };
     let text = text.to_lowercase();
     if !text.contains("<svg") {
         return Some("is not an SVG picture");
@@ -274,9 +329,19 @@ fn picture_fault(name: &str, content: &[u8]) -> Option<&'static str> {
         !name.is_empty() && part[name.len()..].trim_start().starts_with('=')
     };
     let handler = text.match_indices("on").any(|(i, _)| {
-        text[..i].ends_with(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/')) && event(&text[i + 2..])
+        text[..i].ends_with(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/'))
+            && event(&text[i + 2..])
     });
-    let active = ["<script", "<foreignobject", "<!entity", "<!doctype", "<style", "href", "javascript:", "url(http"];
+    let active = [
+        "<script",
+        "<foreignobject",
+        "<!entity",
+        "<!doctype",
+        "<style",
+        "href",
+        "javascript:",
+        "url(http",
+    ];
     (handler || active.iter().any(|a| text.contains(a)))
         .then_some("has scripts, event handlers, links or a document type; an icon may only draw")
 }
@@ -294,7 +359,7 @@ struct DigestContent<'a> {
     files: Vec<DigestFile<'a>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct DigestFile<'a> {
     path: &'a str,
     mode: u32,
@@ -315,8 +380,18 @@ fn digest(
         version,
         downgrade,
         runtime,
-        scripts: scripts.iter().map(|(role, text)| (role_name(*role), sha256(text.as_bytes()))).collect(),
-        files: files.iter().map(|f| DigestFile { path: &f.path, mode: f.mode, sha256: &f.sha256 }).collect(),
+        scripts: scripts
+            .iter()
+            .map(|(role, text)| (role_name(*role), sha256(text.as_bytes())))
+            .collect(),
+        files: files
+            .iter()
+            .map(|f| DigestFile {
+                path: &f.path,
+                mode: f.mode,
+                sha256: &f.sha256,
+            })
+            .collect(),
     };
     sha256(&serde_json::to_vec(&content).expect("text keys and plain values always serialize"))
 }
@@ -335,14 +410,20 @@ struct Walk<'a> {
 
 /// All files below a folder. Links, special files and what is over the bounds become faults.
 fn read_tree(dir: &Path, faults: &mut Vec<Fault>) -> Tree {
-    let mut walk = Walk { tree: Tree::new(), entries: 0, total: 0, faults };
+    let mut walk = Walk {
+        tree: Tree::new(),
+        entries: 0,
+        total: 0,
+        faults,
+    };
     walk.folder(dir, "", 0);
     walk.tree
 }
 
 impl Walk<'_> {
     fn fault(&mut self, path: &str, message: impl Into<String>) {
-        self.faults.push(Fault::new(if path.is_empty() { "." } else { path }, "", message));
+        self.faults
+            .push(Fault::new(if path.is_empty() { "." } else { path }, "", message));
     }
 
     fn folder(&mut self, dir: &Path, path: &str, depth: usize) {
@@ -364,10 +445,17 @@ impl Walk<'_> {
             };
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
-                self.fault(path, format!("{} is not a UTF-8 file name; rename it", name.display()));
+                self.fault(
+                    path,
+                    format!("{} is not a UTF-8 file name; rename it", name.display()),
+                );
                 continue;
             };
-            let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            let below = if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{path}/{name}")
+            };
             // The type of the entry itself: a link is not followed.
             match entry.file_type() {
                 Err(e) => self.fault(&below, format!("cannot be read: {e}")),
@@ -383,7 +471,11 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, file: &Path, path: String) {
-        let max = if path == "manifest.toml" { MAX_MANIFEST } else { MAX_FILE };
+        let max = if path == "manifest.toml" {
+            MAX_MANIFEST
+        } else {
+            MAX_FILE
+        };
         let mut content = Vec::new();
         // Never more than one octet over the bound, whatever the size says.
         let read = fs::File::open(file).and_then(|f| f.take(max + 1).read_to_end(&mut content));

@@ -456,10 +456,8 @@ impl Declared {
         }
         let (min, max) = (self.min.unwrap_or(i64::MIN), self.max.unwrap_or(i64::MAX));
         match &value {
-            Value::Number(n) => {
-                if n.as_i64().is_none_or(|n| n < min || n > max) {
-                    return Err(format!("must be {}", bounds(self.min, self.max)));
-                }
+            Value::Number(n) if n.as_i64().is_none_or(|n| n < min || n > max) => {
+                return Err(format!("must be {}", bounds(self.min, self.max)));
             }
             Value::String(s) => self.accept_text(s, min, max)?,
             _ => {}

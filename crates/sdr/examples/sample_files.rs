@@ -56,10 +56,10 @@ impl Draw {
         text
     }
 
-    /// A time from 2000-01-02 to 2099-12-30 with any offset of whole minutes.
+    /// A time from 2000-01-02 to 2099-12-28 with any offset of whole minutes.
     fn moment(&mut self) -> DateTime<FixedOffset> {
         let begin = time::from_text("2000-01-02T00:00:00+00:00").expect("a time");
-        let end = time::from_text("2099-12-30T23:59:59+00:00").expect("a time");
+        let end = time::from_text("2099-12-28T23:59:59+00:00").expect("a time");
         let span = (end - begin).num_seconds() as u64;
         let offset = self.below(2 * 1439 + 1) as i32 - 1439;
         let zone = FixedOffset::east_opt(offset * 60).expect("less than a day");

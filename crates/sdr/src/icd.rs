@@ -212,7 +212,8 @@ fn meaning(_: &IcdSettings, out: &mut String) -> std::fmt::Result {
          before it in planId; then the plan's, with the new version and no previousVersion.\n\
          - *backup-downloaded* is written once for a download link, when every octet of the backup has been \
          sent under it, in one piece or in several. Sent means: taken by the server's operating system on a \
-         connection that did not fail before the response ended. It does not attest that the customer's disk \
+         connection that did not fail before the response ended. Progress is stored at least every 8 MiB; when \
+         a later piece begins within 8 MiB behind what is stored, the octets between count as sent. It does not attest that the customer's disk \
          holds the backup. A download that was broken off writes no record. A download has neither orderId \
          nor externalOrderId.\n\
          - orderId and externalOrderId are those of the order that the client placed.\n\
@@ -236,7 +237,7 @@ fn asn1(_: &IcdSettings, out: &mut String) -> std::fmt::Result {
          2026-11-23T08:15:42+02:00 is `26 11 23 08 15 42 2B 02 00`.\n\
          - UUIDs are their 16 octets.\n\
          - Integers fit into 63 bits.\n\
-         - New fields come at the end, behind the `...` of the record, and do not change the version: skip \
+         - New fields come at the end, behind the `...` of the record, with a minor version: skip \
          fields that you do not know. A new type of record is announced beforehand, because many decoders \
          refuse an unknown alternative even with the `...`.\n\
          - For a compiler that does not know `...`, delete the two lines with `...` and the commas before \

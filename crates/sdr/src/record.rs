@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, FixedOffset, Timelike};
+use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -307,9 +307,4 @@ fn optional(
     check: impl Fn(&str) -> Result<(), FieldError>,
 ) -> Result<(), FieldError> {
     value.as_deref().map_or(Ok(()), check)
-}
-
-/// Cuts a time to whole seconds, for callers whose clock is finer.
-pub fn whole_seconds(at: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
-    at.with_nanosecond(0).unwrap_or(at)
 }

@@ -36,6 +36,11 @@ pub fn check(at: &DateTime<FixedOffset>) -> Result<(), TimeError> {
     Ok(())
 }
 
+/// Cuts a time to whole seconds, for callers whose clock is finer.
+pub fn whole_seconds(at: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
+    at.with_nanosecond(0).unwrap_or(at)
+}
+
 /// Local year, month, day, hour, minute, second; whether west of UTC; hours and minutes of the offset.
 fn parts(at: &DateTime<FixedOffset>) -> ([u32; 6], bool, [u32; 2]) {
     let local = at.naive_local();

@@ -186,7 +186,7 @@ fn names_the_row_of_a_fault_of_the_form() {
         (",c,a,", ",\"c\"c,a,", 2),
         ("\"PO ", "PO ", 3),
         ("@DIGEST@,,,,,,,,\r\n", "@DIGEST@,,,,,,,,", 4),
-        ("@DIGEST@,,,,,,,,\r\n", "@DIGEST@,,,,,,,,\r\n\r\n", 5),
+        ("@DIGEST@,,,,,,,,\r\n", "@DIGEST@,,,,,,,,\r\n\r\n", 4),
         ("@DIGEST@,,,,,,,,\r\n", "@DIGEST@,,,,,,,,\r\nT,7,2\r\n", 4),
     ] {
         match changed(from, to) {

@@ -3,8 +3,7 @@
 use crate::samples::{at, full, info, minimal};
 use chrono::{Duration, FixedOffset, TimeZone};
 use telvisor_sdr::file::{Totals, first_gap};
-use telvisor_sdr::record::whole_seconds;
-use telvisor_sdr::time::{TimeError, check, from_bcd, from_text, to_bcd, to_text};
+use telvisor_sdr::time::{TimeError, check, from_bcd, from_text, to_bcd, to_text, whole_seconds};
 use telvisor_sdr::{Record, RecordType, ResultCode, SubscriberType};
 
 /// The field that `validate` names for a minimal record with one change.

@@ -1,0 +1,31 @@
+# What one does with this project, by name. `make test` needs nothing beforehand but Debian 12, git, make, gcc and Rust.
+.DEFAULT_GOAL := build
+.PHONY: build test test-long bench fmt lint conformance clean-var
+
+build:
+	cargo build --workspace --locked
+
+# Everything that a change must pass; `tests/run/test.sh unit it-sqlite` runs some groups of it.
+test:
+	@tests/run/test.sh
+
+# The same with the full counts (kills, faults, cases); hours.
+test-long:
+	@TELVISOR_TEST_FULL=1 tests/run/test.sh
+
+bench:
+	@tests/run/test.sh bench
+
+fmt:
+	cargo fmt --all
+
+lint:
+	@tests/run/test.sh lint
+
+# An official TM Forum kit against a server of ours: make conformance KIT=path/of/the/kit
+conformance:
+	@KIT="$(KIT)" tests/run/test.sh official-kit
+
+# The data folder of `cargo run` without arguments.
+clean-var:
+	rm -rf var

@@ -1,0 +1,31 @@
+# The data: bookings, in form 1 with amounts such as 12.50, in form 2 in hundredths such as 1250.
+# The first line of records.tsv says its form, so one rename changes both together, and a repeat finds it done.
+
+records="$TELVISOR_DATA/records.tsv"
+
+data_form() {
+    sed -n '1s/^#//p' "$records"
+}
+
+data_create() {
+    mkdir -p "$TELVISOR_DATA"
+    [ -f "$records" ] || echo '#2' >"$records"
+}
+
+data_upgrade() {
+    case $(data_form) in
+        1)
+            { echo '#2'; sed 1d "$records" | awk -F '\t' -v OFS='\t' '{ $3 = sprintf("%.0f", $3 * 100); print }'; } >"$records.new"
+            mv "$records.new" "$records"
+            ;;
+        2) ;;
+        *) impossible "the data is of an unknown form" ;;
+    esac
+}
+
+data_downgrade() {
+    if [ "$1" = 1 ] && [ "$(data_form)" = 2 ]; then
+        { echo '#1'; sed 1d "$records" | awk -F '\t' -v OFS='\t' '{ $3 = sprintf("%.2f", $3 / 100); print }'; } >"$records.new"
+        mv "$records.new" "$records"
+    fi
+}

@@ -1,0 +1,178 @@
+//! What can be ordered: packages imported into the database, and the applications in memory.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+use telvisor_model::catalogue::{Application, Version};
+use telvisor_model::plan::{Size, Target};
+
+use super::{Package, PackageError};
+use crate::hypervisor::Role;
+use crate::store::subscriptions::SubscriptionRow;
+use crate::store::{Db, StoreError};
+
+/// Why packages could not be imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    #[error("{folder}: {source}")]
+    Package { folder: String, source: PackageError },
+    #[error("{folder}: {source}")]
+    Folder { folder: String, source: std::io::Error },
+    #[error(
+        "{application} {version} was published with other content (digest {published}, now {found}): \
+         a published version never changes; give the new content a new version"
+    )]
+    Changed { application: String, version: String, published: String, found: String },
+    #[error("{application}: plan {plan} is gone from the manifest but is known; keep it, subscriptions may have it")]
+    PlanGone { application: String, plan: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a worker needs to run one version, as stored under its digest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Content {
+    pub version: Version,
+    pub scripts: BTreeMap<Role, String>,
+    /// path, mode, base64 of the octets.
+    pub files: Vec<(String, u32, String)>,
+}
+
+/// The applications in memory, in catalogue order.
+#[derive(Default)]
+pub struct Catalogue {
+    applications: RwLock<Arc<Vec<Application>>>,
+}
+
+impl Catalogue {
+    /// All applications, smallest catalogue position first.
+    #[must_use]
+    pub fn all(&self) -> Arc<Vec<Application>> {
+        self.applications.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An application by its id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Application> {
+        self.all().iter().find(|a| a.id == id).cloned()
+    }
+
+    /// What a step needs to know of a subscription.
+    #[must_use]
+    pub fn target(&self, s: &SubscriptionRow) -> Option<Target> {
+        let plan = self.find(&s.application)?.plan(&s.plan)?.clone();
+        Some(Target {
+            subscription: s.id,
+            application: s.application.clone(),
+            version: s.version.clone(),
+            plan: s.plan.clone(),
+            digest: s.digest.clone(),
+            size: Size { vcpu: plan.vcpu, memory_mib: plan.memory_mib, disk_gib: plan.disk_gib },
+        })
+    }
+
+    /// Reads the applications from the database.
+    ///
+    /// # Errors
+    /// When the database does not answer, or an entry cannot be read.
+    pub async fn load(&self, db: &Db) -> Result<(), StoreError> {
+        let mut tx = db.read_system().await?;
+        let withdrawn: Vec<_> =
+            tx.package_versions().await?.into_iter().filter(|v| v.withdrawn_at.is_some()).collect();
+        let mut applications = vec![];
+        for body in tx.applications().await? {
+            let mut application: Application = serde_json::from_value(body.0).map_err(|e| StoreError::BadValue {
+                column: "body".into(),
+                query: "SELECT body FROM applications",
+                reason: e.to_string(),
+            })?;
+            for version in &mut application.versions {
+                version.withdrawn |=
+                    withdrawn.iter().any(|w| w.application == application.id && w.version == version.id);
+            }
+            applications.push(application);
+        }
+        *self.applications.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(applications);
+        Ok(())
+    }
+}
+
+/// Imports every package folder below `dir`, in the order of their names.
+///
+/// # Errors
+/// Names the folder and all that is wrong with it; what was published before stays.
+pub async fn import(db: &Db, dir: &Path) -> Result<usize, ImportError> {
+    let at = |source| ImportError::Folder { folder: dir.display().to_string(), source };
+    let mut folders = vec![];
+    for entry in std::fs::read_dir(dir).map_err(at)? {
+        let path = entry.map_err(at)?.path();
+        if path.join("manifest.toml").is_file() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    for (position, folder) in folders.iter().enumerate() {
+        let package = super::load(folder)
+            .map_err(|source| ImportError::Package { folder: folder.display().to_string(), source })?;
+        publish(db, &package, i64::try_from(position).unwrap_or(i64::MAX)).await?;
+    }
+    Ok(folders.len())
+}
+
+/// Publishes one package: its versions once and for all, its catalogue entry anew.
+async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), ImportError> {
+    let mut tx = db.system().await?;
+    let mut application = package.application.clone();
+    let known = known(&mut tx, &application.id).await?;
+    if let Some(known) = &known {
+        if let Some(gone) = known.plans.iter().find(|p| application.plan(&p.id).is_none()) {
+            return Err(ImportError::PlanGone { application: application.id, plan: gone.id.clone() });
+        }
+        // A version that left the manifest stays usable for its subscriptions and cannot be ordered.
+        let missing = known.versions.iter().filter(|v| package.application.version(&v.id).is_none());
+        let kept: Vec<Version> = missing.map(|v| Version { withdrawn: true, ..v.clone() }).collect();
+        application.versions.splice(0..0, kept);
+    }
+    for version in &package.versions {
+        let entry = application.version(&version.version).cloned();
+        let Some(entry) = entry else { continue };
+        let content = Content {
+            version: entry.clone(),
+            scripts: version.scripts.clone(),
+            files: version.files.iter().map(|f| (f.path.clone(), f.mode, BASE64.encode(&f.content))).collect(),
+        };
+        let content = serde_json::to_value(&content).expect("plain data");
+        let stands = tx.publish_version(&application.id, &version.version, &version.digest, &content).await?;
+        if stands != version.digest {
+            return Err(ImportError::Changed {
+                application: application.id,
+                version: version.version.clone(),
+                published: stands,
+                found: version.digest.clone(),
+            });
+        }
+        tx.set_withdrawn(&application.id, &version.version, entry.withdrawn).await?;
+    }
+    let pictures: BTreeMap<&str, String> = std::iter::once(&package.icon)
+        .chain(&package.screenshots)
+        .map(|p| (p.name.as_str(), BASE64.encode(&p.content)))
+        .collect();
+    let body = serde_json::to_value(&application).expect("plain data");
+    let pictures = serde_json::to_value(&pictures).expect("plain data");
+    tx.save_application(&application.id, position, &body, &pictures).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn known(tx: &mut crate::store::Tx<crate::store::System>, id: &str) -> Result<Option<Application>, StoreError> {
+    for body in tx.applications().await? {
+        if body.0.get("id").and_then(|v| v.as_str()) == Some(id) {
+            return Ok(serde_json::from_value(body.0).ok());
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,51 @@
+//! Everything that an order, a job or a door may touch, in one value.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::apps::catalogue::Catalogue;
+use crate::config::Config;
+use crate::fault;
+use crate::hypervisor::Driver;
+use crate::inventory::objects::Objects;
+use crate::queue::Queue;
+use crate::secrets::Secrets;
+use crate::store::{Db, StoreError, Tx};
+
+/// Shared by all tasks of one process.
+pub struct Engine {
+    pub config: Config,
+    pub db: Db,
+    pub catalogue: Catalogue,
+    pub queue: Queue,
+    pub driver: Arc<dyn Driver>,
+    pub objects: Objects,
+    pub secrets: Secrets,
+    /// This installation's id, in every ownership tag.
+    pub installation: Uuid,
+    /// Names this process in leases.
+    pub worker: String,
+}
+
+impl Engine {
+    /// Commits, then publishes the hints. The three names are fault points.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn commit<S>(
+        &self,
+        tx: Tx<S>,
+        [before, after, published]: [&'static str; 3],
+    ) -> Result<(), StoreError> {
+        fault::point(before);
+        let hints = tx.commit().await?;
+        fault::point(after);
+        self.queue.publish(hints);
+        fault::point(published);
+        Ok(())
+    }
+}
+
+/// Fault points of a commit in a customer's line.
+pub const LINE: [&str; 3] = ["line.before_commit", "line.after_commit", "line.after_publish"];

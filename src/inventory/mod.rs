@@ -1,0 +1,4 @@
+//! What exists as built, and the store of backups.
+
+pub mod names;
+pub mod objects;

@@ -1,0 +1,150 @@
+//! Whose turn it is: the orders on one customer run one at a time, in the order in which they became due.
+
+use std::collections::BTreeSet;
+
+use telvisor_model::{ItemState, OrderState};
+use uuid::Uuid;
+
+use super::moves::Moving;
+use super::{finish, start};
+use crate::engine::{Engine, LINE};
+use crate::store::orders::{ItemRow, OrderRow};
+use crate::store::{StoreError, Tenant, Tx};
+
+/// What an order touches, or occupies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Extent {
+    Customer,
+    Subscriptions(BTreeSet<Uuid>),
+}
+
+impl Extent {
+    fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Subscriptions(a), Self::Subscriptions(b)) => !a.is_disjoint(b),
+            _ => true,
+        }
+    }
+}
+
+/// What the unfinished items of an order are about.
+fn extent(items: &[ItemRow]) -> Extent {
+    let open: Vec<_> = items.iter().filter(|i| !i.state.is_final()).collect();
+    if open.iter().any(|i| i.action().is_some_and(telvisor_model::Action::on_customer)) {
+        return Extent::Customer;
+    }
+    Extent::Subscriptions(open.iter().filter_map(|i| i.subscription).collect())
+}
+
+/// What an open order that has begun keeps others from.
+fn occupied(order: &OrderRow, items: &[ItemRow]) -> Extent {
+    match order.state {
+        OrderState::Pending | OrderState::Held => extent(items),
+        _ => Extent::Customer,
+    }
+}
+
+/// Looks at a customer's line: gives due orders their place, and starts what can start.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn look(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(), StoreError> {
+    let mut tx = engine.db.tenant(tenant).await?;
+    tx.lock_line(customer_id).await?;
+    for mut order in tx.due_without_place(customer_id).await? {
+        order.place = Some(tx.next_place(customer_id).await?);
+        tx.update_order(&mut order).await?;
+    }
+    advance(engine, &mut tx, customer_id).await?;
+    engine.commit(tx, LINE).await
+}
+
+/// Starts every order of a locked line whose turn it is. Orders that end at once make room for the next.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), StoreError> {
+    loop {
+        let line = tx.line(customer_id).await?;
+        let all_items = tx.line_items(customer_id).await?;
+        let items_of = |id: Uuid| all_items.iter().filter(|i| i.order_id == id).cloned().collect::<Vec<_>>();
+        let mut before: Vec<(Extent, String)> = vec![];
+        let mut started = None;
+        for order in line {
+            let items = items_of(order.id);
+            if order.state != OrderState::Acknowledged {
+                before.push((occupied(&order, &items), format!("order {} ({})", order.id, order.state)));
+                continue;
+            }
+            let extent = extent(&items);
+            let mut before_note = None;
+            match before.iter().find(|(other, _)| other.meets(&extent)) {
+                None => {
+                    started = Some(Moving { order, items });
+                    break;
+                }
+                Some((_, what)) => {
+                    before_note = Some((order.clone(), what.clone()));
+                    before.push((extent, format!("order {} (acknowledged)", order.id)));
+                }
+            }
+            if let Some((order, what)) = before_note {
+                note(tx, order, &what).await?;
+            }
+        }
+        let Some(mut moving) = started else { return Ok(()) };
+        moving.order.waits_for = None;
+        moving.to(tx, OrderState::InProgress, None, "line").await?;
+        run_items(engine, tx, &mut moving).await?;
+        moving.save(tx).await?;
+    }
+}
+
+/// Notes what an order waits for.
+async fn note(tx: &mut Tx<Tenant>, mut order: OrderRow, what: &str) -> Result<(), StoreError> {
+    let text = format!("waits for {what}");
+    if order.waits_for.as_deref() != Some(&text) {
+        order.waits_for = Some(text);
+        tx.update_order(&mut order).await?;
+    }
+    Ok(())
+}
+
+/// Runs the items of an order in progress, one after another, until one has jobs to wait for or all have ended.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn run_items(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), StoreError> {
+    loop {
+        if moving.items.iter().any(|i| i.state == ItemState::InProgress || i.state == ItemState::Held) {
+            return Ok(());
+        }
+        let Some(n) = moving.items.iter().position(|i| !i.state.is_final()) else {
+            return finish::end_order(tx, moving).await;
+        };
+        let failed = moving.items[n].relies_on.0.iter().find(|id| {
+            moving.items.iter().any(|i| i.item_id == **id && i.state != ItemState::Completed)
+        });
+        if let Some(failed) = failed.cloned() {
+            let why = format!("relies on item {failed}, which was not completed");
+            finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"relied-on", &why))).await?;
+            continue;
+        }
+        start::start_item(engine, tx, moving, n).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_on_different_subscriptions_pass_each_other() {
+        let a = Extent::Subscriptions(BTreeSet::from([Uuid::from_u128(1)]));
+        let b = Extent::Subscriptions(BTreeSet::from([Uuid::from_u128(2)]));
+        assert!(!a.meets(&b));
+        assert!(a.meets(&a));
+        assert!(a.meets(&Extent::Customer) && Extent::Customer.meets(&a));
+        assert!(Extent::Customer.meets(&Extent::Subscriptions(BTreeSet::new())));
+    }
+}

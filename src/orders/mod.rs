@@ -1,0 +1,52 @@
+//! The only code that moves an order.
+//!
+//! * [`accept`]: a door's draft becomes an order with its place in the customer's line, or is refused.
+//! * [`line`]: whose turn it is, and what waits for what.
+//! * [`start`]: an item's turn: judged again, taken apart into jobs from the inventory as it is.
+//! * [`finish`]: an item's end: inventory, service detail records, the next item, the end of the order.
+//! * [`cancel`], [`fallout`]: stopping, undoing, and what an operator decides.
+
+pub mod accept;
+pub mod cancel;
+pub mod draft;
+pub mod fallout;
+pub mod finish;
+pub mod line;
+pub mod moves;
+pub mod patch;
+pub mod resolve;
+pub mod schedule;
+pub mod start;
+pub mod view;
+
+use crate::store::StoreError;
+
+pub use draft::{Ask, Draft, DraftItem, Given, Member};
+
+/// Why an order, or a change to one, was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// The request is wrong: 400. `item` counts from 0.
+    #[error("{message}")]
+    Invalid { item: Option<usize>, member: Member, message: String },
+    /// What is to be made exists already: 409, SOAP 3008.
+    #[error("{message}")]
+    Exists { item: Option<usize>, message: String },
+    /// A state forbids it: 409, SOAP 3005.
+    #[error("{message}")]
+    Forbidden { item: Option<usize>, message: String },
+    /// The idempotency key was used with other content: 409.
+    #[error("the key {key:?} was used before with other content, for order {order}")]
+    KeyConflict { key: String, order: uuid::Uuid },
+    /// No such order (or another tenant's): 404.
+    #[error("there is no order {0}")]
+    NotFound(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl OrderError {
+    pub(crate) fn invalid(item: impl Into<Option<usize>>, member: Member, message: impl Into<String>) -> Self {
+        Self::Invalid { item: item.into(), member, message: message.into() }
+    }
+}

@@ -1,0 +1,155 @@
+//! Moving an order and its items along their diagrams, with history and one event for each move.
+
+use serde_json::{Value, json};
+use telvisor_model::{ItemState, OrderState};
+
+use crate::store::events::NewEvent;
+use crate::store::orders::{ItemRow, OrderError, OrderRow};
+use crate::store::{StoreError, Tenant, Tx};
+
+/// An order with its items, being moved in one transaction.
+#[derive(Debug, Clone)]
+pub struct Moving {
+    pub order: OrderRow,
+    pub items: Vec<ItemRow>,
+}
+
+impl Moving {
+    /// Loads an order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load(tx: &mut Tx<Tenant>, id: uuid::Uuid) -> Result<Option<Self>, StoreError> {
+        let Some(order) = tx.order(id).await? else { return Ok(None) };
+        let items = tx.items(id).await?;
+        Ok(Some(Self { order, items }))
+    }
+
+    /// Moves the order to a state, through the state between where the diagram has no arrow.
+    ///
+    /// # Errors
+    /// When the database refuses. A move that the diagram forbids is a programming error and is logged.
+    pub async fn to(
+        &mut self,
+        tx: &mut Tx<Tenant>,
+        to: OrderState,
+        reason: Option<&str>,
+        by: &str,
+    ) -> Result<(), StoreError> {
+        let Some(path) = self.order.state.path_to(to) else {
+            tracing::error!(order.id = %self.order.id, from = %self.order.state, %to, "the diagram has no such way");
+            return Ok(());
+        };
+        let now = tx.now();
+        for state in path {
+            self.order.state = state;
+            if state == OrderState::InProgress && self.order.started_at.is_none() {
+                self.order.started_at = Some(now);
+            }
+            if state.is_final() {
+                self.order.ended_at = Some(now);
+                self.order.waits_for = None;
+            }
+            if state == OrderState::Cancelled {
+                self.order.cancelled_at = Some(now);
+                self.order.cancel_reason = reason.map(str::to_owned);
+            }
+            tx.insert_history(&mut self.order, None, state.as_str(), reason, by).await?;
+            self.event(tx, "ServiceOrderStateChangeEvent").await?;
+            tracing::info!(order.id = %self.order.id, order.state = %state, reason, by, "order moved");
+        }
+        Ok(())
+    }
+
+    /// Moves an item.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn item_to(
+        &mut self,
+        tx: &mut Tx<Tenant>,
+        n: usize,
+        to: ItemState,
+        reason: Option<&str>,
+        by: &str,
+    ) -> Result<(), StoreError> {
+        let now = tx.now();
+        let item = &mut self.items[n];
+        if item.state.is_final() {
+            return Ok(());
+        }
+        item.state = to;
+        if to == ItemState::InProgress && item.started_at.is_none() {
+            item.started_at = Some(now);
+        }
+        if to.is_final() {
+            item.ended_at = Some(now);
+        }
+        tx.update_item(item).await?;
+        let id = item.item_id.clone();
+        tx.insert_history(&mut self.order, Some(&id), to.as_str(), reason, by).await?;
+        tracing::info!(order.id = %self.order.id, item = id, item.state = %to, reason, by, "item moved");
+        Ok(())
+    }
+
+    /// Notes an error on the order.
+    pub fn error(&mut self, tx: &Tx<Tenant>, code: &str, reason: &str, message: &str, items: Vec<String>) {
+        self.order.errors.0.push(OrderError {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            at: tx.now(),
+            items,
+        });
+    }
+
+    /// Writes an event with the whole order as it is now.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn event(&mut self, tx: &mut Tx<Tenant>, kind: &str) -> Result<(), StoreError> {
+        self.order.event_number += 1;
+        let body = self.snapshot();
+        let trace_parent = self.order.trace_parent.clone();
+        tx.insert_event(&NewEvent {
+            resource: "serviceOrder",
+            resource_id: self.order.id,
+            number: self.order.event_number,
+            kind,
+            body: &body,
+            trace_parent: trace_parent.as_deref(),
+        })
+        .await
+    }
+
+    /// Writes the order's row back.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn save(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
+        tx.update_order(&mut self.order).await
+    }
+
+    /// The order without personal values, version-neutral.
+    #[must_use]
+    pub fn snapshot(&self) -> Value {
+        let o = &self.order;
+        let items: Vec<Value> = self
+            .items
+            .iter()
+            .map(|i| {
+                json!({
+                    "id": i.item_id, "state": i.state, "action": i.action, "subscription": i.subscription,
+                    "intent": i.intent.0, "error": i.error,
+                })
+            })
+            .collect();
+        json!({
+            "id": o.id, "kind": o.kind, "state": o.state, "channel": o.channel, "externalId": o.external_id,
+            "category": o.category, "priority": o.priority, "orderDate": o.order_date,
+            "requestedStart": o.requested_start, "requestedCompletion": o.requested_completion,
+            "startedAt": o.started_at, "endedAt": o.ended_at, "cancelledAt": o.cancelled_at,
+            "errors": o.errors.0, "items": items,
+        })
+    }
+}

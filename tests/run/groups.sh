@@ -1,0 +1,222 @@
+# shellcheck shell=bash disable=SC2154 # its variables are set by test.sh and common.sh
+# The groups of test.sh, one function each, and how their results are counted. Sourced by it.
+
+# step NAME MINUTES COMMAND...: runs one command with a time limit, shows and keeps its output, counts its results.
+# Counted are cargo's "test result:" lines and our own "[name: ]N passed, N failed" lines; a command that prints
+# none counts as one result. A command that fails without a counted failure (it did not compile, it timed out,
+# it crashed) counts as one failure more. With none_is_fine=1 the command is no test itself, and need not hold any.
+step() {
+  local name=$1 minutes=$2 status=0 counts ok bad
+  local log=$logs/$name.log
+  shift 2
+  echo ">>> $name: $*"
+  # In the background, because bash acts on a signal only while it waits; tail shows the log as it grows.
+  timeout --kill-after=20 "${minutes}m" "$@" </dev/null >"$log" 2>&1 &
+  step_pid=$!
+  tail --pid="$step_pid" --sleep-interval=0.2 --lines=+1 --follow "$log" &
+  wait "$step_pid" || status=$?
+  step_pid=
+  wait $! || true
+  counts=$(count_results <"$log")
+  ok=${counts% *} bad=${counts#* }
+  if [ "$counts" = "none" ]; then
+    ok=0 bad=0
+    [ "$status" != 0 ] || [ "${none_is_fine:-0}" = 1 ] || ok=1
+  fi
+  if [ "$status" != 0 ]; then
+    [ "$bad" != 0 ] || bad=1
+    failures+=("$name (exit status $status, log in target/test-logs/$name.log)")
+  elif [ "$bad" != 0 ]; then
+    failures+=("$name (reported failures, yet its exit status was 0)")
+  elif [ "$ok" = 0 ] && [ "${none_is_fine:-0}" = 0 ]; then
+    bad=1
+    failures+=("$name (ran no test)")
+  fi
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  [ "$bad" = 0 ]
+}
+
+# A failure of the harness itself, where there is no command to run.
+fail() {
+  echo "FAILED: $1"
+  failures+=("$1")
+  failed=$((failed + 1))
+}
+
+count_results() {
+  awk '
+    match($0, /^test result: [a-zA-Z]+\. [0-9]+ passed; [0-9]+ failed;/) {
+      split($0, word, " "); ok += word[4]; bad += word[6]; found = 1
+    }
+    /^([a-z0-9_.-]+: )?[0-9]+ passed, [0-9]+ failed$/ { ok += $(NF - 3); bad += $(NF - 1); found = 1 }
+    END { if (found) print ok + 0, bad + 0; else print "none" }'
+}
+
+clean_up() {
+  if [ -n "$step_pid" ]; then
+    kill -TERM "$step_pid" 2>/dev/null || true # timeout passes it on to all it started
+    wait "$step_pid" 2>/dev/null || true
+    step_pid=
+  fi
+  stop_server || true
+  if [ -d "$scratch/postgres" ]; then
+    tests/run/postgres.sh stop "$scratch/postgres" || true
+  fi
+  cd "$root" || return
+  rm -rf "$scratch"
+}
+
+# Every cargo call names the whole workspace: cargo unites features over what is selected, so that another selection
+# would compile the dependencies a second time.
+
+group_lint() {
+  step fmt 5 cargo fmt --all --check || true
+  step clippy 40 cargo clippy --workspace --all-targets --locked -- -D warnings || true
+}
+
+# Builds what the later groups run; once more in each of them costs nothing and lets each be called alone.
+build() {
+  none_is_fine=1 step "$1" 50 cargo build --workspace --locked --bins --tests --examples
+}
+
+group_build() {
+  build build || true
+}
+
+group_unit() {
+  local name selected=()
+  for name in $(crate_tests); do
+    selected+=(--test "$name")
+  done
+  step unit 40 cargo test --workspace --locked --no-fail-fast --lib --bins "${selected[@]}" || true
+  none_is_fine=1 step doc 20 cargo test --workspace --locked --no-fail-fast --doc || true
+}
+
+# The integration tests of the crates, by name: "--test '*'" would take the root's long ones along.
+crate_tests() {
+  local path
+  for path in crates/*/tests/*.rs crates/*/tests/*/main.rs; do
+    [ -e "$path" ] || continue
+    [ "$(basename "$path")" != main.rs ] || path=$(dirname "$path")
+    basename "$path" .rs
+  done | sort -u
+}
+
+group_it_sqlite() {
+  step it-sqlite 60 cargo test --workspace --locked --no-fail-fast --test it || true
+}
+
+group_it_postgres() {
+  local url
+  if ! url=$(tests/run/postgres.sh start "$scratch/postgres"); then
+    fail "it-postgres (PostgreSQL did not start)"
+    return
+  fi
+  step it-postgres 60 env TEST_DATABASE_URL="$url" cargo test --workspace --locked --no-fail-fast --test it || true
+  tests/run/postgres.sh stop "$scratch/postgres"
+}
+
+# Two decoders that know nothing of our code read the files in a folder: asn1tools, and asn1c as the strict one.
+decode_sdr() {
+  local name=$1 files=$2
+  step "$name-asn1tools" 10 "$venv/bin/python" tests/py/check_sdr.py docs/SDR-DataTypes.asn1 "$files" || true
+  step "$name-asn1c" 20 tests/py/asn1c_gate.sh docs/SDR-DataTypes.asn1 "$files" "$root/target/asn1c" || true
+}
+
+group_sdr_decoders() {
+  local records=2000
+  [ -z "${TELVISOR_TEST_FULL:-}" ] || records=100000
+  build sdr-samples-build || return 0
+  none_is_fine=1 step sdr-samples 5 "$cargo_target/debug/examples/sample_files" "$scratch/sdr-samples" "$records" || return 0
+  decode_sdr sdr-samples "$scratch/sdr-samples"
+}
+
+# The README's first command, as a newcomer runs it, on a fresh data folder.
+group_demo() {
+  build demo-build || return 0
+  step demo 10 env TELVISOR_DATA="$scratch/demo" TELVISOR_LISTEN="127.0.0.1:$(free_port)" \
+    "$cargo_target/debug/telvisor" demo --exit || return 0
+  decode_sdr demo-sdr "$scratch/demo/sdr"
+}
+
+group_conformance() {
+  build conformance-build || return 0
+  if ! start_server "$scratch/conformance"; then
+    fail "conformance (the server did not become ready, log in target/test-logs/server.log)"
+    return
+  fi
+  step conformance-tmf641-v4 15 python3 conformance/checks/tmf641_v4.py \
+    --url "$server_url/tmf-api/serviceOrdering/v4" --junit "$logs/tmf641_v4.xml" || true
+  stop_server || fail "conformance (the server did not end with status 0 on SIGTERM)"
+}
+
+# Our runner of the official kits, on a kit of our own making and a server that obeys or breaks it.
+group_kit_runner() {
+  none_is_fine=1 step kit-runner-setup 20 tests/run/setup.sh kit || return 0
+  step kit-runner 5 env PATH="$(node_folder)/bin:$PATH" "$venv/bin/python" tests/py/check_kit_runner.py || true
+}
+
+# An official kit against our server: make conformance KIT=path.
+group_official_kit() {
+  local kit=${KIT:-} address=tmf-api/serviceOrdering/v4/
+  [ -d "$kit/ctk" ] || die "KIT must name the folder of an official kit (the one with config.json and ctk/)"
+  ! grep -qs Product_Ordering "$kit"/ctk/*collection.json "$kit"/ctk/*testkit.json ||
+    address=tmf-api/productOrderingManagement/v4/
+  none_is_fine=1 step official-kit-setup 20 tests/run/setup.sh kit || return 0
+  build official-kit-build || return 0
+  if ! start_server "$scratch/official-kit"; then
+    fail "official-kit (the server did not become ready, log in target/test-logs/server.log)"
+    return
+  fi
+  step official-kit 10 "$(node_folder)/bin/node" conformance/run-kit.mjs "$kit" "$server_url/$address" \
+    --json "$logs/official-kit.json" --junit "$logs/official-kit.xml" || true
+  stop_server || fail "official-kit (the server did not end with status 0 on SIGTERM)"
+}
+
+# Durable on both sides: the benchmark compares the server with bare inserts into the same database.
+group_bench() {
+  local url
+  if ! url=$(POSTGRES_DURABLE=1 tests/run/postgres.sh start "$scratch/postgres"); then
+    fail "bench (PostgreSQL did not start)"
+    return
+  fi
+  step bench 60 env TEST_DATABASE_URL="$url" cargo bench --workspace --locked --bench '*' || true
+  tests/run/postgres.sh stop "$scratch/postgres"
+}
+
+# start_server DATA: our server on the embedded default, on a free port; sets server_url when it is ready.
+start_server() {
+  local data=$1 port attempt deadline
+  for attempt in 1 2 3; do
+    port=$(free_port)
+    server_url=http://127.0.0.1:$port
+    TELVISOR_DATA=$data TELVISOR_LISTEN=127.0.0.1:$port "$cargo_target/debug/telvisor" serve \
+      </dev/null >>"$logs/server.log" 2>&1 &
+    server_pid=$!
+    deadline=$((SECONDS + 60))
+    while [ $SECONDS -lt $deadline ] && kill -0 "$server_pid" 2>/dev/null; do
+      if curl --silent --fail --max-time 5 --output /dev/null "$server_url/health/ready"; then
+        return 0
+      fi
+      sleep 0.2
+    done
+    # It ended (the port may have been taken meanwhile) or hangs: once more, on another port.
+    echo "attempt $attempt: not ready at $server_url" >>"$logs/server.log"
+    stop_server || true
+  done
+  return 1
+}
+
+# Asks the server to drain and waits for it; true if it ended by itself with status 0, or none was running.
+stop_server() {
+  local deadline=$((SECONDS + 60)) pid=$server_pid
+  [ -n "$pid" ] || return 0
+  server_pid=
+  kill -TERM "$pid" 2>/dev/null || true
+  while [ $SECONDS -lt $deadline ] && kill -0 "$pid" 2>/dev/null; do
+    sleep 0.1
+  done
+  kill -KILL "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null
+}
