@@ -25,12 +25,19 @@ pub fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyhow::Res
         Command::Show => {
             let figment = config::layers(global.config.as_ref(), &global.overrides());
             let source = |key: &str| {
-                global.came_from.get(key).cloned().unwrap_or_else(|| describe::source_of(&figment, key))
+                global
+                    .came_from
+                    .get(key)
+                    .cloned()
+                    .unwrap_or_else(|| describe::source_of(&figment, key))
             };
             config.database.url = describe::masked_url(&config.database.url);
             if out.json {
-                let sources: BTreeMap<_, _> =
-                    describe::keys().into_iter().map(|key| (source(&key), key)).map(|(s, key)| (key, s)).collect();
+                let sources: BTreeMap<_, _> = describe::keys()
+                    .into_iter()
+                    .map(|key| (source(&key), key))
+                    .map(|(s, key)| (key, s))
+                    .collect();
                 out.json(&json!({ "config": config, "sources": sources }))?;
             } else {
                 out.bytes(toml_of(&toml::Table::try_from(&config)?, source).as_bytes())?;
@@ -48,7 +55,10 @@ fn toml_of(config: &toml::Table, source: impl Fn(&str) -> String) -> String {
         if let toml::Value::Table(table) = value {
             tables.push_str(&format!("\n[{name}]\n"));
             for (key, value) in table {
-                tables.push_str(&format!("{key} = {value}  # {}\n", source(&format!("{name}.{key}"))));
+                tables.push_str(&format!(
+                    "{key} = {value}  # {}\n",
+                    source(&format!("{name}.{key}"))
+                ));
             }
         } else {
             plain.push_str(&format!("{name} = {value}  # {}\n", source(name)));
@@ -64,9 +74,14 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_read_again() {
-        let flags = Overrides { data: Some("/srv/t".into()), ..Overrides::default() };
+        let flags = Overrides {
+            data: Some("/srv/t".into()),
+            ..Overrides::default()
+        };
         let config = Config::load(None, &flags).unwrap();
-        let text = toml_of(&toml::Table::try_from(&config).unwrap(), |key| format!("of {key}"));
+        let text = toml_of(&toml::Table::try_from(&config).unwrap(), |key| {
+            format!("of {key}")
+        });
         assert!(text.contains("data = \"/srv/t\"  # of data\n"), "{text}");
         assert!(text.contains("attempts = 5  # of jobs.attempts\n"), "{text}");
         let again: Config = toml::from_str(&text).unwrap();

@@ -83,19 +83,29 @@ impl Wish {
     /// # Errors
     /// Naming the flag that is missing or has no place in this action.
     pub fn body(&self, subscription: Option<&str>) -> Result<Value, String> {
-        let customer = self.customer.as_ref().ok_or("--customer is missing: who is the order for?")?;
+        let customer = self
+            .customer
+            .as_ref()
+            .ok_or("--customer is missing: who is the order for?")?;
         self.refuse_strangers()?;
         let (verb, mut service) = match self.action {
-            Action::CreateCustomer => ("add", json!({ "serviceSpecification": { "id": "customer-account" } })),
+            Action::CreateCustomer => (
+                "add",
+                json!({ "serviceSpecification": { "id": "customer-account" } }),
+            ),
             Action::SuspendCustomer => ("modify", json!({ "id": customer, "state": "inactive" })),
             Action::ReactivateCustomer => ("modify", json!({ "id": customer, "state": "active" })),
             Action::TerminateCustomer => ("delete", json!({ "id": customer })),
             Action::Provision => {
-                let application = self.application.as_ref().ok_or("--application is missing: which one to provision?")?;
+                let application = self
+                    .application
+                    .as_ref()
+                    .ok_or("--application is missing: which one to provision?")?;
                 ("add", json!({ "serviceSpecification": { "id": application } }))
             }
             action => {
-                let id = subscription.ok_or("--subscription or --application is missing: which one is meant?")?;
+                let id =
+                    subscription.ok_or("--subscription or --application is missing: which one is meant?")?;
                 match action {
                     Action::Suspend => ("modify", json!({ "id": id, "state": "inactive" })),
                     Action::Reactivate => ("modify", json!({ "id": id, "state": "active" })),
@@ -116,8 +126,14 @@ impl Wish {
             "externalReference".into(),
             json!([{ "externalReferenceType": "channel", "id": "cli", "name": "cli" }]),
         );
-        order.insert("relatedParty".into(), json!([{ "id": customer, "role": "customer" }]));
-        order.insert("serviceOrderItem".into(), json!([{ "id": "1", "action": verb, "service": service }]));
+        order.insert(
+            "relatedParty".into(),
+            json!([{ "id": customer, "role": "customer" }]),
+        );
+        order.insert(
+            "serviceOrderItem".into(),
+            json!([{ "id": "1", "action": verb, "service": service }]),
+        );
         Ok(order.into())
     }
 
@@ -146,9 +162,17 @@ impl Wish {
             ("phone", &self.phone),
             ("language", &self.language),
         ];
-        let own = own.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| (name, value)));
-        let set = self.set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        Ok(own.chain(set).map(|(name, value)| json!({ "name": name, "value": value })).collect())
+        let own = own
+            .into_iter()
+            .filter_map(|(name, value)| value.as_deref().map(|value| (name, value)));
+        let set = self
+            .set
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        Ok(own
+            .chain(set)
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect())
     }
 
     /// A flag that the action would drop in silence is more likely a mistake.
@@ -157,8 +181,16 @@ impl Wish {
         let own = matches!(action, Action::Provision | Action::Change);
         let new = action == Action::CreateCustomer;
         for (flag, given, belongs) in [
-            ("--application", self.application.is_some(), action == Action::Provision || action.needs_subscription()),
-            ("--subscription", self.subscription.is_some(), action.needs_subscription()),
+            (
+                "--application",
+                self.application.is_some(),
+                action == Action::Provision || action.needs_subscription(),
+            ),
+            (
+                "--subscription",
+                self.subscription.is_some(),
+                action.needs_subscription(),
+            ),
             ("--plan", self.plan.is_some(), own),
             ("--version", self.version.is_some(), own),
             ("--backup", self.backup.is_some(), action == Action::Restore),
@@ -196,7 +228,9 @@ mod tests {
 
     #[test]
     fn an_order_names_its_customer_and_its_channel() {
-        let body = wish("--customer 7 --application crm --plan small --external-id x1").body(None).unwrap();
+        let body = wish("--customer 7 --application crm --plan small --external-id x1")
+            .body(None)
+            .unwrap();
         assert_eq!(body["relatedParty"], json!([{ "id": "7", "role": "customer" }]));
         assert_eq!(body["externalReference"][0]["externalReferenceType"], "channel");
         assert_eq!(body["externalReference"][0]["id"], "cli");
@@ -212,20 +246,41 @@ mod tests {
 
     #[test]
     fn every_action_is_the_item_of_the_contract() {
-        let customer = item("--customer 7 --action create-customer --name Ada --set test=true", None);
-        assert_eq!(customer["service"]["serviceSpecification"]["id"], "customer-account");
+        let customer = item(
+            "--customer 7 --action create-customer --name Ada --set test=true",
+            None,
+        );
+        assert_eq!(
+            customer["service"]["serviceSpecification"]["id"],
+            "customer-account"
+        );
         assert_eq!(
             customer["service"]["serviceCharacteristic"],
             json!([{ "name": "name", "value": "Ada" }, { "name": "test", "value": "true" }])
         );
         let on = |action: &str| item(&format!("--customer 7 --action {action}"), Some("s"));
-        assert_eq!(on("suspend-customer")["service"], json!({ "id": "7", "state": "inactive" }));
-        assert_eq!(on("reactivate-customer")["service"], json!({ "id": "7", "state": "active" }));
+        assert_eq!(
+            on("suspend-customer")["service"],
+            json!({ "id": "7", "state": "inactive" })
+        );
+        assert_eq!(
+            on("reactivate-customer")["service"],
+            json!({ "id": "7", "state": "active" })
+        );
         assert_eq!(on("terminate-customer")["action"], "delete");
         assert_eq!(on("terminate-customer")["service"], json!({ "id": "7" }));
-        assert_eq!(on("suspend")["service"], json!({ "id": "s", "state": "inactive" }));
-        assert_eq!(on("reactivate")["service"], json!({ "id": "s", "state": "active" }));
-        assert_eq!((&on("terminate")["action"], &on("terminate")["service"]), (&json!("delete"), &json!({"id": "s"})));
+        assert_eq!(
+            on("suspend")["service"],
+            json!({ "id": "s", "state": "inactive" })
+        );
+        assert_eq!(
+            on("reactivate")["service"],
+            json!({ "id": "s", "state": "active" })
+        );
+        assert_eq!(
+            (&on("terminate")["action"], &on("terminate")["service"]),
+            (&json!("delete"), &json!({"id": "s"}))
+        );
         assert_eq!(
             on("backup")["service"]["serviceCharacteristic"],
             json!([{ "name": "operation", "value": "backup" }])
@@ -236,18 +291,26 @@ mod tests {
         );
         let change = on("change --version 2.0");
         assert_eq!(change["action"], "modify");
-        assert_eq!(change["service"]["serviceCharacteristic"], json!([{ "name": "version", "value": "2.0" }]));
+        assert_eq!(
+            change["service"]["serviceCharacteristic"],
+            json!([{ "name": "version", "value": "2.0" }])
+        );
     }
 
     #[test]
     fn what_is_missing_or_out_of_place_is_named() {
         let refused = |flags, subscription| wish(flags).body(subscription).unwrap_err();
         assert!(refused("--customer 7", None).contains("--application"));
-        assert!(refused("--customer 7 --action change --subscription s", Some("s")).contains("--plan or --version"));
+        assert!(
+            refused("--customer 7 --action change --subscription s", Some("s"))
+                .contains("--plan or --version")
+        );
         assert!(refused("--customer 7 --action suspend", None).contains("--subscription"));
         assert!(refused("--customer 7 --action create-customer", None).contains("--name"));
         assert!(refused("--customer 7 --action restore", Some("s")).contains("--backup"));
-        assert!(refused("--customer 7 --action terminate-customer --application crm", None).contains("no place"));
+        assert!(
+            refused("--customer 7 --action terminate-customer --application crm", None).contains("no place")
+        );
         assert!(refused("--customer 7 --action suspend --plan x", Some("s")).contains("--plan has no place"));
     }
 }

@@ -15,6 +15,7 @@ use super::http::{Http, query, segment};
 use super::out::Out;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, FileFormat};
+use crate::mediation::causes::CAUSES;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -62,7 +63,12 @@ pub struct Listed {
 pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyhow::Result<u8> {
     match command {
         Command::List => list(&global.http()?, out).await?,
-        Command::Show { recipient, file_seq, test, raw } => {
+        Command::Show {
+            recipient,
+            file_seq,
+            test,
+            raw,
+        } => {
             let octets = octets(&global.http()?, recipient, *file_seq, *test).await?;
             if *raw {
                 out.bytes(&octets)?;
@@ -76,15 +82,20 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
                 out.json(&answer)?;
             } else if answer.files.is_empty() {
                 out.line("nothing was open")?;
-            }
-            for file in answer.files.iter().filter(|_| !out.json) {
-                out.line(file.path.as_ref().unwrap_or(&file.name))?;
+            } else {
+                for file in &answer.files {
+                    out.line(file.path.as_ref().unwrap_or(&file.name))?;
+                }
             }
         }
         Command::Decode { files } => return decode_files(files, out),
         Command::Icd => {
             let text = interface_control_document(&icd_settings(&global.load()?));
-            if out.json { out.json(&json!({ "markdown": text }))? } else { out.bytes(text.as_bytes())? }
+            if out.json {
+                out.json(&json!({ "markdown": text }))?
+            } else {
+                out.bytes(text.as_bytes())?
+            }
         }
     }
     Ok(0)
@@ -104,7 +115,12 @@ pub async fn seal(http: &Http) -> anyhow::Result<Sealed> {
 /// The octets of a file.
 pub async fn octets(http: &Http, recipient: &str, file_seq: u32, test: bool) -> anyhow::Result<Vec<u8>> {
     let query = query(&[("test", Some(test.to_string()))]);
-    Ok(http.octets(&format!("/api/v1/sdr/files/{}/{file_seq}{query}", segment(recipient))).await?)
+    Ok(http
+        .octets(&format!(
+            "/api/v1/sdr/files/{}/{file_seq}{query}",
+            segment(recipient)
+        ))
+        .await?)
 }
 
 async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
@@ -116,12 +132,27 @@ async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = files
         .into_iter()
         .map(|f| {
-            let recipient = if f.test { format!("{} (test)", f.recipient) } else { f.recipient };
-            vec![recipient, f.file_seq.to_string(), f.name, f.records.to_string(), f.bytes.to_string(), f.state]
+            let recipient = if f.test {
+                format!("{} (test)", f.recipient)
+            } else {
+                f.recipient
+            };
+            vec![
+                recipient,
+                f.file_seq.to_string(),
+                f.name,
+                f.records.to_string(),
+                f.bytes.to_string(),
+                f.state,
+            ]
         })
         .collect();
     let empty = "no file yet; `telvisor sdr seal` closes what is open";
-    out.table(&["recipient", "file", "name", "records", "octets", "state"], &rows, empty)
+    out.table(
+        &["recipient", "file", "name", "records", "octets", "state"],
+        &rows,
+        empty,
+    )
 }
 
 fn decode_files(files: &[PathBuf], out: &mut Out<'_>) -> anyhow::Result<u8> {
@@ -162,13 +193,16 @@ fn show(name: &str, octets: &[u8], out: &mut Out<'_>) -> anyhow::Result<()> {
 /// What the document says of an installation with this configuration.
 fn icd_settings(config: &Config) -> IcdSettings {
     let now = SystemClock.now().with_timezone(&config.zone()).fixed_offset();
-    let now = telvisor_sdr::record::whole_seconds(now);
+    let now = telvisor_sdr::time::whole_seconds(now);
     let recipients = &config.mediation.recipient;
     let format = |format| match format {
         FileFormat::Csv => "CSV",
         FileFormat::Asn1 => "ASN.1, one record after the other",
     };
-    let mut schedules: Vec<_> = recipients.iter().map(|r| format!("{} ({})", r.schedule, r.name)).collect();
+    let mut schedules: Vec<_> = recipients
+        .iter()
+        .map(|r| format!("{} ({})", r.schedule, r.name))
+        .collect();
     if recipients.iter().all(|r| r.schedule == "day") {
         schedules = vec!["every day at 00:00".into()];
     }
@@ -176,7 +210,9 @@ fn icd_settings(config: &Config) -> IcdSettings {
         software_version: env!("CARGO_PKG_VERSION").into(),
         example: telvisor_sdr::FileInfo {
             node_id: config.node_id.clone(),
-            recipient: recipients.first().map_or_else(|| "recipient".into(), |r| r.name.clone()),
+            recipient: recipients
+                .first()
+                .map_or_else(|| "recipient".into(), |r| r.name.clone()),
             file_seq: 1,
             test: false,
             period_start: now,
@@ -188,10 +224,24 @@ fn icd_settings(config: &Config) -> IcdSettings {
         },
         schedule: schedules.join(", "),
         time_zone: config.time_zone.clone(),
-        max_records: recipients.iter().map(|r| r.records as u64).max().unwrap_or_default(),
-        max_octets: recipients.iter().map(|r| r.bytes as u64).max().unwrap_or_default(),
-        recipients: recipients.iter().map(|r| (r.name.clone(), format(r.format).to_owned())).collect(),
-        causes: Vec::new(),
+        max_records: recipients
+            .iter()
+            .map(|r| r.records as u64)
+            .max()
+            .unwrap_or_default(),
+        max_octets: recipients
+            .iter()
+            .map(|r| r.bytes as u64)
+            .max()
+            .unwrap_or_default(),
+        recipients: recipients
+            .iter()
+            .map(|r| (r.name.clone(), format(r.format).to_owned()))
+            .collect(),
+        causes: CAUSES
+            .iter()
+            .map(|(_, code, meaning)| (*code, (*meaning).to_owned()))
+            .collect(),
     }
 }
 

@@ -2,7 +2,6 @@
 //! and several workers share one world.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::out::Out;
 use super::{Global, program, serve};
 use crate::clock::new_id;
+use crate::hypervisor::simulator::faults::Latency;
 use crate::hypervisor::simulator::{Options, Settings, Simulator, remote};
 
 #[derive(Debug, Args)]
@@ -29,15 +29,28 @@ pub async fn run(global: &Global, arguments: &Arguments, out: &mut Out<'_>) -> a
     serve::set_fault(&config)?;
     let shutdown = CancellationToken::new();
     serve::stop_on_signal(shutdown.clone())?;
-    let faults = Settings { latency: Duration::from_millis(config.simulator.latency_ms), ..Settings::default() };
-    let options = Options { new_world_id: new_id(), hosts: None, faults };
+    let latency_ms = [("*".to_owned(), Latency::Fixed(config.simulator.latency_ms))].into();
+    let faults = Settings {
+        latency_ms,
+        ..Settings::default()
+    };
+    let options = Options {
+        new_world_id: new_id(),
+        hosts: None,
+        faults,
+    };
     let simulator = Simulator::open(&arguments.world, options).await?;
     let (socket, world) = (arguments.socket.display(), arguments.world.display());
     if out.json {
         out.json(&json!({ "socket": arguments.socket, "world": arguments.world }))?;
     } else {
-        out.line(format!("The simulated hypervisor answers on {socket}, its world is {world}."))?;
-        out.line(format!("Next, in another terminal:\n  {} serve --hypervisor sim+unix:{socket}", program()))?;
+        out.line(format!(
+            "The simulated hypervisor answers on {socket}, its world is {world}."
+        ))?;
+        out.line(format!(
+            "Next, in another terminal:\n  {} serve --hypervisor sim+unix:{socket}",
+            program()
+        ))?;
     }
     out.flush()?;
     let served = remote::serve(simulator.clone(), &arguments.socket, shutdown).await;

@@ -43,7 +43,9 @@ pub fn variable(key: &str) -> String {
 /// Where a key's value came from, in words.
 #[must_use]
 pub fn source_of(figment: &Figment, key: &str) -> String {
-    let Some(metadata) = figment.find_metadata(key) else { return "default".into() };
+    let Some(metadata) = figment.find_metadata(key) else {
+        return "default".into();
+    };
     match &metadata.source {
         Some(figment::Source::File(path)) => path.display().to_string(),
         _ if metadata.name == COMMAND_LINE => {
@@ -59,7 +61,9 @@ pub fn source_of(figment: &Figment, key: &str) -> String {
 /// The URL of a database with its password hidden.
 #[must_use]
 pub fn masked_url(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let authority = match authority.rsplit_once('@') {
         Some((user, host)) => match user.split_once(':') {
@@ -72,7 +76,13 @@ pub fn masked_url(url: &str) -> String {
         Some((path, query)) => {
             let parts: Vec<_> = query
                 .split('&')
-                .map(|part| if part.to_lowercase().contains("password=") { "password=***" } else { part })
+                .map(|part| {
+                    if part.to_lowercase().contains("password=") {
+                        "password=***"
+                    } else {
+                        part
+                    }
+                })
                 .collect();
             format!("{path}?{}", parts.join("&"))
         }
@@ -92,8 +102,14 @@ pub(super) fn unknown_variable(names: impl Iterator<Item = String>) -> Option<(S
         .filter(|name| name.starts_with("TELVISOR_"))
         .filter(|name| !name.starts_with("TELVISOR_TEST_") && !known.contains(name))
         .min()?;
-    let nearest = known.iter().min_by_key(|other| distance(&name, other)).expect("there are known names");
-    Some((name, format!("did you mean {nearest}? `telvisor config show` lists every key")))
+    let nearest = known
+        .iter()
+        .min_by_key(|other| distance(&name, other))
+        .expect("there are known names");
+    Some((
+        name,
+        format!("did you mean {nearest}? `telvisor config show` lists every key"),
+    ))
 }
 
 /// How many letters must be put in, left out or replaced to make one text of the other.
@@ -130,7 +146,12 @@ mod tests {
 
     #[test]
     fn known_variables_and_those_of_others_pass() {
-        for name in ["TELVISOR_DATA", "TELVISOR_TOKEN", "TELVISOR_TIME_ZONE", "TELVISOR_TEST__FAULT"] {
+        for name in [
+            "TELVISOR_DATA",
+            "TELVISOR_TOKEN",
+            "TELVISOR_TIME_ZONE",
+            "TELVISOR_TEST__FAULT",
+        ] {
             assert_eq!(unknown(name), None, "{name}");
         }
         assert_eq!(unknown("TELVISORS_X"), None);
@@ -139,18 +160,36 @@ mod tests {
 
     #[test]
     fn the_source_of_a_key_is_told() {
-        let database = Some(UrlOnly { url: "postgres://x".into() });
-        let figment = layers(None, &Overrides { data: Some("/srv".into()), database, ..Overrides::default() });
+        let database = Some(UrlOnly {
+            url: "postgres://x".into(),
+        });
+        let figment = layers(
+            None,
+            &Overrides {
+                data: Some("/srv".into()),
+                database,
+                ..Overrides::default()
+            },
+        );
         assert_eq!(source_of(&figment, "data"), "--data or TELVISOR_DATA");
-        assert_eq!(source_of(&figment, "database.url"), "--database or TELVISOR_DATABASE");
+        assert_eq!(
+            source_of(&figment, "database.url"),
+            "--database or TELVISOR_DATABASE"
+        );
         assert_eq!(source_of(&figment, "jobs.attempts"), "default");
         assert!(keys().contains(&"jobs.attempts".to_owned()) && keys().contains(&"listen".to_owned()));
     }
 
     #[test]
     fn passwords_are_hidden() {
-        assert_eq!(masked_url("postgres://u:p@w@h:5432/db"), "postgres://u:***@h:5432/db");
-        assert_eq!(masked_url("postgres://u@h/db?password=p&a=b"), "postgres://u@h/db?password=***&a=b");
+        assert_eq!(
+            masked_url("postgres://u:p@w@h:5432/db"),
+            "postgres://u:***@h:5432/db"
+        );
+        assert_eq!(
+            masked_url("postgres://u@h/db?password=p&a=b"),
+            "postgres://u@h/db?password=***&a=b"
+        );
         assert_eq!(masked_url("sqlite:./var/telvisor.db"), "sqlite:./var/telvisor.db");
     }
 }
