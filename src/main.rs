@@ -1,20 +1,20 @@
 //! The command line's way in: parse, run, print what went wrong, and end with a status.
 
-use std::io::{BufWriter, stdout};
+use std::io::BufWriter;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use telvisor::cli::{self, Cli, Out, Stop};
+use telvisor::cli::{self, Cli, Out, Stop, complain};
 
 fn main() -> ExitCode {
     // A wrong flag ends here with status 2.
     let cli = Cli::from_process();
-    let mut stdout = BufWriter::new(stdout());
+    let mut stdout = BufWriter::new(std::io::stdout());
     let mut out = Out::new(&mut stdout, cli.global.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {
-            eprintln!("telvisor: no threads can be started: {e}");
+            complain(&format!("no threads can be started: {e}"));
             return ExitCode::FAILURE;
         }
     };
@@ -27,11 +27,11 @@ fn main() -> ExitCode {
             // The reader has seen enough, as with `| head`.
             Some(Stop::OutputClosed) => ExitCode::SUCCESS,
             Some(Stop::Usage(message)) => {
-                eprintln!("telvisor: {message}");
+                complain(message);
                 ExitCode::from(2)
             }
             None => {
-                eprintln!("telvisor: {error:#}");
+                complain(&format!("{error:#}"));
                 ExitCode::FAILURE
             }
         },

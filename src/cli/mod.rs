@@ -25,7 +25,7 @@ mod serve;
 mod simulator;
 mod watch;
 
-pub use out::{Out, Stop};
+pub use out::{Out, Stop, complain};
 
 use http::Http;
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::http::{Http, query, segment};
-use super::out::{Out, Stop};
+use super::out::{Out, Stop, clean};
 use super::place::Wish;
 use super::watch::{self, Order, View};
 
@@ -150,19 +150,24 @@ async fn show(http: &Http, id: &str, out: &mut Out<'_>) -> anyhow::Result<u8> {
         ("placed", or_dash(&order.order_date)),
         ("ended", or_dash(&order.completion_date)),
     ] {
-        out.line(format!("{title:12}{}", super::out::clean(&value)))?;
+        out.line(format!("{title:12}{}", clean(&value)))?;
     }
     for item in &order.items {
-        out.line(format!("item {}  {}  {}", item.id, item.what(), item.state))?;
+        out.line(format!(
+            "item {}  {}  {}",
+            clean(&item.id),
+            item.what(),
+            item.state
+        ))?;
         for (title, value) in [("subscription", &item.subscription), ("backup", &item.backup)] {
             if let Some(value) = value {
                 out.line(format!("  {title} {value}"))?;
             }
         }
         for job in &item.jobs {
-            out.line(format!("  job {}  {}  {}", job.id, job.title, job.state))?;
+            out.line(format!("  job {}  {}  {}", job.id, clean(&job.title), job.state))?;
             for step in &job.steps {
-                out.line(format!("    {}  {}", step.title, step.state))?;
+                out.line(format!("    {}  {}", clean(&step.title), step.state))?;
             }
         }
     }

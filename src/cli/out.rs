@@ -64,6 +64,11 @@ fn told(error: std::io::Error) -> anyhow::Error {
     }
 }
 
+/// A sentence on standard error, for which nobody may be left to read it.
+pub fn complain(words: &str) {
+    drop(writeln!(std::io::stderr(), "telvisor: {words}"));
+}
+
 /// Text from elsewhere without control characters, which could steer the reader's terminal.
 #[must_use]
 pub fn clean(text: &str) -> String {

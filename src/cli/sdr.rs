@@ -12,7 +12,7 @@ use telvisor_sdr::icd::{IcdSettings, interface_control_document};
 
 use super::Global;
 use super::http::{Http, query, segment};
-use super::out::Out;
+use super::out::{Out, complain};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, FileFormat};
 use crate::mediation::causes::CAUSES;
@@ -92,9 +92,9 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
         Command::Icd => {
             let text = interface_control_document(&icd_settings(&global.load()?));
             if out.json {
-                out.json(&json!({ "markdown": text }))?
+                out.json(&json!({ "markdown": text }))?;
             } else {
-                out.bytes(text.as_bytes())?
+                out.bytes(text.as_bytes())?;
             }
         }
     }
@@ -165,7 +165,7 @@ fn decode_files(files: &[PathBuf], out: &mut Out<'_>) -> anyhow::Result<u8> {
                 return Err(error);
             }
             // The other files are still worth a look.
-            eprintln!("telvisor: {error:#}");
+            complain(&format!("{error:#}"));
             status = 1;
         }
     }

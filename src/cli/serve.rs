@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::out::Out;
+use super::out::{Out, complain};
 use super::{Global, program};
 use crate::app::{self, Started};
 use crate::clock::SystemClock;
@@ -121,7 +121,7 @@ pub fn stop_on_signal(token: CancellationToken) -> anyhow::Result<()> {
                 _ = terminate.recv() => {}
             }
             if first {
-                eprintln!("stopping: what runs is finished first; once more ends at once");
+                complain("stopping: what runs is finished first; once more ends at once");
                 token.cancel();
             }
         }

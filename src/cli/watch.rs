@@ -343,9 +343,9 @@ impl Bars {
             message.push_str(&format!(": {}", now.troubles().join("; ")));
         }
         if now.is_final() {
-            order.abandon_with_message(message)
+            order.abandon_with_message(message);
         } else {
-            order.set_message(message)
+            order.set_message(message);
         }
     }
 }
