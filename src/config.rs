@@ -15,7 +15,7 @@ pub const DEFAULTS: &str = include_str!("config.default.toml");
 /// What is wrong with the configuration, with the key, where it was set, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("{0}")]
+    #[error("{}; mend it, or leave the key away for its default", describe::unreadable(.0))]
     Read(Box<figment::Error>),
     #[error("{name}: there is no such variable; {fix}")]
     Variable { name: String, fix: String },

@@ -47,6 +47,7 @@ pub struct Cli {
 
 /// Flags of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Configuration file; only the keys it changes.
     #[arg(long, global = true, env = "TELVISOR_CONFIG", value_name = "FILE")]

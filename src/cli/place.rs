@@ -56,10 +56,13 @@ pub struct Wish {
     /// Name of a new customer.
     #[arg(long)]
     pub name: Option<String>,
+    /// E-mail address of a new customer.
     #[arg(long)]
     pub email: Option<String>,
+    /// Telephone number of a new customer.
     #[arg(long)]
     pub phone: Option<String>,
+    /// Language of a new customer, such as en.
     #[arg(long)]
     pub language: Option<String>,
     /// Another characteristic; may be given more than once.

@@ -17,7 +17,7 @@ const OF_FLAGS: [&str; 8] = [
     "TELVISOR_TOKEN",
 ];
 
-/// Every key of the configuration, such as `jobs.attempts`, in the order of the documented defaults.
+/// Every key of the configuration, such as `jobs.attempts`.
 #[must_use]
 pub fn keys() -> Vec<String> {
     let defaults: toml::Table = super::DEFAULTS.parse().expect("the embedded defaults are TOML");
@@ -56,6 +56,11 @@ pub fn source_of(figment: &Figment, key: &str) -> String {
         _ if metadata.name.contains("TOML") => "default".into(),
         _ => variable(key),
     }
+}
+
+/// What figment could not read, on one line: it puts the file on a line of its own.
+pub(super) fn unreadable(error: &figment::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The URL of a database with its password hidden.
@@ -106,10 +111,7 @@ pub(super) fn unknown_variable(names: impl Iterator<Item = String>) -> Option<(S
         .iter()
         .min_by_key(|other| distance(&name, other))
         .expect("there are known names");
-    Some((
-        name,
-        format!("did you mean {nearest}? `telvisor config show` lists every key"),
-    ))
+    Some((name, format!("did you mean {nearest}? otherwise unset it")))
 }
 
 /// How many letters must be put in, left out or replaced to make one text of the other.
@@ -178,6 +180,30 @@ mod tests {
         );
         assert_eq!(source_of(&figment, "jobs.attempts"), "default");
         assert!(keys().contains(&"jobs.attempts".to_owned()) && keys().contains(&"listen".to_owned()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_key_and_file_on_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("t.toml");
+        let words = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            super::super::Config::load(Some(&file), &Overrides::default())
+                .unwrap_err()
+                .to_string()
+        };
+        for (text, named) in [
+            ("[jobs]\nattempts = 'x'", "jobs.attempts"),
+            ("colour = 1", "colour"),
+        ] {
+            let words = words(text);
+            assert!(
+                words.contains(named) && words.contains("t.toml") && !words.contains('\n'),
+                "{words}"
+            );
+        }
+        let absent = super::super::Config::load(Some(&dir.path().join("absent")), &Overrides::default());
+        assert!(absent.unwrap_err().to_string().contains("absent"));
     }
 
     #[test]
