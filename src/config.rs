@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use figment::Figment;
+use figment::{Figment, Metadata, Provider};
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+
+pub mod describe;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -13,8 +15,10 @@ pub const DEFAULTS: &str = include_str!("config.default.toml");
 /// What is wrong with the configuration, with the key, where it was set, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("{0}")]
+    #[error("{}; mend it, or leave the key away for its default", describe::unreadable(.0))]
     Read(Box<figment::Error>),
+    #[error("{name}: there is no such variable; {fix}")]
+    Variable { name: String, fix: String },
     #[error("{key} ({source_of}): {problem}; {fix}")]
     Wrong { key: &'static str, source_of: String, problem: String, fix: &'static str },
 }
@@ -244,6 +248,34 @@ pub struct UrlOnly {
     pub url: String,
 }
 
+impl Provider for Overrides {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(describe::COMMAND_LINE)
+    }
+
+    fn data(&self) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
+        Serialized::defaults(self).data()
+    }
+}
+
+/// The bearer token that the command line sends, from `TELVISOR_TOKEN`. There is no flag: those of a running
+/// process can be read by every user of the machine.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this file is where the environment is read")]
+pub fn token() -> Option<String> {
+    std::env::var("TELVISOR_TOKEN").ok().filter(|t| !t.is_empty())
+}
+
+/// Refuses a `TELVISOR_` variable that nothing reads: most likely a slip of the pen, and its setting would be missed
+/// in silence.
+///
+/// # Errors
+/// Naming the variable and the nearest that exists.
+pub fn check_environment() -> Result<(), ConfigError> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    describe::unknown_variable(names).map_or(Ok(()), |(name, fix)| Err(ConfigError::Variable { name, fix }))
+}
+
 /// The embedded defaults, layered with a file, the environment and flags.
 #[must_use]
 pub fn layers(file: Option<&PathBuf>, flags: &Overrides) -> Figment {
@@ -254,7 +286,7 @@ pub fn layers(file: Option<&PathBuf>, flags: &Overrides) -> Figment {
     figment
         .merge(Env::prefixed("TELVISOR_").filter(|k| k.as_str().contains("__")).split("__"))
         .merge(Env::prefixed("TELVISOR_").only(&["base_url", "node_id", "time_zone"]))
-        .merge(Serialized::defaults(flags))
+        .merge(flags)
 }
 
 impl Config {
@@ -297,9 +329,7 @@ impl Config {
 
     fn check(&self, figment: &Figment) -> Result<(), ConfigError> {
         let wrong = |key: &'static str, problem: String, fix: &'static str| {
-            let source_of = figment
-                .find_metadata(key)
-                .map_or_else(|| "default".to_owned(), |m| m.source.as_ref().map_or_else(|| m.name.to_string(), ToString::to_string));
+            let source_of = describe::source_of(figment, key);
             Err(ConfigError::Wrong { key, source_of, problem, fix })
         };
         if self.access.mode == AccessMode::Required {

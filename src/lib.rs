@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod apps;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;

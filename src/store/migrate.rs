@@ -20,6 +20,34 @@ pub async fn run(db: &Db) -> Result<(), StoreError> {
     check(db).await
 }
 
+/// The migrations that [`run`] would apply, such as `0001 first`; changes nothing.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn missing(db: &Db) -> Result<Vec<String>, StoreError> {
+    let (migrator, table) = match &db.pool {
+        Pool::Sqlite { .. } => (
+            sqlx::migrate!("migrations/sqlite"),
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
+        ),
+        Pool::Postgres(_) => (
+            sqlx::migrate!("migrations/postgres"),
+            "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+        ),
+    };
+    let mut tx = db.read_system().await?;
+    let (tables,): (i64,) = match tx.conn_mut() {
+        super::Conn::Sqlite(c) => sqlx::query_as(table).fetch_one(&mut **c).await?,
+        super::Conn::Postgres(c) => sqlx::query_as(table).fetch_one(&mut **c).await?,
+    };
+    let applied = match tables {
+        0 => Vec::new(),
+        _ => sql!(tx, all (i64,), "SELECT version FROM _sqlx_migrations WHERE success")?,
+    };
+    let name = |m: &sqlx::migrate::Migration| format!("{:04} {}", m.version, m.description);
+    Ok(migrator.iter().filter(|m| !applied.contains(&(m.version,))).map(name).collect())
+}
+
 /// Refuses a schema whose lowest release lies above ours.
 ///
 /// # Errors

@@ -1,0 +1,227 @@
+//! The command line. Commands that ask a running server go through [`http`]; the others work on files or on the
+//! database.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::config::{self, Config, Overrides, Role, UrlOnly, describe};
+
+mod app;
+mod config_command;
+mod demo;
+mod doctor;
+pub mod http;
+mod jobs;
+mod migrate;
+mod order;
+pub mod out;
+mod place;
+mod sdr;
+mod serve;
+mod simulator;
+mod watch;
+
+pub use out::{Out, Stop, complain};
+
+use http::Http;
+
+/// A cloud of virtual machines as a network element of a telco: orders in, applications out, service detail records
+/// to mediation. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "telvisor",
+    version,
+    max_term_width = 110,
+    arg_required_else_help = false
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// Configuration file; only the keys it changes.
+    #[arg(long, global = true, env = "TELVISOR_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of everything that is kept (default ./var).
+    #[arg(long, global = true, env = "TELVISOR_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address to listen on; may be given more than once (default 127.0.0.1:8080).
+    #[arg(
+        long,
+        global = true,
+        env = "TELVISOR_LISTEN",
+        value_name = "ADDRESS",
+        value_delimiter = ','
+    )]
+    pub listen: Vec<SocketAddr>,
+    /// sqlite:PATH or postgres://… (default: a file in the data folder).
+    #[arg(
+        long,
+        global = true,
+        env = "TELVISOR_DATABASE",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database: Option<String>,
+    /// sim, or sim+unix:PATH.
+    #[arg(long, global = true, env = "TELVISOR_HYPERVISOR", value_name = "URL")]
+    pub hypervisor: Option<String>,
+    /// api, worker, mediation or all.
+    #[arg(long, global = true, env = "TELVISOR_ROLE", value_parser = role)]
+    pub role: Option<Role>,
+    /// Server that is asked (default: the first address to listen on).
+    #[arg(long, global = true, env = "TELVISOR_SERVER", value_name = "URL")]
+    pub server: Option<String>,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Whether a value came from a flag or from the environment, by its key.
+    #[arg(skip)]
+    pub came_from: BTreeMap<&'static str, String>,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    serde_json::from_value(text.into()).map_err(|_| "api, worker, mediation or all".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server (also without any command).
+    Serve,
+    /// Run the server and play a subscriber's whole life through its HTTP door.
+    Demo(demo::Arguments),
+    /// Run the simulated hypervisor as a process of its own.
+    Simulator(simulator::Arguments),
+    /// Place orders and follow them.
+    #[command(subcommand)]
+    Order(order::Command),
+    /// List the jobs that are open.
+    Jobs,
+    /// Jobs that wait for an operator.
+    #[command(subcommand)]
+    Fallout(jobs::Fallout),
+    /// Service detail records and their files.
+    #[command(subcommand)]
+    Sdr(sdr::Command),
+    /// Application packages.
+    #[command(subcommand)]
+    App(app::Command),
+    /// The configuration in force.
+    #[command(subcommand)]
+    Config(config_command::Command),
+    /// Look for what would keep a server from running, and say how to mend it.
+    Doctor,
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Print a completion script for a shell.
+    Completions { shell: clap_complete::Shell },
+}
+
+impl Cli {
+    /// Parses the process's arguments; prints help or the mistake and ends the process where there is one.
+    #[must_use]
+    pub fn from_process() -> Self {
+        let matches = Self::command().get_matches();
+        Self::from_matches(&matches).unwrap_or_else(|e| e.exit())
+    }
+
+    fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut cli = Self::from_arg_matches(matches)?;
+        for (arg, key) in [
+            ("data", "data"),
+            ("listen", "listen"),
+            ("role", "role"),
+            ("hypervisor", "hypervisor"),
+            ("database", "database.url"),
+        ] {
+            let from = match matches.value_source(arg) {
+                Some(ValueSource::CommandLine) => format!("--{arg}"),
+                Some(ValueSource::EnvVariable) => describe::variable(key),
+                _ => continue,
+            };
+            cli.global.came_from.insert(key, from);
+        }
+        Ok(cli)
+    }
+}
+
+impl Global {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            listen: (!self.listen.is_empty()).then(|| self.listen.clone()),
+            data: self.data.clone(),
+            role: self.role,
+            hypervisor: self.hypervisor.clone(),
+            database: self.database.clone().map(|url| UrlOnly { url }),
+        }
+    }
+
+    fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(self.config.as_ref(), &self.overrides())?)
+    }
+
+    /// A client of the server that is meant: `--server`, else the one that this configuration would start.
+    fn http(&self) -> anyhow::Result<Http> {
+        let base = match &self.server {
+            Some(server) => server.clone(),
+            None => match self.load()?.listen.first() {
+                Some(address) if address.port() != 0 => format!("http://{address}"),
+                _ => {
+                    let message = "the configuration names no address to ask; name one with --server or TELVISOR_SERVER";
+                    return Err(Stop::Usage(message.into()).into());
+                }
+            },
+        };
+        Ok(Http::new(&base, config::token())?)
+    }
+}
+
+/// Runs the command, and gives the status to end with: 0 well, 1 what was asked for did not come true.
+///
+/// # Errors
+/// What went wrong, for the reader; [`Stop`] where it was no failure of the work.
+pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
+    let global = &cli.global;
+    if let Some(Command::Completions { shell }) = &cli.command {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut Cli::command(), "telvisor", &mut script);
+        out.bytes(&script)?;
+        return Ok(0);
+    }
+    config::check_environment()?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => Box::pin(serve::run(global, out)).await,
+        Command::Demo(arguments) => Box::pin(demo::run(global, &arguments, out)).await,
+        Command::Simulator(arguments) => Box::pin(simulator::run(global, &arguments, out)).await,
+        Command::Order(command) => Box::pin(order::run(&global.http()?, command, out)).await,
+        Command::Jobs => jobs::list(&global.http()?, out).await,
+        Command::Fallout(command) => jobs::fallout(&global.http()?, &command, out).await,
+        Command::Sdr(command) => sdr::run(global, &command, out).await,
+        Command::App(command) => app::run(&command, out),
+        Command::Config(command) => config_command::run(global, &command, out),
+        Command::Doctor => Box::pin(doctor::run(global, out)).await,
+        Command::Migrate => migrate::run(global, out).await,
+        Command::Completions { .. } => unreachable!("answered above"),
+    }
+}
+
+/// How the reader called this program, so that the commands we suggest can be copied.
+fn program() -> String {
+    std::env::args_os()
+        .next()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_else(|| "telvisor".into())
+}
+
+#[cfg(test)]
+mod tests;

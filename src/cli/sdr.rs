@@ -1,0 +1,270 @@
+//! `telvisor sdr`: the files that go to mediation. `decode` and `icd` need no server.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use telvisor_sdr::decode;
+use telvisor_sdr::icd::{IcdSettings, interface_control_document};
+
+use super::Global;
+use super::http::{Http, query, segment};
+use super::out::{Out, complain};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Config, FileFormat};
+use crate::mediation::causes::CAUSES;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the files.
+    List,
+    /// Show what is in a file of a running server.
+    Show {
+        recipient: String,
+        /// Number of the file in its stream.
+        file_seq: u32,
+        /// The stream of the test customers.
+        #[arg(long)]
+        test: bool,
+        /// The octets as they are.
+        #[arg(long, conflicts_with = "json")]
+        raw: bool,
+    },
+    /// Close what is open now, for every recipient.
+    Seal,
+    /// Show what is in files on disk; - is standard input.
+    Decode {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print the interface control document, with the ASN.1 module in it.
+    Icd,
+}
+
+/// A file as the server lists it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Listed {
+    pub recipient: String,
+    #[serde(default)]
+    pub test: bool,
+    pub file_seq: u32,
+    pub name: String,
+    pub records: u64,
+    pub bytes: u64,
+    pub sha256: String,
+    pub state: String,
+    pub path: Option<String>,
+}
+
+pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyhow::Result<u8> {
+    match command {
+        Command::List => list(&global.http()?, out).await?,
+        Command::Show {
+            recipient,
+            file_seq,
+            test,
+            raw,
+        } => {
+            let octets = octets(&global.http()?, recipient, *file_seq, *test).await?;
+            if *raw {
+                out.bytes(&octets)?;
+            } else {
+                show(&format!("file {file_seq} of {recipient}"), &octets, out)?;
+            }
+        }
+        Command::Seal => {
+            let answer = seal(&global.http()?).await?;
+            if out.json {
+                out.json(&answer)?;
+            } else if answer.files.is_empty() {
+                out.line("nothing was open")?;
+            } else {
+                for file in &answer.files {
+                    out.line(file.path.as_ref().unwrap_or(&file.name))?;
+                }
+            }
+        }
+        Command::Decode { files } => return decode_files(files, out),
+        Command::Icd => {
+            let text = interface_control_document(&icd_settings(&global.load()?));
+            if out.json {
+                out.json(&json!({ "markdown": text }))?;
+            } else {
+                out.bytes(text.as_bytes())?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+/// What sealing closed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Sealed {
+    pub files: Vec<Listed>,
+}
+
+pub async fn seal(http: &Http) -> anyhow::Result<Sealed> {
+    let reply = http.post("/api/v1/sdr/seal", &json!({})).await?;
+    serde_json::from_value(reply.body).context("the answer to sealing")
+}
+
+/// The octets of a file.
+pub async fn octets(http: &Http, recipient: &str, file_seq: u32, test: bool) -> anyhow::Result<Vec<u8>> {
+    let query = query(&[("test", Some(test.to_string()))]);
+    Ok(http
+        .octets(&format!(
+            "/api/v1/sdr/files/{}/{file_seq}{query}",
+            segment(recipient)
+        ))
+        .await?)
+}
+
+async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
+    let found: Value = http.get("/api/v1/sdr/files").await?;
+    if out.json {
+        return out.json(&found);
+    }
+    let files: Vec<Listed> = serde_json::from_value(found)?;
+    let rows: Vec<Vec<String>> = files
+        .into_iter()
+        .map(|f| {
+            let recipient = if f.test {
+                format!("{} (test)", f.recipient)
+            } else {
+                f.recipient
+            };
+            vec![
+                recipient,
+                f.file_seq.to_string(),
+                f.name,
+                f.records.to_string(),
+                f.bytes.to_string(),
+                f.state,
+            ]
+        })
+        .collect();
+    let empty = "no file yet; `telvisor sdr seal` closes what is open";
+    out.table(
+        &["recipient", "file", "name", "records", "octets", "state"],
+        &rows,
+        empty,
+    )
+}
+
+fn decode_files(files: &[PathBuf], out: &mut Out<'_>) -> anyhow::Result<u8> {
+    let mut status = 0;
+    for path in files {
+        let name = path.display().to_string();
+        let octets = read(path).with_context(|| format!("{name} cannot be read"))?;
+        if let Err(error) = show(&name, &octets, out) {
+            if error.is::<super::Stop>() {
+                return Err(error);
+            }
+            // The other files are still worth a look.
+            complain(&format!("{error:#}"));
+            status = 1;
+        }
+    }
+    Ok(status)
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path.as_os_str() != "-" {
+        return std::fs::read(path);
+    }
+    let mut octets = Vec::new();
+    std::io::stdin().read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
+fn show(name: &str, octets: &[u8], out: &mut Out<'_>) -> anyhow::Result<()> {
+    let decoded = decode::decode(octets).with_context(|| name.to_owned())?;
+    if out.json {
+        return out.line(decode::to_json(&decoded));
+    }
+    out.line(name)?;
+    out.bytes(decode::to_table(&decoded).as_bytes())
+}
+
+/// What the document says of an installation with this configuration.
+fn icd_settings(config: &Config) -> IcdSettings {
+    let now = SystemClock.now().with_timezone(&config.zone()).fixed_offset();
+    let now = telvisor_sdr::time::whole_seconds(now);
+    let recipients = &config.mediation.recipient;
+    let format = |format| match format {
+        FileFormat::Csv => "CSV",
+        FileFormat::Asn1 => "ASN.1, one record after the other",
+    };
+    let mut schedules: Vec<_> = recipients
+        .iter()
+        .map(|r| format!("{} ({})", r.schedule, r.name))
+        .collect();
+    if recipients.iter().all(|r| r.schedule == "day") {
+        schedules = vec!["every day at 00:00".into()];
+    }
+    IcdSettings {
+        software_version: env!("CARGO_PKG_VERSION").into(),
+        example: telvisor_sdr::FileInfo {
+            node_id: config.node_id.clone(),
+            recipient: recipients
+                .first()
+                .map_or_else(|| "recipient".into(), |r| r.name.clone()),
+            file_seq: 1,
+            test: false,
+            period_start: now,
+            period_end: now,
+            opened_at: now,
+            closed_at: now,
+            tenant: crate::access::DEFAULT_TENANT.into(),
+            close_reason: 0,
+        },
+        schedule: schedules.join(", "),
+        time_zone: config.time_zone.clone(),
+        max_records: recipients
+            .iter()
+            .map(|r| r.records as u64)
+            .max()
+            .unwrap_or_default(),
+        max_octets: recipients
+            .iter()
+            .map(|r| r.bytes as u64)
+            .max()
+            .unwrap_or_default(),
+        recipients: recipients
+            .iter()
+            .map(|r| (r.name.clone(), format(r.format).to_owned()))
+            .collect(),
+        causes: CAUSES
+            .iter()
+            .map(|(_, code, meaning)| (*code, (*meaning).to_owned()))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn the_document_carries_node_schedule_and_module() {
+        let config = Config::load(None, &Overrides::default()).unwrap();
+        let text = interface_control_document(&icd_settings(&config));
+        assert!(text.contains("every day at 00:00") && text.contains("mediation-asn1"));
+        assert!(text.contains(telvisor_sdr::ASN1_MODULE.trim()));
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_told_and_the_status_is_1() {
+        let mut text = Vec::new();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.csv");
+        std::fs::write(&path, "nonsense").unwrap();
+        assert_eq!(decode_files(&[path], &mut Out::new(&mut text, false)).unwrap(), 1);
+        assert!(decode_files(&[dir.path().join("absent")], &mut Out::new(&mut text, false)).is_err());
+    }
+}
