@@ -4,6 +4,8 @@
 //! → `notify` and `mediation`, on `store`. See `docs/architecture.md`.
 
 pub mod access;
+pub mod api;
+pub mod app;
 pub mod apps;
 pub mod cli;
 pub mod clock;
@@ -18,3 +20,4 @@ pub mod orders;
 pub mod queue;
 pub mod secrets;
 pub mod store;
+pub mod telemetry;

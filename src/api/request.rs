@@ -1,7 +1,7 @@
 //! Reading requests: JSON with the path of what is wrong, and the client's wishes about the answer.
 
-use axum::body::{Bytes, to_bytes};
-use axum::extract::{FromRequest, Request};
+use axum::body::{Bytes, HttpBody as _, to_bytes};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -27,6 +27,18 @@ impl FromRequest<Doors> for JsonBody {
                 format!("line {}, column {}: {e}", e.line(), e.column()),
             )
         })
+    }
+}
+
+/// A body may be left out where nothing in it is mandatory.
+impl OptionalFromRequest<Doors> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, doors: &Doors) -> Result<Option<Self>, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<Doors>>::from_request(request, doors).await.map(Some)
     }
 }
 

@@ -24,7 +24,8 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
     let span = tracing::info_span!("request", request.id = %id, method = %request.method(), path = request.uri().path());
     let source = request.extensions().get::<ConnectInfo<Connection>>().map(|c| c.0.peer.to_string());
     let refused = foreign(request.headers());
-    request.extensions_mut().insert(caller(request.uri().path(), request.headers(), &id, source));
+    let caller = caller(request.uri().path(), request.headers(), &id, source);
+    request.extensions_mut().insert(caller);
     let method = request.method().clone();
     let mut response = async {
         let response = match refused {

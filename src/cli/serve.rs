@@ -15,7 +15,7 @@ use super::{Global, program};
 use crate::app::{self, Started};
 use crate::clock::SystemClock;
 use crate::config::{Config, describe};
-use crate::fault;
+use crate::{fault, telemetry};
 
 /// Status of a process that a second signal ended: 128 and the number of SIGINT.
 const INTERRUPTED: i32 = 130;
@@ -48,6 +48,7 @@ impl Server {
                 .try_for_each(|address| check_free(*address))?;
         }
         set_fault(&config)?;
+        telemetry::start(&config.log).map_err(|problem| anyhow!(problem))?;
         let shutdown = CancellationToken::new();
         stop_on_signal(shutdown.clone())?;
         let (ready, started) = oneshot::channel();

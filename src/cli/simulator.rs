@@ -12,6 +12,7 @@ use super::out::Out;
 use super::{Global, program, serve};
 use crate::clock::new_id;
 use crate::hypervisor::simulator::faults::Latency;
+use crate::telemetry;
 use crate::hypervisor::simulator::{Options, Settings, Simulator, remote};
 
 #[derive(Debug, Args)]
@@ -27,6 +28,7 @@ pub struct Arguments {
 pub async fn run(global: &Global, arguments: &Arguments, out: &mut Out<'_>) -> anyhow::Result<u8> {
     let config = global.load()?;
     serve::set_fault(&config)?;
+    telemetry::start(&config.log).map_err(anyhow::Error::msg)?;
     let shutdown = CancellationToken::new();
     serve::stop_on_signal(shutdown.clone())?;
     let latency_ms = [("*".to_owned(), Latency::Fixed(config.simulator.latency_ms))].into();

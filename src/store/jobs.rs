@@ -340,6 +340,18 @@ impl Tx<Tenant> {
         )
     }
 
+    /// Jobs that have not ended, oldest first.
+    pub async fn open_jobs(&mut self) -> Result<Vec<JobRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            all: JobRow,
+            "SELECT * FROM jobs WHERE tenant = $1 AND state IN ('ready', 'running', 'fallout')
+             ORDER BY created_at, id LIMIT 1000",
+            &tenant
+        )
+    }
+
     /// Jobs that need an operator, newest first.
     pub async fn fallout(&mut self) -> Result<Vec<JobRow>, StoreError> {
         let tenant = self.tenant();

@@ -12,8 +12,8 @@ pub struct LinkRow {
     pub backup: Uuid,
     pub customer: Uuid,
     pub expires_at: DateTime<Utc>,
-    /// Union of the octet ranges sent, as sorted [from, to) pairs.
-    pub sent: Json<Vec<(u64, u64)>>,
+    /// Union of the octet ranges sent, sorted: from, to (excluded), and whether the response broke off there.
+    pub sent: Json<Vec<(u64, u64, bool)>>,
     pub first_sent_at: Option<DateTime<Utc>>,
     pub completed_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,

@@ -42,7 +42,7 @@ pub async fn missing(db: &Db) -> Result<Vec<String>, StoreError> {
     };
     let applied = match tables {
         0 => Vec::new(),
-        _ => sql!(tx, all (i64,), "SELECT version FROM _sqlx_migrations WHERE success")?,
+        _ => sql!(tx, all: (i64,), "SELECT version FROM _sqlx_migrations WHERE success")?,
     };
     let name = |m: &sqlx::migrate::Migration| format!("{:04} {}", m.version, m.description);
     Ok(migrator.iter().filter(|m| !applied.contains(&(m.version,))).map(name).collect())

@@ -1,0 +1,48 @@
+//! Is it alive, is it ready, how does it do.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+
+use super::Doors;
+use super::problem::Problem;
+
+/// 200 while the process runs.
+pub async fn live() -> Json<serde_json::Value> {
+    Json(json!({ "status": "live" }))
+}
+
+/// 200 when the database and the hypervisor answer and the server does not drain; else 503 with what is missing.
+pub async fn ready(State(doors): State<Doors>) -> Response {
+    let database = doors.engine.db.read_system().await.map_err(|e| e.to_string());
+    let hypervisor = doors.engine.driver.hosts().await.map_err(|e| e.to_string());
+    let word = |result: Result<(), String>| result.err().unwrap_or_else(|| "ok".to_owned());
+    let draining = doors.draining.is_cancelled();
+    let good = database.is_ok() && hypervisor.is_ok() && !draining;
+    let body = json!({
+        "status": if good { "ready" } else { "not ready" },
+        "database": word(database.map(drop)), "hypervisor": word(hypervisor.map(drop)), "draining": draining,
+    });
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
+}
+
+/// Prometheus text.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn metrics(State(doors): State<Doors>) -> Result<Response, Problem> {
+    let mut tx = doors.engine.db.read_system().await?;
+    let open = tx.open_orders().await?;
+    let jobs = tx.count_jobs().await?;
+    drop(tx);
+    let number = |n: i64| u32::try_from(n).map_or(f64::MAX, f64::from);
+    metrics::gauge!("telvisor_orders_open").set(number(open));
+    for state in ["ready", "running", "fallout"] {
+        let n = jobs.iter().find(|(s, _)| s == state).map_or(0, |(_, n)| *n);
+        metrics::gauge!("telvisor_jobs", "state" => state).set(number(n));
+    }
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], doors.metrics.render()).into_response())
+}

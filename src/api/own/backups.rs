@@ -1,0 +1,179 @@
+//! Backups of a subscription: list, take, restore, and links to download them.
+
+use axum::Json;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::ordered;
+use crate::access::Caller;
+use crate::api::problem::Problem;
+use crate::api::request::{JsonBody, typed};
+use crate::api::web::base;
+use crate::api::{Doors, download};
+use crate::clock::{new_id, show as time};
+use crate::orders::accept::accept;
+use crate::orders::{Ask, Draft, DraftItem, Given, Member};
+use crate::store::Json as Stored;
+use crate::store::backups::BackupRow;
+use crate::store::links::LinkRow;
+use crate::store::subscriptions::SubscriptionRow;
+
+async fn subscription(doors: &Doors, caller: &Caller, id: &str) -> Result<SubscriptionRow, Problem> {
+    let missing = || Problem::not_found("subscription", id);
+    let uuid: Uuid = id.parse().map_err(|_| missing())?;
+    doors.engine.db.read(&caller.tenant).await?.subscription(uuid).await?.ok_or_else(missing)
+}
+
+async fn backup(doors: &Doors, caller: &Caller, id: &str) -> Result<BackupRow, Problem> {
+    let missing = || Problem::not_found("backup", id);
+    let uuid: Uuid = id.parse().map_err(|_| missing())?;
+    doors.engine.db.read(&caller.tenant).await?.backup(uuid).await?.ok_or_else(missing)
+}
+
+fn render(b: &BackupRow) -> Value {
+    json!({
+        "id": b.id, "state": b.state, "size": b.size, "sha256": b.sha256, "createdAt": time(b.created_at),
+        "purpose": b.purpose, "version": b.version, "plan": b.plan, "expiresAt": b.expires_at.map(time),
+    })
+}
+
+/// GET: the backups of a subscription, newest first.
+///
+/// # Errors
+/// 404.
+pub async fn list(
+    State(doors): State<Doors>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Value>>, Problem> {
+    let s = subscription(&doors, &caller, &id).await?;
+    let backups = doors.engine.db.read(&caller.tenant).await?.backups_of(s.id).await?;
+    Ok(Json(backups.iter().map(render).collect()))
+}
+
+/// Places an order with one operation on a subscription.
+async fn order(
+    doors: &Doors,
+    caller: &Caller,
+    headers: &HeaderMap,
+    s: &SubscriptionRow,
+    operation: &[(&str, String)],
+) -> Result<Response, Problem> {
+    let list: Vec<Value> = operation.iter().map(|(n, v)| json!({ "name": n, "valueType": "string", "value": v })).collect();
+    let given = |(name, value): &(&str, String)| Given { name: (*name).to_owned(), value: json!(value) };
+    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok()).map(|k| format!("key:{k}"));
+    let draft = Draft {
+        key,
+        category: Some("backup".into()),
+        request: json!({
+            "category": "backup",
+            "serviceOrderItem": [{
+                "id": "1", "action": "modify", "service": { "id": s.id, "serviceCharacteristic": list },
+            }],
+        }),
+        items: vec![DraftItem {
+            id: "1".into(),
+            ask: Ask::Modify {
+                service: s.id.to_string(),
+                state: None,
+                characteristics: operation.iter().map(given).collect(),
+            },
+            relies_on: vec![],
+            quantity: None,
+        }],
+        ..Draft::default()
+    };
+    let accepted = accept(&doors.engine, caller, &draft).await.map_err(|e| {
+        Problem::of_order(e, |_, member| match member {
+            Member::Characteristic(name) => name.clone(),
+            _ => String::new(),
+        })
+    })?;
+    Ok(ordered(&base(doors, headers), accepted.id))
+}
+
+/// POST: takes a backup.
+///
+/// # Errors
+/// 404, 409 when the state forbids it.
+pub async fn take(
+    State(doors): State<Doors>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let s = subscription(&doors, &caller, &id).await?;
+    order(&doors, &caller, &headers, &s, &[("operation", "backup".into())]).await
+}
+
+/// POST: puts the data of a backup back.
+///
+/// # Errors
+/// 404, 409 when a state forbids it or the backup is of a newer version.
+pub async fn restore(
+    State(doors): State<Doors>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let b = backup(&doors, &caller, &id).await?;
+    let s = subscription(&doors, &caller, &b.subscription.to_string()).await?;
+    let operation = [("operation", "restore".to_owned()), ("backupId", b.id.to_string())];
+    order(&doors, &caller, &headers, &s, &operation).await
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LinkBody {
+    customer: Option<String>,
+    expires_in_seconds: Option<i64>,
+}
+
+/// POST: a link under which one customer can download the backup.
+///
+/// # Errors
+/// 404 for an unknown backup or another customer's, 409 when it is not available.
+pub async fn link(
+    State(doors): State<Doors>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    body: Option<JsonBody>,
+) -> Result<Response, Problem> {
+    let body: LinkBody = body.map(|JsonBody(v)| typed(&v)).transpose()?.unwrap_or_default();
+    let b = backup(&doors, &caller, &id).await?;
+    let config = &doors.engine.config.backup;
+    let seconds = body.expires_in_seconds.unwrap_or(config.link_seconds);
+    if seconds < 1 || seconds > config.link_seconds_most {
+        let message = format!("must be 1 to {} seconds", config.link_seconds_most);
+        return Err(Problem::invalid("expiresInSeconds", message));
+    }
+    let mut tx = doors.engine.db.tenant(&caller.tenant).await?;
+    let owner = tx.customer(b.customer).await?.ok_or_else(|| Problem::not_found("backup", &id))?;
+    if body.customer.as_ref().is_some_and(|c| *c != owner.customer_id) {
+        return Err(Problem::not_found("backup", &id));
+    }
+    if b.state != "available" {
+        return Err(Problem::conflict("forbiddenState", format!("the backup is {}", b.state)));
+    }
+    let row = LinkRow {
+        id: new_id(),
+        backup: b.id,
+        customer: b.customer,
+        expires_at: tx.now() + TimeDelta::seconds(seconds),
+        sent: Stored(vec![]),
+        first_sent_at: None,
+        completed_at: None,
+        created_at: tx.now(),
+    };
+    tx.save_link(&row).await?;
+    tx.audit(&caller, "backup.link", &b.id.to_string(), None).await?;
+    tx.commit().await?;
+    let url = format!("{}{}", base(&doors, &headers), download::path(&doors.engine, &caller.tenant, &row));
+    Ok((StatusCode::CREATED, Json(json!({ "url": url, "expiresAt": time(row.expires_at) }))).into_response())
+}

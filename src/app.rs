@@ -1,0 +1,263 @@
+//! Puts one process together, runs it and drains it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::io::{Connection, Counting};
+use crate::api::{Doors, router};
+use crate::apps::catalogue::{self, Catalogue};
+use crate::clock::{Clock, new_id};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::hypervisor::Driver;
+use crate::hypervisor::simulator::remote::RemoteSimulator;
+use crate::hypervisor::simulator::{Options, Settings, Simulator};
+use crate::inventory::objects::Objects;
+use crate::jobs::{pool, sweep};
+use crate::mediation::files::Disk;
+use crate::mediation::seal::{self, Cut};
+use crate::queue::Queue;
+use crate::secrets::Secrets;
+use crate::store::{Db, DbOptions, migrate};
+
+/// The demo catalogue, built into the binary.
+static DEMO_APPS: include_dir::Dir<'static> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/apps");
+
+/// Longest time that requests and jobs get to end when the server drains.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What was started, and where.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// Base URLs, with the real ports.
+    pub urls: Vec<String>,
+    pub data: PathBuf,
+    pub database: String,
+    pub hypervisor: String,
+    pub role: String,
+    pub applications: usize,
+}
+
+/// The in-process simulator, closed in order at the end.
+pub struct Running {
+    pub engine: Arc<Engine>,
+    simulator: Option<Arc<Simulator>>,
+}
+
+impl Running {
+    /// Releases the world's lock and the database.
+    pub async fn close(self) {
+        if let Some(simulator) = self.simulator {
+            simulator.close().await;
+        }
+        self.engine.db.close().await;
+    }
+}
+
+/// Opens everything that a process needs, short of its tasks.
+///
+/// # Errors
+/// In words, naming what could not be opened.
+pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("data: the folder {} cannot be made", config.data.display()))?;
+    let secrets = Secrets::open(&config.key_file())?;
+    let (driver, simulator) = driver(&config).await?;
+    let options = DbOptions { url: config.database_url(), connections: config.database.connections };
+    let db = Db::open(&options, clock).await.context("database.url")?;
+    migrate::run(&db).await?;
+    let installation = same_world(&db, driver.as_ref()).await?;
+    let catalogue = Catalogue::default();
+    import(&db, &config).await?;
+    catalogue.load(&db).await?;
+    let objects = Objects::open(&config.data.join("backups"))?;
+    let worker = format!("{}-{}", std::process::id(), new_id().simple());
+    let engine = Engine {
+        db,
+        catalogue,
+        queue: Queue::default(),
+        driver,
+        objects,
+        files: Arc::new(Disk),
+        secrets,
+        installation,
+        worker,
+        config,
+    };
+    seal::configure(&engine).await?;
+    sweep::hosts(&engine).await?;
+    Ok(Running { engine: Arc::new(engine), simulator })
+}
+
+/// The driver that the configuration names.
+async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<Simulator>>)> {
+    if let Some(path) = config.hypervisor.strip_prefix("sim+unix:") {
+        let remote = RemoteSimulator::connect(Path::new(path))
+            .await
+            .with_context(|| format!("hypervisor: no simulator answers at {path}; start `telvisor simulator` first"))?;
+        return Ok((Arc::new(remote), None));
+    }
+    let latency = config.simulator.latency_ms;
+    let faults = if latency == 0 {
+        Settings::default()
+    } else {
+        serde_json::from_value(serde_json::json!({ "latency_ms": { "*": latency } }))?
+    };
+    let options = Options { new_world_id: new_id(), hosts: None, faults };
+    let world = config.data.join("world");
+    let simulator = Simulator::open(&world, options).await.with_context(|| {
+        format!(
+            "data: another telvisor uses {}; stop it, or give --data another folder",
+            config.data.display()
+        )
+    })?;
+    Ok((simulator.clone(), Some(simulator)))
+}
+
+/// The database remembers the world it was first used with, and never drives another.
+async fn same_world(db: &Db, driver: &dyn Driver) -> anyhow::Result<uuid::Uuid> {
+    let world = driver.world_id().await?;
+    let mut tx = db.system().await?;
+    let (installation, known) = tx.installation().await?;
+    match known {
+        None => tx.remember_world(world).await?,
+        Some(known) if known != world => bail!(
+            "hypervisor: this database belongs to world {known}, and the hypervisor shows world {world}; \
+             use the hypervisor that it was used with, or a new database"
+        ),
+        Some(_) => {}
+    }
+    tx.commit().await?;
+    Ok(installation)
+}
+
+async fn import(db: &Db, config: &Config) -> anyhow::Result<()> {
+    if !config.catalogue.apps.as_os_str().is_empty() {
+        let count = catalogue::import(db, &config.catalogue.apps).await.context("catalogue.apps")?;
+        if count == 0 {
+            bail!("catalogue.apps: there is no package in {}", config.catalogue.apps.display());
+        }
+        return Ok(());
+    }
+    let folder = config.data.join(".demo-apps");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    DEMO_APPS.extract(&folder)?;
+    catalogue::import(db, &folder).await.context("the built-in demo catalogue")?;
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}
+
+/// The recorder of this process; there can be only one.
+fn recorder() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            // Another recorder, set by whoever embeds the library, stays.
+            metrics::set_global_recorder(recorder).ok();
+            handle
+        })
+        .clone()
+}
+
+/// Starts everything, says when it is ready, runs until `shutdown`, drains.
+///
+/// # Errors
+/// In words, naming what could not be started.
+pub async fn serve(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+    ready: oneshot::Sender<Started>,
+) -> anyhow::Result<()> {
+    let role = config.role;
+    let running = open(config, clock).await?;
+    let engine = running.engine.clone();
+    let mut tasks = JoinSet::new();
+    let mut urls = vec![];
+    if role.has_api() {
+        let doors = Doors { engine: engine.clone(), metrics: recorder(), draining: shutdown.clone() };
+        for address in &engine.config.listen {
+            let listener = Counting::bind(*address)
+                .with_context(|| format!("listen: {address} cannot be used; is another server on it?"))?;
+            urls.push(format!("http://{}", listener.address()?));
+            let service = router(doors.clone()).into_make_service_with_connect_info::<Connection>();
+            let stop = shutdown.clone();
+            tasks.spawn(async move {
+                let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+                if let Err(e) = served.await {
+                    tracing::error!(error = %e, "the listener ended");
+                }
+            });
+        }
+    }
+    if role.has_worker() {
+        pool::start(&engine, &mut tasks, &shutdown);
+    }
+    if role.has_mediation() {
+        tasks.spawn(mediation(engine.clone(), shutdown.clone()));
+    }
+    let started = Started {
+        urls,
+        data: engine.config.data.clone(),
+        database: engine.db.kind().to_owned(),
+        hypervisor: engine.driver.capabilities().name,
+        role: format!("{role:?}").to_lowercase(),
+        applications: engine.catalogue.all().len(),
+    };
+    // Whoever started us may have gone; we serve all the same.
+    ready.send(started).ok();
+    shutdown.cancelled().await;
+    let drained = tokio::time::timeout(DRAIN, async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(e) = ended {
+                tracing::error!(error = %e, "a task ended badly");
+            }
+        }
+    });
+    if drained.await.is_err() {
+        tracing::warn!("some work did not end in time; it goes on at the next start");
+        tasks.abort_all();
+    }
+    drop(engine);
+    running.close().await;
+    Ok(())
+}
+
+/// Closes what is due and delivers what is sealed; full files every thirty rounds.
+async fn mediation(engine: Arc<Engine>, shutdown: CancellationToken) {
+    let period = Duration::from_millis(engine.config.jobs.sweep_ms);
+    let mut round: u64 = 0;
+    loop {
+        let cut = if round % 30 == 29 { Cut::Limits } else { Cut::Period };
+        if let Err(e) = mediate(&engine, cut).await {
+            tracing::error!(error = %e, "mediation could not go on; it comes back");
+        }
+        round += 1;
+        tokio::select! {
+            () = tokio::time::sleep(period) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+async fn mediate(engine: &Engine, cut: Cut) -> Result<(), seal::SealError> {
+    let mut tx = engine.db.system().await?;
+    let leader = tx.lease("mediation", &engine.worker, Duration::from_secs(10)).await?;
+    tx.commit().await?;
+    if leader {
+        seal::seal(engine, cut).await?;
+    }
+    Ok(())
+}
