@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use figment::{Figment, Metadata, Provider};
 use figment::providers::{Env, Format as _, Serialized, Toml};
+use figment::{Figment, Metadata, Provider};
 use serde::{Deserialize, Serialize};
 
 pub mod describe;
@@ -20,7 +20,12 @@ pub enum ConfigError {
     #[error("{name}: there is no such variable; {fix}")]
     Variable { name: String, fix: String },
     #[error("{key} ({source_of}): {problem}; {fix}")]
-    Wrong { key: &'static str, source_of: String, problem: String, fix: &'static str },
+    Wrong {
+        key: &'static str,
+        source_of: String,
+        problem: String,
+        fix: &'static str,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,7 +266,10 @@ impl Provider for Overrides {
 /// The bearer token that the command line sends, from `TELVISOR_TOKEN`. There is no flag: those of a running
 /// process can be read by every user of the machine.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this file is where the environment is read")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this file is where the environment is read"
+)]
 pub fn token() -> Option<String> {
     std::env::var("TELVISOR_TOKEN").ok().filter(|t| !t.is_empty())
 }
@@ -284,7 +292,11 @@ pub fn layers(file: Option<&PathBuf>, flags: &Overrides) -> Figment {
         figment = figment.merge(Toml::file_exact(path));
     }
     figment
-        .merge(Env::prefixed("TELVISOR_").filter(|k| k.as_str().contains("__")).split("__"))
+        .merge(
+            Env::prefixed("TELVISOR_")
+                .filter(|k| k.as_str().contains("__"))
+                .split("__"),
+        )
         .merge(Env::prefixed("TELVISOR_").only(&["base_url", "node_id", "time_zone"]))
         .merge(flags)
 }
@@ -330,53 +342,123 @@ impl Config {
     fn check(&self, figment: &Figment) -> Result<(), ConfigError> {
         let wrong = |key: &'static str, problem: String, fix: &'static str| {
             let source_of = describe::source_of(figment, key);
-            Err(ConfigError::Wrong { key, source_of, problem, fix })
+            Err(ConfigError::Wrong {
+                key,
+                source_of,
+                problem,
+                fix,
+            })
         };
         if self.access.mode == AccessMode::Required {
-            return wrong("access.mode", "clients and users do not exist yet in this release".into(), "use open, on loopback");
+            return wrong(
+                "access.mode",
+                "clients and users do not exist yet in this release".into(),
+                "use open, on loopback",
+            );
         }
         if let Some(address) = self.listen.iter().find(|a| !a.ip().is_loopback()) {
             return wrong(
                 "listen",
-                format!("{address} is not a loopback address, and without credentials anybody could place orders there"),
+                format!(
+                    "{address} is not a loopback address, and without credentials anybody could place orders there"
+                ),
                 "listen on 127.0.0.1 or [::1]; other addresses need access.mode = \"required\"",
             );
         }
         if self.listen.is_empty() && self.role.has_api() {
-            return wrong("listen", "no address".into(), "give at least one, such as 127.0.0.1:8080");
+            return wrong(
+                "listen",
+                "no address".into(),
+                "give at least one, such as 127.0.0.1:8080",
+            );
         }
         if self.time_zone.parse::<chrono_tz::Tz>().is_err() {
-            return wrong("time_zone", format!("{:?} is no IANA time zone", self.time_zone), "use a name such as Europe/Athens or UTC");
+            return wrong(
+                "time_zone",
+                format!("{:?} is no IANA time zone", self.time_zone),
+                "use a name such as Europe/Athens or UTC",
+            );
         }
-        if self.node_id.is_empty() || self.node_id.len() > 20 || !self.node_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
-            return wrong("node_id", format!("{:?} cannot stand in file names and records", self.node_id), "use 1 to 20 letters, digits, - or _");
+        if self.node_id.is_empty()
+            || self.node_id.len() > 20
+            || !self
+                .node_id
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        {
+            return wrong(
+                "node_id",
+                format!("{:?} cannot stand in file names and records", self.node_id),
+                "use 1 to 20 letters, digits, - or _",
+            );
         }
         if self.role != Role::All && self.database_url().starts_with("sqlite:") && self.role != Role::Api {
-            return wrong("role", "SQLite allows one server process".into(), "use role = \"all\", or PostgreSQL");
+            return wrong(
+                "role",
+                "SQLite allows one server process".into(),
+                "use role = \"all\", or PostgreSQL",
+            );
         }
         if self.jobs.workers == 0 || self.jobs.attempts < 1 || self.jobs.lease_s == 0 {
-            return wrong("jobs", "workers, attempts and lease_s must be at least 1".into(), "raise them");
+            return wrong(
+                "jobs",
+                "workers, attempts and lease_s must be at least 1".into(),
+                "raise them",
+            );
         }
         if self.terminate.retention_days < 0 {
-            return wrong("terminate.retention_days", "negative".into(), "use 0 to keep nothing");
+            return wrong(
+                "terminate.retention_days",
+                "negative".into(),
+                "use 0 to keep nothing",
+            );
         }
         if !(self.hypervisor == "sim" || self.hypervisor.starts_with("sim+unix:")) {
-            return wrong("hypervisor", format!("no driver for {:?}", self.hypervisor), "use sim or sim+unix:PATH");
+            return wrong(
+                "hypervisor",
+                format!("no driver for {:?}", self.hypervisor),
+                "use sim or sim+unix:PATH",
+            );
         }
         for r in &self.mediation.recipient {
             if r.framing != "raw" {
-                return wrong("mediation.recipient", format!("{}: framing {:?} is not there", r.name, r.framing), "use raw");
+                return wrong(
+                    "mediation.recipient",
+                    format!("{}: framing {:?} is not there", r.name, r.framing),
+                    "use raw",
+                );
             }
             if let Err(problem) = crate::mediation::schedule::Schedule::parse(&r.schedule) {
-                return wrong("mediation.recipient", format!("{}: {problem}", r.name), "use day, week, month or a cron expression");
+                return wrong(
+                    "mediation.recipient",
+                    format!("{}: {problem}", r.name),
+                    "use day, week, month or a cron expression",
+                );
             }
-            let twice = self.mediation.recipient.iter().filter(|o| o.name == r.name).count() > 1;
-            let plain = r.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+            let twice = self
+                .mediation
+                .recipient
+                .iter()
+                .filter(|o| o.name == r.name)
+                .count()
+                > 1;
+            let plain = r
+                .name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
             if twice || r.name.is_empty() || !plain || r.name.starts_with('-') {
-                return wrong("mediation.recipient", format!("name {:?} is empty, doubled or not plain", r.name), "use letters, digits, - and _");
+                return wrong(
+                    "mediation.recipient",
+                    format!("name {:?} is empty, doubled or not plain", r.name),
+                    "use letters, digits, - and _",
+                );
             }
             if r.records == 0 || r.bytes < 4096 {
-                return wrong("mediation.recipient", format!("{}: limits too small", r.name), "records from 1, bytes from 4096");
+                return wrong(
+                    "mediation.recipient",
+                    format!("{}: limits too small", r.name),
+                    "records from 1, bytes from 4096",
+                );
             }
         }
         Ok(())

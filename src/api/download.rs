@@ -29,7 +29,10 @@ const CHUNK: usize = 64 << 10;
 const STORED_EVERY: u64 = 8 << 20;
 
 fn signature(engine: &Engine, tenant: &str, link: Uuid, expires: i64) -> [u8; 32] {
-    engine.secrets.digest("download", &[tenant.as_bytes(), link.as_bytes(), &expires.to_be_bytes()])
+    engine.secrets.digest(
+        "download",
+        &[tenant.as_bytes(), link.as_bytes(), &expires.to_be_bytes()],
+    )
 }
 
 /// Path and query of a link.
@@ -42,28 +45,52 @@ pub fn path(engine: &Engine, tenant: &str, row: &LinkRow) -> String {
 
 /// Checks what the URL says of itself: 403 when it was altered, 410 when its time is over.
 fn check(engine: &Engine, tenant: &str, link: &str, raw: Option<&str>) -> Result<Uuid, Problem> {
-    let altered = || Problem::new(StatusCode::FORBIDDEN, "altered", "the link was altered", "ask for a new link");
+    let altered = || {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "altered",
+            "the link was altered",
+            "ask for a new link",
+        )
+    };
     let value = |name: &str| {
-        form_urlencoded::parse(raw.unwrap_or("").as_bytes()).find(|(k, _)| k == name).map(|(_, v)| v.into_owned())
+        form_urlencoded::parse(raw.unwrap_or("").as_bytes())
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| v.into_owned())
     };
     let id: Uuid = link.parse().map_err(|_| altered())?;
-    let expires: i64 = value("expires").and_then(|v| v.parse().ok()).ok_or_else(altered)?;
-    let given = value("signature").and_then(|v| BASE64.decode(v).ok()).ok_or_else(altered)?;
+    let expires: i64 = value("expires")
+        .and_then(|v| v.parse().ok())
+        .ok_or_else(altered)?;
+    let given = value("signature")
+        .and_then(|v| BASE64.decode(v).ok())
+        .ok_or_else(altered)?;
     let parts: [&[u8]; 3] = [tenant.as_bytes(), id.as_bytes(), &expires.to_be_bytes()];
     if !engine.secrets.verify("download", &parts, &given) {
         return Err(altered());
     }
     if DateTime::from_timestamp(expires, 0).is_none_or(|at| at <= engine.db.clock().now()) {
-        return Err(Problem::new(StatusCode::GONE, "expired", "the link has expired", "ask for a new link"));
+        return Err(Problem::new(
+            StatusCode::GONE,
+            "expired",
+            "the link has expired",
+            "ask for a new link",
+        ));
     }
     Ok(id)
 }
 
 /// The one range asked for, as [from, to); none: the whole.
 fn range(headers: &HeaderMap, size: u64) -> Result<Option<(u64, u64)>, Problem> {
-    let Some(text) = headers.get(header::RANGE).and_then(|v| v.to_str().ok()) else { return Ok(None) };
-    let Some(spec) = text.strip_prefix("bytes=").filter(|s| !s.contains(',')) else { return Ok(None) };
-    let Some((from, to)) = spec.split_once('-') else { return Ok(None) };
+    let Some(text) = headers.get(header::RANGE).and_then(|v| v.to_str().ok()) else {
+        return Ok(None);
+    };
+    let Some(spec) = text.strip_prefix("bytes=").filter(|s| !s.contains(',')) else {
+        return Ok(None);
+    };
+    let Some((from, to)) = spec.split_once('-') else {
+        return Ok(None);
+    };
     let parsed = match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
         (Ok(from), Ok(to)) if from <= to => Some((from, to.saturating_add(1).min(size))),
         (Ok(from), Err(_)) if to.trim().is_empty() => Some((from, size)),
@@ -100,12 +127,19 @@ pub async fn get(
     let backup = {
         let mut tx = engine.db.read(&tenant).await?;
         let row = tx.link(id).await?.ok_or_else(missing)?;
-        tx.backup(row.backup).await?.filter(|b| b.state == "available").ok_or_else(missing)?
+        tx.backup(row.backup)
+            .await?
+            .filter(|b| b.state == "available")
+            .ok_or_else(missing)?
     };
     let size = u64::try_from(backup.size.unwrap_or(0)).unwrap_or(0);
     let range = range(&headers, size)?;
     let (from, to) = range.unwrap_or((0, size));
-    let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let status = if range.is_some() {
+        StatusCode::PARTIAL_CONTENT
+    } else {
+        StatusCode::OK
+    };
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
@@ -121,10 +155,16 @@ pub async fn get(
     put(header::CONTENT_LENGTH, (to - from).to_string());
     put(header::CONTENT_TYPE, "application/zstd".into());
     put(header::ACCEPT_RANGES, "bytes".into());
-    put(header::ETAG, format!("\"{}\"", backup.sha256.clone().unwrap_or_default()));
+    put(
+        header::ETAG,
+        format!("\"{}\"", backup.sha256.clone().unwrap_or_default()),
+    );
     put(
         header::CONTENT_DISPOSITION,
-        format!("attachment; filename=\"{}-{}.tar.zst\"", backup.application, backup.id),
+        format!(
+            "attachment; filename=\"{}-{}.tar.zst\"",
+            backup.application, backup.id
+        ),
     );
     if range.is_some() {
         put(header::CONTENT_RANGE, format!("bytes {from}-{}/{size}", to - 1));
@@ -147,7 +187,15 @@ async fn send(
         Problem::not_found("backup", &backup.id.to_string())
     })?;
     sent.begin();
-    tokio::spawn(watch(engine, sent.clone(), tenant, link, backup.clone(), from, to));
+    tokio::spawn(watch(
+        engine,
+        sent.clone(),
+        tenant,
+        link,
+        backup.clone(),
+        from,
+        to,
+    ));
     let reader = file.take(to - from);
     let octets = stream::try_unfold((reader, sent), |(mut reader, sent)| async move {
         let mut buffer = vec![0; CHUNK];
@@ -163,14 +211,44 @@ async fn send(
 }
 
 /// Stores the progress of one response, and its end.
-async fn watch(engine: Arc<Engine>, sent: Arc<Sent>, tenant: String, link: Uuid, backup: BackupRow, from: u64, to: u64) {
+async fn watch(
+    engine: Arc<Engine>,
+    sent: Arc<Sent>,
+    tenant: String,
+    link: Uuid,
+    backup: BackupRow,
+    from: u64,
+    to: u64,
+) {
     let mut stored = from;
-    note(&engine, &tenant, link, &backup, Progress { from, to: from, open: true }).await;
+    note(
+        &engine,
+        &tenant,
+        link,
+        &backup,
+        Progress {
+            from,
+            to: from,
+            open: true,
+        },
+    )
+    .await;
     loop {
         let (taken, closed) = sent.state();
         let at = from + taken;
         if at >= to {
-            note(&engine, &tenant, link, &backup, Progress { from, to, open: false }).await;
+            note(
+                &engine,
+                &tenant,
+                link,
+                &backup,
+                Progress {
+                    from,
+                    to,
+                    open: false,
+                },
+            )
+            .await;
             return;
         }
         if closed {
@@ -178,7 +256,18 @@ async fn watch(engine: Arc<Engine>, sent: Arc<Sent>, tenant: String, link: Uuid,
         }
         if at - stored >= STORED_EVERY {
             stored = at;
-            note(&engine, &tenant, link, &backup, Progress { from, to: at, open: true }).await;
+            note(
+                &engine,
+                &tenant,
+                link,
+                &backup,
+                Progress {
+                    from,
+                    to: at,
+                    open: true,
+                },
+            )
+            .await;
         }
         sent.changed().await;
     }
@@ -198,9 +287,17 @@ async fn note(engine: &Engine, tenant: &str, link: Uuid, backup: &BackupRow, p: 
     }
 }
 
-async fn write(engine: &Engine, tenant: &str, link: Uuid, backup: &BackupRow, p: Progress) -> Result<(), StoreError> {
+async fn write(
+    engine: &Engine,
+    tenant: &str,
+    link: Uuid,
+    backup: &BackupRow,
+    p: Progress,
+) -> Result<(), StoreError> {
     let mut tx = engine.db.tenant(tenant).await?;
-    let Some(mut row) = tx.link(link).await? else { return Ok(()) };
+    let Some(mut row) = tx.link(link).await? else {
+        return Ok(());
+    };
     if row.completed_at.is_some() {
         return Ok(());
     }
@@ -215,7 +312,12 @@ async fn write(engine: &Engine, tenant: &str, link: Uuid, backup: &BackupRow, p:
         tracing::info!(%link, backup = %backup.id, "downloaded");
     }
     tx.save_link(&row).await?;
-    engine.commit(tx, ["link.before_commit", "link.after_commit", "line.after_publish"]).await
+    engine
+        .commit(
+            tx,
+            ["link.before_commit", "link.after_commit", "line.after_publish"],
+        )
+        .await
 }
 
 /// Adds a range to the union. A range that begins within 8 MiB behind the stored end of a response that broke off
@@ -229,7 +331,15 @@ fn join(known: &[(u64, u64, bool)], p: Progress) -> Vec<(u64, u64, bool)> {
     let mut out: Vec<(u64, u64, bool)> = vec![];
     for (from, to, open) in all {
         match out.last_mut() {
-            Some(last) if from <= last.1 + if last.2 && from >= last.1 && (from, to) != (last.0, last.1) { STORED_EVERY } else { 0 } => {
+            Some(last)
+                if from
+                    <= last.1
+                        + if last.2 && from >= last.1 && (from, to) != (last.0, last.1) {
+                            STORED_EVERY
+                        } else {
+                            0
+                        } =>
+            {
                 if to > last.1 {
                     *last = (last.0, to, open);
                 } else if to == last.1 {
@@ -249,19 +359,36 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     fn run(steps: &[(u64, u64, bool)]) -> Vec<(u64, u64, bool)> {
-        steps.iter().fold(vec![], |known, (from, to, open)| join(&known, Progress { from: *from, to: *to, open: *open }))
+        steps.iter().fold(vec![], |known, (from, to, open)| {
+            join(
+                &known,
+                Progress {
+                    from: *from,
+                    to: *to,
+                    open: *open,
+                },
+            )
+        })
     }
 
     #[test]
     fn finished_ranges_join_only_where_they_touch() {
         assert_eq!(run(&[(0, 10, false), (10, 20, false)]), [(0, 20, false)]);
-        assert_eq!(run(&[(0, 10, false), (11, 20, false)]), [(0, 10, false), (11, 20, false)]);
+        assert_eq!(
+            run(&[(0, 10, false), (11, 20, false)]),
+            [(0, 10, false), (11, 20, false)]
+        );
         assert_eq!(run(&[(50, 60, false), (0, 55, false)]), [(0, 60, false)]);
     }
 
     #[test]
     fn a_response_that_broke_off_is_continued_within_8_mib() {
-        let resumed = run(&[(0, 0, true), (0, 8 * MIB, true), (15 * MIB, 20 * MIB, true), (15 * MIB, 20 * MIB, false)]);
+        let resumed = run(&[
+            (0, 0, true),
+            (0, 8 * MIB, true),
+            (15 * MIB, 20 * MIB, true),
+            (15 * MIB, 20 * MIB, false),
+        ]);
         assert_eq!(resumed, [(0, 20 * MIB, false)]);
         let too_far = run(&[(0, 0, true), (17 * MIB, 20 * MIB, false)]);
         assert_eq!(too_far.len(), 2);

@@ -42,7 +42,10 @@ impl Sent {
 
     /// Octets taken so far, and whether the connection is gone.
     pub fn state(&self) -> (u64, bool) {
-        (self.taken.load(Ordering::SeqCst), self.closed.load(Ordering::SeqCst))
+        (
+            self.taken.load(Ordering::SeqCst),
+            self.closed.load(Ordering::SeqCst),
+        )
     }
 
     /// Waits for a change of [`Sent::state`].
@@ -80,7 +83,11 @@ impl Counting {
     /// # Errors
     /// As the operating system says.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         socket.set_reuseaddr(true)?;
         socket.set_send_buffer_size(SEND_BUFFER)?;
         socket.bind(address)?;
@@ -104,7 +111,13 @@ impl Listener for Counting {
         let (stream, peer) = Listener::accept(&mut self.0).await;
         // Answers are small and whole; waiting to fill a packet only delays them.
         stream.set_nodelay(true).ok();
-        (CountedStream { stream, sent: Arc::default() }, peer)
+        (
+            CountedStream {
+                stream,
+                sent: Arc::default(),
+            },
+            peer,
+        )
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -114,7 +127,10 @@ impl Listener for Counting {
 
 impl Connected<IncomingStream<'_, Counting>> for Connection {
     fn connect_info(stream: IncomingStream<'_, Counting>) -> Self {
-        Self { peer: *stream.remote_addr(), sent: stream.io().sent.clone() }
+        Self {
+            peer: *stream.remote_addr(),
+            sent: stream.io().sent.clone(),
+        }
     }
 }
 
@@ -131,7 +147,11 @@ impl Drop for CountedStream {
 }
 
 impl AsyncRead for CountedStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

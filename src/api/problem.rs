@@ -24,7 +24,13 @@ pub struct Problem {
 impl Problem {
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, reason: &str, message: impl Into<String>) -> Self {
-        Self { status, code, reason: reason.to_owned(), message: message.into(), retry_after: None }
+        Self {
+            status,
+            code,
+            reason: reason.to_owned(),
+            message: message.into(),
+            retry_after: None,
+        }
     }
 
     /// 400: a member of the request is wrong.
@@ -35,19 +41,34 @@ impl Problem {
         } else {
             format!("{path}: {}", message.as_ref())
         };
-        Self::new(StatusCode::BAD_REQUEST, "invalid", "the request is not valid", message)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid",
+            "the request is not valid",
+            message,
+        )
     }
 
     /// 404: there is no such thing (or it is another tenant's).
     #[must_use]
     pub fn not_found(what: &str, id: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "notFound", "not found", format!("there is no {what} {id}"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "notFound",
+            "not found",
+            format!("there is no {what} {id}"),
+        )
     }
 
     /// 409: a state forbids it.
     #[must_use]
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, code, "the present state forbids it", message)
+        Self::new(
+            StatusCode::CONFLICT,
+            code,
+            "the present state forbids it",
+            message,
+        )
     }
 
     /// Renders a refusal of `orders`, with the door's own paths.
@@ -56,9 +77,17 @@ impl Problem {
         let at = |item: Option<usize>| item.map(|n| path(Some(n), &crate::orders::Member::Items));
         let message_at = |item: Option<usize>, m: String| at(item).map_or(m.clone(), |p| format!("{p}: {m}"));
         match e {
-            OrderError::Invalid { item, member, message } => Self::invalid(&path(item, &member), message),
-            OrderError::Exists { item, message } => Self::conflict("alreadyExists", message_at(item, message)),
-            OrderError::Forbidden { item, message } => Self::conflict("forbiddenState", message_at(item, message)),
+            OrderError::Invalid {
+                item,
+                member,
+                message,
+            } => Self::invalid(&path(item, &member), message),
+            OrderError::Exists { item, message } => {
+                Self::conflict("alreadyExists", message_at(item, message))
+            }
+            OrderError::Forbidden { item, message } => {
+                Self::conflict("forbiddenState", message_at(item, message))
+            }
             OrderError::KeyConflict { .. } => Self::conflict("idempotencyConflict", e.to_string()),
             OrderError::NotFound(id) => Self::not_found("order", &id),
             OrderError::Store(e) => Self::from(e),
@@ -79,7 +108,12 @@ impl From<StoreError> for Problem {
             busy.retry_after = Some(1);
             return busy;
         }
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error", "see the server's log")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "internal error",
+            "see the server's log",
+        )
     }
 }
 
@@ -95,7 +129,9 @@ impl IntoResponse for Problem {
         });
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -103,11 +139,21 @@ impl IntoResponse for Problem {
 
 /// 404 for every path that is not a door.
 pub async fn no_such_path(uri: Uri) -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "notFound", "not found", format!("there is nothing at {}", uri.path()))
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "notFound",
+        "not found",
+        format!("there is nothing at {}", uri.path()),
+    )
 }
 
 /// 405 for a method that a path does not have; axum adds `Allow`.
 pub async fn no_such_method(method: Method, uri: Uri) -> Problem {
     let message = format!("{} has no method {method}", uri.path());
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", "method not allowed", message)
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "methodNotAllowed",
+        "method not allowed",
+        message,
+    )
 }

@@ -22,7 +22,10 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
     let started = Instant::now();
     let id = request_id(request.headers());
     let span = tracing::info_span!("request", request.id = %id, method = %request.method(), path = request.uri().path());
-    let source = request.extensions().get::<ConnectInfo<Connection>>().map(|c| c.0.peer.to_string());
+    let source = request
+        .extensions()
+        .get::<ConnectInfo<Connection>>()
+        .map(|c| c.0.peer.to_string());
     let refused = foreign(request.headers());
     let caller = caller(request.uri().path(), request.headers(), &id, source);
     request.extensions_mut().insert(caller);
@@ -32,14 +35,19 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
             Some(problem) => problem.into_response(),
             None => next.run(request).await,
         };
-        tracing::debug!(status = response.status().as_u16(), ms = started.elapsed().as_millis(), "answered");
+        tracing::debug!(
+            status = response.status().as_u16(),
+            ms = started.elapsed().as_millis(),
+            "answered"
+        );
         response
     }
     .instrument(span)
     .await;
     drop(doors);
     let status = response.status().as_u16().to_string();
-    metrics::counter!("telvisor_http_requests_total", "method" => method.to_string(), "status" => status).increment(1);
+    metrics::counter!("telvisor_http_requests_total", "method" => method.to_string(), "status" => status)
+        .increment(1);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -50,16 +58,27 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok());
     given
-        .filter(|v| !v.is_empty() && v.len() <= 64 && v.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)))
+        .filter(|v| {
+            !v.is_empty()
+                && v.len() <= 64
+                && v.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        })
         .map_or_else(|| new_id().to_string(), str::to_owned)
 }
 
 fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> Caller {
-    let door = if path.starts_with("/tmf-api/serviceOrdering") { Door::Tmf641 } else { Door::Api };
+    let door = if path.starts_with("/tmf-api/serviceOrdering") {
+        Door::Tmf641
+    } else {
+        Door::Api
+    };
     Caller {
         source,
         request_id: Some(id.to_owned()),
-        trace_parent: headers.get("traceparent").and_then(|v| v.to_str().ok()).map(str::to_owned),
+        trace_parent: headers
+            .get("traceparent")
+            .and_then(|v| v.to_str().ok())
+            .map(str::to_owned),
         ..Caller::local(door)
     }
 }
@@ -69,8 +88,14 @@ fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> 
 fn foreign(headers: &HeaderMap) -> Option<Problem> {
     let text = |name: &HeaderName| headers.get(name).map(|v| v.to_str().unwrap_or("?"));
     let refuse = |what: String| {
-        let message = format!("{what}; this server is open (access.mode = \"open\") and serves this machine only");
-        Some(Problem::new(StatusCode::FORBIDDEN, "forbidden", "foreign request", message))
+        let message =
+            format!("{what}; this server is open (access.mode = \"open\") and serves this machine only");
+        Some(Problem::new(
+            StatusCode::FORBIDDEN,
+            "forbidden",
+            "foreign request",
+            message,
+        ))
     };
     match text(&header::HOST) {
         Some(host) if is_loopback(host) => {}
@@ -78,7 +103,10 @@ fn foreign(headers: &HeaderMap) -> Option<Problem> {
         None => return refuse("there is no Host".to_owned()),
     }
     if let Some(origin) = text(&header::ORIGIN) {
-        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).unwrap_or("");
+        let host = origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"))
+            .unwrap_or("");
         if !is_loopback(host) {
             return refuse(format!("Origin {origin} is foreign"));
         }
@@ -95,7 +123,10 @@ fn foreign(headers: &HeaderMap) -> Option<Problem> {
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(""),
-        None => host.rsplit_once(':').map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host }),
+        None => host.rsplit_once(':').map_or(
+            host,
+            |(name, port)| if port.parse::<u16>().is_ok() { name } else { host },
+        ),
     };
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
@@ -105,7 +136,10 @@ fn is_loopback(host: &str) -> bool {
 pub fn base(doors: &Doors, headers: &HeaderMap) -> String {
     let configured = doors.engine.config.base_url.trim_end_matches('/');
     if configured.is_empty() {
-        let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("127.0.0.1");
+        let host = headers
+            .get(header::HOST)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("127.0.0.1");
         format!("http://{host}")
     } else {
         configured.to_owned()
@@ -118,10 +152,23 @@ mod tests {
 
     #[test]
     fn only_loopback_hosts_pass() {
-        for good in ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080", "127.9.9.9"] {
+        for good in [
+            "127.0.0.1:8080",
+            "localhost",
+            "LOCALHOST:1",
+            "[::1]:8080",
+            "127.9.9.9",
+        ] {
             assert!(is_loopback(good), "{good}");
         }
-        for bad in ["example.com", "localhost.example.com", "10.0.0.1:80", "127.0.0.1.example.com", "", "[::2]"] {
+        for bad in [
+            "example.com",
+            "localhost.example.com",
+            "10.0.0.1:80",
+            "127.0.0.1.example.com",
+            "",
+            "[::2]",
+        ] {
             assert!(!is_loopback(bad), "{bad}");
         }
     }
@@ -129,11 +176,26 @@ mod tests {
     #[test]
     fn foreign_pages_are_refused_with_the_setting() {
         let headers = |pairs: &[(&'static str, &'static str)]| {
-            pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect::<HeaderMap>()
+            pairs
+                .iter()
+                .map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v)))
+                .collect::<HeaderMap>()
         };
         assert!(foreign(&headers(&[("host", "127.0.0.1:8080")])).is_none());
-        assert!(foreign(&headers(&[("host", "localhost"), ("origin", "http://localhost:8080")])).is_none());
-        assert!(foreign(&headers(&[("host", "localhost"), ("sec-fetch-site", "same-origin")])).is_none());
+        assert!(
+            foreign(&headers(&[
+                ("host", "localhost"),
+                ("origin", "http://localhost:8080")
+            ]))
+            .is_none()
+        );
+        assert!(
+            foreign(&headers(&[
+                ("host", "localhost"),
+                ("sec-fetch-site", "same-origin")
+            ]))
+            .is_none()
+        );
         for bad in [
             headers(&[("host", "rebound.example")]),
             headers(&[("host", "localhost"), ("origin", "https://evil.example")]),

@@ -13,8 +13,8 @@ use telvisor_model::catalogue::{
 };
 use toml::Value;
 
-use super::toml_reader::Reader;
 use super::Fault;
+use super::toml_reader::Reader;
 
 const ID_FORM: &str = "1 to 32 of a-z, 0-9 and -, not starting with -";
 const DAY_S: i64 = 86_400;

@@ -12,8 +12,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use telvisor_model::catalogue::{Application, Downgrade, Runtime};
 
-use super::manifest::{self, ListedFile, Manifest};
 use super::Fault;
+use super::manifest::{self, ListedFile, Manifest};
 use crate::hypervisor::Role;
 
 const MAX_MANIFEST: u64 = 256 << 10;

@@ -12,8 +12,8 @@ use super::out::Out;
 use super::{Global, program, serve};
 use crate::clock::new_id;
 use crate::hypervisor::simulator::faults::Latency;
-use crate::telemetry;
 use crate::hypervisor::simulator::{Options, Settings, Simulator, remote};
+use crate::telemetry;
 
 #[derive(Debug, Args)]
 pub struct Arguments {

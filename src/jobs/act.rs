@@ -68,14 +68,21 @@ pub async fn perform(
         Act::FetchBackup { backup, archive } => fetch(c, lease, *backup, archive).await,
         Act::PushBackup { backup, archive } => push(c, lease, *backup, archive).await,
         Act::DropBackup { backup } => {
-            c.engine.objects.remove(&names::object(&c.job.tenant, *backup)).await?;
+            c.engine
+                .objects
+                .remove(&names::object(&c.job.tenant, *backup))
+                .await?;
             Ok(Value::Null)
         }
         _ => {
             let operation = operation(c, act).await?;
             let result = operate(c, lease, &operation, handle, step).await?;
             match act {
-                Act::Script { role: Role::Start, target, .. } => address(c, lease, target).await,
+                Act::Script {
+                    role: Role::Start,
+                    target,
+                    ..
+                } => address(c, lease, target).await,
                 _ => Ok(result),
             }
         }
@@ -83,9 +90,14 @@ pub async fn perform(
 }
 
 fn guard(engine: &Engine, job: &JobRow) -> Result<Guard, Stop> {
-    let machine = job.machine.ok_or_else(|| Stop::Fail("the job has no machine".into()))?;
+    let machine = job
+        .machine
+        .ok_or_else(|| Stop::Fail("the job has no machine".into()))?;
     Ok(Guard {
-        tag: Tag { installation: engine.installation, machine },
+        tag: Tag {
+            installation: engine.installation,
+            machine,
+        },
         name: names::machine(machine),
         fence: job.fence,
     })
@@ -94,7 +106,13 @@ fn guard(engine: &Engine, job: &JobRow) -> Result<Guard, Stop> {
 async fn operation(c: &Context<'_>, act: &Act) -> Result<Operation, Stop> {
     Ok(match act {
         Act::CreateMachine { size } => {
-            let customer = c.engine.db.read(&c.job.tenant).await?.customer(c.job.customer).await?;
+            let customer = c
+                .engine
+                .db
+                .read(&c.job.tenant)
+                .await?
+                .customer(c.job.customer)
+                .await?;
             Operation::CreateMachine {
                 size: *size,
                 tenant: c.job.tenant.clone(),
@@ -106,14 +124,25 @@ async fn operation(c: &Context<'_>, act: &Act) -> Result<Operation, Stop> {
         Act::SuspendMachine => Operation::SuspendMachine,
         Act::ResumeMachine => Operation::ResumeMachine,
         Act::DeleteMachine => Operation::DeleteMachine,
-        Act::EnsureVolume { subscription, size_gib } => {
-            Operation::EnsureVolume { subscription: *subscription, size_gib: *size_gib }
-        }
-        Act::DeleteVolume { subscription } => Operation::DeleteVolume { subscription: *subscription },
-        Act::DropArchive { archive } => Operation::DeleteSpool { path: archive.clone() },
-        Act::Script { role, target, from_version, archive } => {
-            script(c, *role, target, from_version.as_deref(), archive.as_deref()).await?
-        }
+        Act::EnsureVolume {
+            subscription,
+            size_gib,
+        } => Operation::EnsureVolume {
+            subscription: *subscription,
+            size_gib: *size_gib,
+        },
+        Act::DeleteVolume { subscription } => Operation::DeleteVolume {
+            subscription: *subscription,
+        },
+        Act::DropArchive { archive } => Operation::DeleteSpool {
+            path: archive.clone(),
+        },
+        Act::Script {
+            role,
+            target,
+            from_version,
+            archive,
+        } => script(c, *role, target, from_version.as_deref(), archive.as_deref()).await?,
         Act::FetchBackup { .. } | Act::PushBackup { .. } | Act::DropBackup { .. } => {
             return Err(Stop::Fail("not an operation of the hypervisor".into()));
         }
@@ -140,7 +169,13 @@ async fn script(
     };
     let plan = app.plan(&target.plan).cloned().ok_or_else(gone)?;
     let folders = GuestFolders::standard(target.subscription, &target.digest);
-    let subscription = c.engine.db.read(&c.job.tenant).await?.subscription(target.subscription).await?;
+    let subscription = c
+        .engine
+        .db
+        .read(&c.job.tenant)
+        .await?
+        .subscription(target.subscription)
+        .await?;
     let characteristics = subscription
         .and_then(|s| s.characteristics.0.as_object().cloned())
         .unwrap_or_default()
@@ -215,7 +250,9 @@ async fn operate(
 
 /// Keeps the handle of an operation that takes longer, for whoever goes on.
 async fn keep(c: &Context<'_>, step: i64, handle: &Handle) -> Result<(), Stop> {
-    let Some(row) = c.steps.iter().find(|s| s.number == step) else { return Ok(()) };
+    let Some(row) = c.steps.iter().find(|s| s.number == step) else {
+        return Ok(());
+    };
     if row.state != "begun" {
         return Ok(());
     }
@@ -235,12 +272,17 @@ async fn keep(c: &Context<'_>, step: i64, handle: &Handle) -> Result<(), Stop> {
 /// # Errors
 /// [`Stop::Retry`] while it is still at work.
 pub async fn stop(engine: &Engine, lease: &mut Lease<'_>, handle: Option<&str>) -> Result<(), Stop> {
-    let Some(handle) = handle.map(|h| Handle(h.to_owned())) else { return Ok(()) };
+    let Some(handle) = handle.map(|h| Handle(h.to_owned())) else {
+        return Ok(());
+    };
     lease.cover(engine.driver.call_limit()).await?;
     engine.driver.abort(&handle).await?;
     loop {
         lease.cover(engine.driver.call_limit()).await?;
-        if !matches!(engine.driver.observe(&handle, LOOK).await?, Observation::Running { .. }) {
+        if !matches!(
+            engine.driver.observe(&handle, LOOK).await?,
+            Observation::Running { .. }
+        ) {
             return Ok(());
         }
     }
@@ -249,7 +291,11 @@ pub async fn stop(engine: &Engine, lease: &mut Lease<'_>, handle: Option<&str>) 
 /// Where the subscriber opens the application that was started.
 async fn address(c: &Context<'_>, lease: &mut Lease<'_>, target: &Target) -> Result<Value, Stop> {
     lease.cover(c.engine.driver.call_limit()).await?;
-    let endpoint = c.engine.driver.endpoint(&guard(c.engine, c.job)?, target.subscription).await?;
+    let endpoint = c
+        .engine
+        .driver
+        .endpoint(&guard(c.engine, c.job)?, target.subscription)
+        .await?;
     Ok(endpoint.map_or(Value::Null, |url| json!({ "endpoint": url })))
 }
 
@@ -257,7 +303,9 @@ async fn address(c: &Context<'_>, lease: &mut Lease<'_>, target: &Target) -> Res
 fn archive_of<'a>(c: &'a Context<'_>, archive: &str) -> Option<&'a Value> {
     c.steps
         .iter()
-        .filter(|s| matches!(&s.act.0, Act::Script { role: Role::Backup, archive: Some(a), .. } if a == archive))
+        .filter(
+            |s| matches!(&s.act.0, Act::Script { role: Role::Backup, archive: Some(a), .. } if a == archive),
+        )
         .find_map(|s| s.result.as_ref().map(|r| &r.0))
 }
 
@@ -265,7 +313,11 @@ async fn fetch(c: &Context<'_>, lease: &mut Lease<'_>, backup: Uuid, archive: &s
     let missing = || Stop::Fail("the backup script told neither size nor checksum".into());
     let answer = archive_of(c, archive).ok_or_else(missing)?;
     let size = answer.get("size").and_then(Value::as_u64).ok_or_else(missing)?;
-    let sha256 = answer.get("sha256").and_then(Value::as_str).ok_or_else(missing)?.to_owned();
+    let sha256 = answer
+        .get("sha256")
+        .and_then(Value::as_str)
+        .ok_or_else(missing)?
+        .to_owned();
     let key = names::object(&c.job.tenant, backup);
     let result = json!({ "size": size, "sha256": sha256 });
     if c.engine.objects.verify(&key).await? == Some((size, sha256.clone())) {
@@ -275,7 +327,11 @@ async fn fetch(c: &Context<'_>, lease: &mut Lease<'_>, backup: Uuid, archive: &s
     let mut upload = c.engine.objects.upload(&key).await?;
     while upload.offset < size {
         lease.cover(c.engine.driver.call_limit()).await?;
-        let data = c.engine.driver.read(&guard, archive, upload.offset, CHUNK).await?;
+        let data = c
+            .engine
+            .driver
+            .read(&guard, archive, upload.offset, CHUNK)
+            .await?;
         if data.is_empty() {
             break;
         }
@@ -289,17 +345,23 @@ async fn push(c: &Context<'_>, lease: &mut Lease<'_>, backup: Uuid, archive: &st
     let row = c.engine.db.read(&c.job.tenant).await?.backup(backup).await?;
     let row = row.ok_or_else(|| Stop::Fail(format!("backup {backup} is not known")))?;
     let found = c.engine.objects.verify(&row.object_key).await?;
-    let right = found.as_ref().is_some_and(|(size, sha)| {
-        i64::try_from(*size).ok() == row.size && Some(sha) == row.sha256.as_ref()
-    });
+    let right = found
+        .as_ref()
+        .is_some_and(|(size, sha)| i64::try_from(*size).ok() == row.size && Some(sha) == row.sha256.as_ref());
     if !right {
-        return Err(Stop::Fail(format!("backup {backup} is damaged or gone; nothing was restored")));
+        return Err(Stop::Fail(format!(
+            "backup {backup} is damaged or gone; nothing was restored"
+        )));
     }
     let guard = guard(c.engine, c.job)?;
     let mut offset = 0;
     loop {
         lease.cover(c.engine.driver.call_limit()).await?;
-        let data = c.engine.objects.chunk(&row.object_key, offset, u64::from(CHUNK)).await?;
+        let data = c
+            .engine
+            .objects
+            .chunk(&row.object_key, offset, u64::from(CHUNK))
+            .await?;
         if data.is_empty() {
             return Ok(Value::Null);
         }

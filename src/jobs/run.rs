@@ -42,8 +42,15 @@ pub enum Stop {
 pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
     let since = Instant::now();
     let mut tx = engine.db.system().await?;
-    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else { return Ok(false) };
-    engine.commit(tx, ["claim.before_commit", "claim.after_commit", "line.after_publish"]).await?;
+    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else {
+        return Ok(false);
+    };
+    engine
+        .commit(
+            tx,
+            ["claim.before_commit", "claim.after_commit", "line.after_publish"],
+        )
+        .await?;
     // Where one job was due there may be another: wakes the next idle worker.
     engine.queue.ring();
     let span = tracing::info_span!(
@@ -71,7 +78,9 @@ async fn carry_out(engine: &Engine, job: JobRow, since: Instant) -> Result<(), S
             Ok(())
         }
         Err(Stop::Store(e)) => Err(e),
-        Err(Stop::Retry(why)) => again(engine, &job, &why, job.tries + 1 >= engine.config.jobs.attempts).await,
+        Err(Stop::Retry(why)) => {
+            again(engine, &job, &why, job.tries + 1 >= engine.config.jobs.attempts).await
+        }
         Err(Stop::Fail(why)) => again(engine, &job, &why, true).await,
     }
 }
@@ -84,7 +93,12 @@ async fn forward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>) -> Result
         }
         begin_step(engine, job, &mut steps[n]).await?;
         let act = steps[n].act.0.clone();
-        let context = act::Context { engine, job, steps: &steps, key: key(job, &steps[n], "do", 0) };
+        let context = act::Context {
+            engine,
+            job,
+            steps: &steps,
+            key: key(job, &steps[n], "do", 0),
+        };
         let handle = steps[n].handle.clone();
         let outcome = act::perform(&context, lease, &act, handle, steps[n].number).await?;
         end_step(engine, job, &mut steps[n], outcome).await?;
@@ -114,7 +128,16 @@ async fn begin_step(engine: &Engine, job: &JobRow, step: &mut StepRow) -> Result
     let now = tx.now();
     step.started_at.get_or_insert(now);
     tx.update_step(step).await?;
-    engine.commit(tx, ["step.before_begin_commit", "step.after_begin_commit", "line.after_publish"]).await?;
+    engine
+        .commit(
+            tx,
+            [
+                "step.before_begin_commit",
+                "step.after_begin_commit",
+                "line.after_publish",
+            ],
+        )
+        .await?;
     tracing::info!(step = step.number, "{}", step.title);
     Ok(())
 }
@@ -128,7 +151,16 @@ async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Out
     step.result = (result != Value::Null).then_some(Json(result));
     step.ended_at = Some(tx.now());
     tx.update_step(step).await?;
-    engine.commit(tx, ["step.before_done_commit", "step.after_done_commit", "line.after_publish"]).await?;
+    engine
+        .commit(
+            tx,
+            [
+                "step.before_done_commit",
+                "step.after_done_commit",
+                "line.after_publish",
+            ],
+        )
+        .await?;
     Ok(())
 }
 
@@ -147,7 +179,12 @@ async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>) -> Resul
         };
         let done = usize::try_from(steps[n].undone).unwrap_or(0);
         for (i, act) in acts.iter().enumerate().skip(done) {
-            let context = act::Context { engine, job, steps: &steps, key: key(job, &steps[n], "undo", i) };
+            let context = act::Context {
+                engine,
+                job,
+                steps: &steps,
+                key: key(job, &steps[n], "undo", i),
+            };
             tracing::info!(step = steps[n].number, "undo: {}", steps[n].title);
             act::perform(&context, lease, act, None, steps[n].number).await?;
             steps[n].undone += 1;
@@ -165,13 +202,20 @@ async fn note_undone(engine: &Engine, job: &JobRow, step: &StepRow) -> Result<()
         return Err(Stop::Lost);
     }
     tx.update_step(step).await?;
-    engine.commit(tx, ["undo.before_commit", "undo.after_commit", "line.after_publish"]).await?;
+    engine
+        .commit(
+            tx,
+            ["undo.before_commit", "undo.after_commit", "line.after_publish"],
+        )
+        .await?;
     Ok(())
 }
 
 /// All steps are done, or undone: ends the job, and goes on with its item and order in the same transaction.
 async fn end(engine: &Engine, job: &JobRow) -> Result<(), StoreError> {
-    let Some((mut tx, customer_id)) = open(engine, job).await? else { return Ok(()) };
+    let Some((mut tx, customer_id)) = open(engine, job).await? else {
+        return Ok(());
+    };
     let mut job = job.clone();
     let Some(order) = job.order_id else { return Ok(()) };
     if tx.hold_job(&job, lease::length(engine)).await?.is_none() {
@@ -188,17 +232,22 @@ async fn end(engine: &Engine, job: &JobRow) -> Result<(), StoreError> {
         moving.save(&mut tx).await?;
     }
     line::advance(engine, &mut tx, &customer_id).await?;
-    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
+    engine
+        .commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"])
+        .await
 }
 
 /// A try failed: the next one later, or the job is given up.
 async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(), StoreError> {
-    let Some((mut tx, customer_id)) = open(engine, job).await? else { return Ok(()) };
+    let Some((mut tx, customer_id)) = open(engine, job).await? else {
+        return Ok(());
+    };
     if tx.hold_job(job, lease::length(engine)).await?.is_none() {
         return Ok(());
     }
     let mut job = job.clone();
-    tx.end_attempt(&job, if last { "failed" } else { "retry" }, Some(why)).await?;
+    tx.end_attempt(&job, if last { "failed" } else { "retry" }, Some(why))
+        .await?;
     if last {
         tracing::warn!(why, "the job is given up");
         let Some(order) = job.order_id else { return Ok(()) };
@@ -221,7 +270,9 @@ async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(
         job.run_after = tx.lease_now().await? + TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
         tx.update_job(&job).await?;
     }
-    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
+    engine
+        .commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"])
+        .await
 }
 
 /// Opens the transaction that ends a claim, under the lock of the customer's line.
@@ -231,7 +282,9 @@ async fn open(
 ) -> Result<Option<(crate::store::Tx<crate::store::Tenant>, String)>, StoreError> {
     fault::point("job.before_commit");
     let mut tx = engine.db.tenant(&job.tenant).await?;
-    let Some(customer) = tx.customer(job.customer).await? else { return Ok(None) };
+    let Some(customer) = tx.customer(job.customer).await? else {
+        return Ok(None);
+    };
     tx.lock_line(&customer.customer_id).await?;
     Ok(Some((tx, customer.customer_id)))
 }

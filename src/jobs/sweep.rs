@@ -85,7 +85,15 @@ pub async fn hosts(engine: &Engine) -> Result<(), StoreError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     for h in hosts {
         let (memory, disk) = (number(h.memory_mib_total), number(h.disk_gib_total));
-        tx.see_host(&engine.driver.capabilities().name, &h.name, i64::from(h.vcpu_total), memory, disk, now).await?;
+        tx.see_host(
+            &engine.driver.capabilities().name,
+            &h.name,
+            i64::from(h.vcpu_total),
+            memory,
+            disk,
+            now,
+        )
+        .await?;
     }
     tx.commit().await?;
     Ok(())
@@ -103,7 +111,9 @@ pub async fn expire(engine: &Engine) -> Result<(), StoreError> {
         if tx.has_open_order(&customer_id).await? {
             continue;
         }
-        let Some(mut backup) = tx.backup(id).await? else { continue };
+        let Some(mut backup) = tx.backup(id).await? else {
+            continue;
+        };
         backup.state = "expired".into();
         tx.save_backup(&backup).await?;
         tx.commit().await?;

@@ -73,15 +73,20 @@ fn body(s: &SubscriptionRow, moving: &Moving) -> Body {
 
 /// When the step of these roles on the subscription ended.
 fn ended(jobs: &[Done], subscription: Uuid, roles: &[Role]) -> Option<DateTime<Utc>> {
-    let fits = |act: &Act| {
-        matches!(act, Act::Script { role, target, .. } if target.subscription == subscription && roles.contains(role))
-    };
-    jobs.iter().flat_map(|(_, steps)| steps).filter(|s| fits(&s.act.0)).filter_map(|s| s.ended_at).next_back()
+    let fits = |act: &Act| matches!(act, Act::Script { role, target, .. } if target.subscription == subscription && roles.contains(role));
+    jobs.iter()
+        .flat_map(|(_, steps)| steps)
+        .filter(|s| fits(&s.act.0))
+        .filter_map(|s| s.ended_at)
+        .next_back()
 }
 
 fn fetched(jobs: &[Done], backup: Uuid) -> Option<DateTime<Utc>> {
     let fits = |act: &Act| matches!(act, Act::FetchBackup { backup: b, .. } if *b == backup);
-    jobs.iter().flat_map(|(_, steps)| steps).filter(|s| fits(&s.act.0)).find_map(|s| s.ended_at)
+    jobs.iter()
+        .flat_map(|(_, steps)| steps)
+        .filter(|s| fits(&s.act.0))
+        .find_map(|s| s.ended_at)
 }
 
 /// Journals what a completed item did. The inventory already shows it.
@@ -96,11 +101,15 @@ pub async fn completed_item(
     jobs: &[Done],
 ) -> Result<(), StoreError> {
     let item = &moving.items[n];
-    let Some(intent) = &item.intent.0 else { return Ok(()) };
+    let Some(intent) = &item.intent.0 else {
+        return Ok(());
+    };
     let before = item.before.as_ref().map(|b| b.0.clone()).unwrap_or_default();
     match intent.action {
         Action::ReactivateCustomer if before.state.as_deref() == Some("terminated") => {
-            let Some(customer) = moving.order.customer else { return Ok(()) };
+            let Some(customer) = moving.order.customer else {
+                return Ok(());
+            };
             for s in tx.subscriptions_of(customer).await? {
                 if let Some(at) = ended(jobs, s.id, &[Role::Install]) {
                     let entry = installed(&s, moving, at);
@@ -109,15 +118,32 @@ pub async fn completed_item(
             }
             Ok(())
         }
-        Action::Provision | Action::ReactivateSubscription | Action::Change | Action::Backup | Action::Restore => {
-            let Some(id) = intent.subscription else { return Ok(()) };
-            let Some(s) = tx.subscription(id).await? else { return Ok(()) };
+        Action::Provision
+        | Action::ReactivateSubscription
+        | Action::Change
+        | Action::Backup
+        | Action::Restore => {
+            let Some(id) = intent.subscription else {
+                return Ok(());
+            };
+            let Some(s) = tx.subscription(id).await? else {
+                return Ok(());
+            };
             let backup = match intent.backup {
                 Some(id) => tx.backup(id).await?,
                 None => None,
             };
             let now = tx.now();
-            for entry in entries(engine, moving, intent.action, &before, &s, backup.as_ref(), jobs, now) {
+            for entry in entries(
+                engine,
+                moving,
+                intent.action,
+                &before,
+                &s,
+                backup.as_ref(),
+                jobs,
+                now,
+            ) {
                 write(tx, moving, item, &s, entry).await?;
             }
             Ok(())
@@ -127,10 +153,18 @@ pub async fn completed_item(
 }
 
 fn installed(s: &SubscriptionRow, moving: &Moving, at: DateTime<Utc>) -> Entry {
-    Entry { kind: RecordType::ApplicationInstalled, change: "none", event_time: at, body: body(s, moving) }
+    Entry {
+        kind: RecordType::ApplicationInstalled,
+        change: "none",
+        event_time: at,
+        body: body(s, moving),
+    }
 }
 
-#[expect(clippy::too_many_arguments, reason = "all of them are facts about one completed item")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all of them are facts about one completed item"
+)]
 fn entries(
     engine: &Engine,
     moving: &Moving,
@@ -147,7 +181,11 @@ fn entries(
         kind,
         change: "none",
         event_time,
-        body: Body { backup: backup.map(|b| b.id), volume_octets: volume, ..body(s, moving) },
+        body: Body {
+            backup: backup.map(|b| b.id),
+            volume_octets: volume,
+            ..body(s, moving)
+        },
     };
     match action {
         Action::Provision => vec![installed(s, moving, at(&[Role::Install]))],
@@ -172,13 +210,18 @@ fn changes(
     s: &SubscriptionRow,
     at: &dyn Fn(&[Role]) -> DateTime<Utc>,
 ) -> Vec<Entry> {
-    let Some(app) = engine.catalogue.find(&s.application) else { return vec![] };
+    let Some(app) = engine.catalogue.find(&s.application) else {
+        return vec![];
+    };
     let kind = |order: Option<std::cmp::Ordering>| match order {
         Some(std::cmp::Ordering::Greater) => RecordType::ApplicationUpgraded,
         _ => RecordType::ApplicationDowngraded,
     };
     let mut out = vec![];
-    let (plan, version) = (before.plan.as_deref().unwrap_or(&s.plan), before.version.as_deref().unwrap_or(&s.version));
+    let (plan, version) = (
+        before.plan.as_deref().unwrap_or(&s.plan),
+        before.version.as_deref().unwrap_or(&s.version),
+    );
     if version != s.version {
         out.push(Entry {
             kind: kind(app.compare_versions(version, &s.version)),
@@ -196,7 +239,10 @@ fn changes(
             kind: kind(app.compare_plans(plan, &s.plan)),
             change: "plan",
             event_time: at(&[Role::Configure]),
-            body: Body { previous_plan: Some(plan.to_owned()), ..body(s, moving) },
+            body: Body {
+                previous_plan: Some(plan.to_owned()),
+                ..body(s, moving)
+            },
         });
     }
     out
@@ -209,8 +255,12 @@ async fn write(
     s: &SubscriptionRow,
     mut entry: Entry,
 ) -> Result<(), StoreError> {
-    let Some(customer) = tx.customer(s.customer).await? else { return Ok(()) };
-    let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
+    let Some(customer) = tx.customer(s.customer).await? else {
+        return Ok(());
+    };
+    let subject = tx
+        .subject(customer.uid, &customer.customer_id, customer.phone.as_deref())
+        .await?;
     if let Some(started) = item.started_at {
         let seconds = (entry.event_time - started).num_seconds().max(0);
         entry.body.duration_s = u32::try_from(seconds).ok();
@@ -236,7 +286,9 @@ async fn write(
 /// When the database refuses.
 pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
     let item = &moving.items[n];
-    let Some(intent) = &item.intent.0 else { return Ok(()) };
+    let Some(intent) = &item.intent.0 else {
+        return Ok(());
+    };
     let Some(s) = (match intent.subscription {
         Some(id) => tx.subscription(id).await?,
         None => None,
@@ -252,8 +304,25 @@ pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Resu
     };
     let cause = item.error_code.as_deref().and_then(causes::code);
     let event_time = tx.now();
-    let body = Body { success: false, cause, backup: intent.backup, ..body(&s, moving) };
-    write(tx, moving, item, &s, Entry { kind, change: "none", event_time, body }).await
+    let body = Body {
+        success: false,
+        cause,
+        backup: intent.backup,
+        ..body(&s, moving)
+    };
+    write(
+        tx,
+        moving,
+        item,
+        &s,
+        Entry {
+            kind,
+            change: "none",
+            event_time,
+            body,
+        },
+    )
+    .await
 }
 
 /// Journals a download: once per link, when every octet has been sent under it.
@@ -266,8 +335,12 @@ pub async fn downloaded(
     backup: &BackupRow,
     seconds: i64,
 ) -> Result<(), StoreError> {
-    let Some(customer) = tx.customer(backup.customer).await? else { return Ok(()) };
-    let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
+    let Some(customer) = tx.customer(backup.customer).await? else {
+        return Ok(());
+    };
+    let subject = tx
+        .subject(customer.uid, &customer.customer_id, customer.phone.as_deref())
+        .await?;
     let body = Body {
         application: backup.application.clone(),
         version: backup.version.clone(),

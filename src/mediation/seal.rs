@@ -34,7 +34,11 @@ pub enum SealError {
     #[error("file {name} cannot be written: {problem}")]
     Encode { name: String, problem: String },
     #[error("file {name} was sealed with SHA-256 {sealed}, rebuilt it has {rebuilt}; nothing was delivered")]
-    Differs { name: String, sealed: String, rebuilt: String },
+    Differs {
+        name: String,
+        sealed: String,
+        rebuilt: String,
+    },
     #[error("another file is under the name {path}; it was not touched")]
     Occupied { path: String },
     #[error("{path}: {source}")]
@@ -83,8 +87,11 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
     };
     let mut sealed = vec![];
     for row in &recipients {
-        let recipient: Recipient = serde_json::from_value(row.config.0.clone())
-            .map_err(|e| SealError::Recipient { name: row.name.clone(), problem: e.to_string() })?;
+        let recipient: Recipient =
+            serde_json::from_value(row.config.0.clone()).map_err(|e| SealError::Recipient {
+                name: row.name.clone(),
+                problem: e.to_string(),
+            })?;
         for (tenant, test) in &kinds {
             sealed.extend(stream(engine, row, &recipient, tenant, *test, cut).await?);
         }
@@ -102,8 +109,10 @@ async fn stream(
     test: bool,
     cut: Cut,
 ) -> Result<Vec<FileRow>, SealError> {
-    let schedule = Schedule::parse(&recipient.schedule)
-        .map_err(|problem| SealError::Recipient { name: row.name.clone(), problem })?;
+    let schedule = Schedule::parse(&recipient.schedule).map_err(|problem| SealError::Recipient {
+        name: row.name.clone(),
+        problem,
+    })?;
     let zone = engine.config.zone();
     let mut tx = engine.db.system().await?;
     tx.lock_cut().await?;
@@ -127,18 +136,44 @@ async fn stream(
         if cut == Cut::Limits && !full && end > now {
             break;
         }
-        let span = Span { schedule: (start, end), now, cut: if end <= now { Cut::Period } else { cut } };
-        let (file, records) = file(engine, &mut tx, row, recipient, &mut stream, &rest[..in_period], &span).await?;
+        let span = Span {
+            schedule: (start, end),
+            now,
+            cut: if end <= now { Cut::Period } else { cut },
+        };
+        let (file, records) = file(
+            engine,
+            &mut tx,
+            row,
+            recipient,
+            &mut stream,
+            &rest[..in_period],
+            &span,
+        )
+        .await?;
         files.push(file);
         rest = &rest[records..];
     }
     if cut != Cut::Limits {
-        stream.cut_time = stream.cut_time.max(until - TimeDelta::microseconds(1)).max(boundary);
+        stream.cut_time = stream
+            .cut_time
+            .max(until - TimeDelta::microseconds(1))
+            .max(boundary);
     }
     tx.update_stream(&stream).await?;
-    engine.commit(tx, ["seal.before_commit", "seal.after_commit", "line.after_publish"]).await?;
+    engine
+        .commit(
+            tx,
+            ["seal.before_commit", "seal.after_commit", "line.after_publish"],
+        )
+        .await?;
     for f in &files {
-        tracing::info!(sdr.file = f.name, sdr.recipient = f.recipient, sdr.records = f.records, "file sealed");
+        tracing::info!(
+            sdr.file = f.name,
+            sdr.recipient = f.recipient,
+            sdr.records = f.records,
+            "file sealed"
+        );
     }
     Ok(files)
 }
@@ -183,9 +218,18 @@ async fn file(
             tenant: stream.tenant.clone(),
             close_reason: reason,
         };
-        let numbered: Vec<(i64, &SdrRow)> =
-            taken.iter().enumerate().map(|(i, r)| (stream.next_number + i64::try_from(i).unwrap_or(0), r)).collect();
-        let octets = encode(recipient.format, &info, &engine.config.node_id, &numbered, info.closed_at.timezone())?;
+        let numbered: Vec<(i64, &SdrRow)> = taken
+            .iter()
+            .enumerate()
+            .map(|(i, r)| (stream.next_number + i64::try_from(i).unwrap_or(0), r))
+            .collect();
+        let octets = encode(
+            recipient.format,
+            &info,
+            &engine.config.node_id,
+            &numbered,
+            info.closed_at.timezone(),
+        )?;
         if octets.len() > recipient.bytes && count > 1 {
             count = (count * recipient.bytes / octets.len()).clamp(1, count - 1);
             reason = 1;
@@ -225,7 +269,8 @@ async fn file(
             acknowledged_at: None,
         };
         for (number, record) in &numbered {
-            tx.number_record(stream, *number, record.record_id, stream.next_file).await?;
+            tx.number_record(stream, *number, record.record_id, stream.next_file)
+                .await?;
         }
         tx.insert_file(&out).await?;
         stream.next_file += 1;
@@ -242,8 +287,14 @@ fn encode(
     rows: &[(i64, &SdrRow)],
     zone: FixedOffset,
 ) -> Result<Vec<u8>, SealError> {
-    let records: Vec<Record> = rows.iter().map(|(n, r)| record(*n, r, node, zone)).collect::<Result<_, _>>()?;
-    let wrong = |problem: String| SealError::Encode { name: info.default_name("?"), problem };
+    let records: Vec<Record> = rows
+        .iter()
+        .map(|(n, r)| record(*n, r, node, zone))
+        .collect::<Result<_, _>>()?;
+    let wrong = |problem: String| SealError::Encode {
+        name: info.default_name("?"),
+        problem,
+    };
     match format {
         FileFormat::Csv => csv_format::encode(info, &records).map_err(|e| wrong(e.to_string())),
         FileFormat::Asn1 => raw::encode_raw(&records).map_err(|e| wrong(e.to_string())),
@@ -252,7 +303,10 @@ fn encode(
 
 /// A journal row as a record of a stream.
 fn record(number: i64, row: &SdrRow, node: &str, zone: FixedOffset) -> Result<Record, SealError> {
-    let wrong = |problem: String| SealError::Record { record: row.record_id, problem };
+    let wrong = |problem: String| SealError::Record {
+        record: row.record_id,
+        problem,
+    };
     let body: Body = serde_json::from_value(row.body.0.clone()).map_err(|e| wrong(e.to_string()))?;
     let local = |t: DateTime<Utc>| whole_seconds(t.with_timezone(&zone));
     Ok(Record {
@@ -270,7 +324,11 @@ fn record(number: i64, row: &SdrRow, node: &str, zone: FixedOffset) -> Result<Re
         previous_version: body.previous_version,
         instance_id: body.instance,
         duration_s: body.duration_s,
-        result: if body.success { ResultCode::Success } else { ResultCode::Failure },
+        result: if body.success {
+            ResultCode::Success
+        } else {
+            ResultCode::Failure
+        },
         cause: body.cause,
         backup_id: body.backup,
         volume_octets: body.volume_octets,
@@ -310,7 +368,10 @@ pub async fn rebuild(engine: &Engine, f: &FileRow) -> Result<Vec<u8>, SealError>
         let mut tx = engine.db.read_system().await?;
         tx.sealed(&f.tenant, &f.recipient, f.test, f.file_seq).await?
     };
-    let wrong = |problem: String| SealError::Encode { name: f.name.clone(), problem };
+    let wrong = |problem: String| SealError::Encode {
+        name: f.name.clone(),
+        problem,
+    };
     let part = |key: &str| f.manifest.0.get(key).cloned().unwrap_or_default();
     let info: FileInfo = serde_json::from_value(part("info")).map_err(|e| wrong(e.to_string()))?;
     let format: FileFormat = serde_json::from_value(part("format")).map_err(|e| wrong(e.to_string()))?;
@@ -319,7 +380,11 @@ pub async fn rebuild(engine: &Engine, f: &FileRow) -> Result<Vec<u8>, SealError>
     let octets = encode(format, &info, &f.node_id, &rows, zone)?;
     let rebuilt = hex::encode(Sha256::digest(&octets));
     if rebuilt != f.sha256 {
-        return Err(SealError::Differs { name: f.name.clone(), sealed: f.sha256.clone(), rebuilt });
+        return Err(SealError::Differs {
+            name: f.name.clone(),
+            sealed: f.sha256.clone(),
+            rebuilt,
+        });
     }
     Ok(octets)
 }
@@ -352,7 +417,9 @@ fn put(files: &dyn FileLayer, root: &Path, f: &FileRow, octets: &[u8]) -> Result
     files.make_folder(&folder).map_err(io(&folder))?;
     if let Some(there) = files.read(&target).map_err(io(&target))? {
         if there != octets {
-            return Err(SealError::Occupied { path: target.display().to_string() });
+            return Err(SealError::Occupied {
+                path: target.display().to_string(),
+            });
         }
         return files.sync_folder(&folder).map_err(io(&folder));
     }

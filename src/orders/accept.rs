@@ -53,12 +53,19 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
         _ => None,
     });
     let order = new_id();
-    let customer_id = if nothing.is_some() { None } else { Some(customer_of(&mut tx, draft).await?) };
+    let customer_id = if nothing.is_some() {
+        None
+    } else {
+        Some(customer_of(&mut tx, draft).await?)
+    };
     if let Some(id) = &customer_id {
         tx.lock_line(id).await?;
     }
     if let Some(replay) = replayed(engine, &mut tx, caller, draft, order).await? {
-        return Ok(Accepted { id: replay, replayed: true });
+        return Ok(Accepted {
+            id: replay,
+            replayed: true,
+        });
     }
     let mut moving = match (&customer_id, nothing) {
         (Some(id), None) => {
@@ -73,20 +80,43 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     moving.save(&mut tx).await?;
     tx.audit(caller, "order.accept", &order.to_string(), None).await?;
     if let (Some(customer_id), true) = (customer_id, moving.order.place.is_some()) {
-        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
+        tx.hint(Hint::Line {
+            tenant: caller.tenant.clone(),
+            customer_id,
+        });
     }
-    engine.commit(tx, ["accept.before_commit", "accept.after_commit", "accept.after_publish"]).await?;
+    engine
+        .commit(
+            tx,
+            [
+                "accept.before_commit",
+                "accept.after_commit",
+                "accept.after_publish",
+            ],
+        )
+        .await?;
     tracing::info!(order.id = %order, order.state = %moving.order.state, external_id = draft.external_id, %caller, "order accepted");
-    Ok(Accepted { id: order, replayed: false })
+    Ok(Accepted {
+        id: order,
+        replayed: false,
+    })
 }
 
 /// What can be judged without the database.
 fn check_form(draft: &Draft) -> Result<(), OrderError> {
     if draft.items.is_empty() {
-        return Err(OrderError::invalid(None, Member::Items, "an order needs at least one item"));
+        return Err(OrderError::invalid(
+            None,
+            Member::Items,
+            "an order needs at least one item",
+        ));
     }
     if draft.items.len() > MOST_ITEMS {
-        return Err(OrderError::invalid(None, Member::Items, format!("at most {MOST_ITEMS} items in one order")));
+        return Err(OrderError::invalid(
+            None,
+            Member::Items,
+            format!("at most {MOST_ITEMS} items in one order"),
+        ));
     }
     if let Some(id) = &draft.external_id {
         let length = id.chars().count();
@@ -97,12 +127,24 @@ fn check_form(draft: &Draft) -> Result<(), OrderError> {
     }
     for (n, item) in draft.items.iter().enumerate() {
         if item.id.is_empty() || item.id.chars().count() > 100 || item.id.chars().any(char::is_control) {
-            return Err(OrderError::invalid(n, Member::ItemId, "must be 1 to 100 characters"));
+            return Err(OrderError::invalid(
+                n,
+                Member::ItemId,
+                "must be 1 to 100 characters",
+            ));
         }
         if draft.items[..n].iter().any(|before| before.id == item.id) {
-            return Err(OrderError::invalid(n, Member::ItemId, format!("{:?} is the id of two items", item.id)));
+            return Err(OrderError::invalid(
+                n,
+                Member::ItemId,
+                format!("{:?} is the id of two items", item.id),
+            ));
         }
-        if let Some(missing) = item.relies_on.iter().find(|id| !draft.items.iter().any(|i| i.id == **id)) {
+        if let Some(missing) = item
+            .relies_on
+            .iter()
+            .find(|id| !draft.items.iter().any(|i| i.id == **id))
+        {
             let why = format!("there is no item {missing:?} in this order");
             return Err(OrderError::invalid(n, Member::Relationship, why));
         }
@@ -122,7 +164,11 @@ fn running_order(items: &[DraftItem]) -> Result<Vec<usize>, OrderError> {
             Some(n) => order.push(n),
             None => {
                 let stuck = (0..items.len()).find(|n| !order.contains(n));
-                return Err(OrderError::invalid(stuck, Member::Relationship, "the items rely on each other in a circle"));
+                return Err(OrderError::invalid(
+                    stuck,
+                    Member::Relationship,
+                    "the items rely on each other in a circle",
+                ));
             }
         }
     }
@@ -150,7 +196,11 @@ async fn customer_of(tx: &mut Tx<Tenant>, draft: &Draft) -> Result<String, Order
         let id = new_id().simple().to_string();
         return Ok(format!("C{}", &id[id.len() - 12..]));
     }
-    Err(OrderError::invalid(None, Member::Customer, "whose order is it? name a party with role customer"))
+    Err(OrderError::invalid(
+        None,
+        Member::Customer,
+        "whose order is it? name a party with role customer",
+    ))
 }
 
 /// The customer id of a service: of a subscription, or the customer itself.
@@ -171,13 +221,20 @@ async fn replayed(
     draft: &Draft,
     order: Uuid,
 ) -> Result<Option<Uuid>, OrderError> {
-    let Some(key) = draft.key.clone().or_else(|| draft.external_id.as_ref().map(|id| format!("ext:{id}"))) else {
+    let Some(key) = draft
+        .key
+        .clone()
+        .or_else(|| draft.external_id.as_ref().map(|id| format!("ext:{id}")))
+    else {
         return Ok(None);
     };
     let content = canonical(&draft.request);
     let digest = hex::encode(engine.secrets.digest("idempotency", &[content.as_bytes()]));
     let client = caller.principal.name();
-    match tx.take_key(&client, caller.door.as_str(), &key, &digest, order).await? {
+    match tx
+        .take_key(&client, caller.door.as_str(), &key, &digest, order)
+        .await?
+    {
         None => Ok(None),
         Some((before, id)) if before == digest => Ok(Some(id)),
         Some((_, id)) => Err(OrderError::KeyConflict { key, order: id }),
@@ -190,8 +247,10 @@ fn canonical(value: &Value) -> String {
         Value::Object(map) => {
             let mut members: Vec<_> = map.iter().collect();
             members.sort_by_key(|(k, _)| *k);
-            let inner: Vec<String> =
-                members.into_iter().map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v))).collect();
+            let inner: Vec<String> = members
+                .into_iter()
+                .map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v)))
+                .collect();
             format!("{{{}}}", inner.join(","))
         }
         Value::Array(list) => format!("[{}]", list.iter().map(canonical).collect::<Vec<_>>().join(",")),
@@ -219,7 +278,11 @@ async fn prepare(
     view::project(tx, customer_id, &mut view).await?;
     let mut backups = vec![];
     for s in &loaded.subscriptions {
-        if draft.items.iter().any(|i| matches!(&i.ask, Ask::Modify { service, .. } if *service == s.id.to_string())) {
+        if draft
+            .items
+            .iter()
+            .any(|i| matches!(&i.ask, Ask::Modify { service, .. } if *service == s.id.to_string()))
+        {
             backups.extend(tx.backups_of(s.id).await?);
         }
     }
@@ -234,9 +297,10 @@ async fn prepare(
         };
         let resolved = match resolve::resolve(&scene, n, &draft.items[n]) {
             // A service of an unknown customer: the customer is what is wrong.
-            Err(OrderError::Invalid { member: Member::Service, .. })
-                if view.state == telvisor_model::CustomerState::Absent && draft.customer.is_some() =>
-            {
+            Err(OrderError::Invalid {
+                member: Member::Service,
+                ..
+            }) if view.state == telvisor_model::CustomerState::Absent && draft.customer.is_some() => {
                 return Err(unknown_customer(customer_id));
             }
             other => other?,
@@ -253,26 +317,43 @@ async fn prepare(
         }
         items.push((n, resolved));
     }
-    Ok(Prepared { customer: loaded.customer, items })
+    Ok(Prepared {
+        customer: loaded.customer,
+        items,
+    })
 }
 
 fn unknown_customer(customer_id: &str) -> OrderError {
-    OrderError::invalid(None, Member::Customer, format!("there is no customer {customer_id}"))
+    OrderError::invalid(
+        None,
+        Member::Customer,
+        format!("there is no customer {customer_id}"),
+    )
 }
 
 fn refusal(n: usize, customer_id: &str, why: Refusal) -> OrderError {
     match why {
         Refusal::UnknownCustomer => unknown_customer(customer_id),
-        Refusal::UnknownSubscription => OrderError::invalid(n, Member::Service, "there is no such subscription"),
-        Refusal::AlreadyExists(why) => OrderError::Exists { item: Some(n), message: why.to_owned() },
-        Refusal::Forbidden(why) => OrderError::Forbidden { item: Some(n), message: why.to_owned() },
+        Refusal::UnknownSubscription => {
+            OrderError::invalid(n, Member::Service, "there is no such subscription")
+        }
+        Refusal::AlreadyExists(why) => OrderError::Exists {
+            item: Some(n),
+            message: why.to_owned(),
+        },
+        Refusal::Forbidden(why) => OrderError::Forbidden {
+            item: Some(n),
+            message: why.to_owned(),
+        },
     }
 }
 
 /// A new customer's id must be well-formed, and must not be that of a subscription or machine.
 async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderError> {
     let first = id.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-    let rest = id.chars().all(|c| c.is_ascii_alphanumeric() || "._:@-".contains(c));
+    let rest = id
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._:@-".contains(c));
     if !first || !rest || id.len() > 64 {
         let why = "a customer id is 1 to 64 letters, digits and . _ : @ -, a letter or digit first";
         return Err(OrderError::invalid(None, Member::Customer, why));
@@ -281,13 +362,27 @@ async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderErr
         && (tx.subscription(id).await?.is_some() || tx.machine(id).await?.is_some())
     {
         let message = "a subscription or machine has this id".to_owned();
-        return Err(OrderError::Exists { item: Some(n), message });
+        return Err(OrderError::Exists {
+            item: Some(n),
+            message,
+        });
     }
     Ok(())
 }
 
-fn order_row(tx: &Tx<Tenant>, caller: &Caller, draft: &Draft, id: Uuid, customer_id: Option<&str>) -> OrderRow {
-    let urgency = draft.priority.as_deref().and_then(|p| p.trim().parse::<i64>().ok()).unwrap_or(4).clamp(0, 4);
+fn order_row(
+    tx: &Tx<Tenant>,
+    caller: &Caller,
+    draft: &Draft,
+    id: Uuid,
+    customer_id: Option<&str>,
+) -> OrderRow {
+    let urgency = draft
+        .priority
+        .as_deref()
+        .and_then(|p| p.trim().parse::<i64>().ok())
+        .unwrap_or(4)
+        .clamp(0, 4);
     OrderRow {
         id,
         kind: "service".into(),
@@ -295,7 +390,10 @@ fn order_row(tx: &Tx<Tenant>, caller: &Caller, draft: &Draft, id: Uuid, customer
         customer_id: customer_id.map(str::to_owned),
         customer: None,
         door: caller.door.as_str().into(),
-        channel: draft.channel.clone().unwrap_or_else(|| caller.door.as_str().into()),
+        channel: draft
+            .channel
+            .clone()
+            .unwrap_or_else(|| caller.door.as_str().into()),
         client: caller.principal.name(),
         external_id: draft.external_id.clone(),
         category: draft.category.clone(),
@@ -328,7 +426,11 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
         uid: new_id(),
         number: i64::try_from(number).unwrap_or(i64::MAX),
         state: ItemState::Acknowledged,
-        action: resolved.intent.as_ref().map_or("no-change", |i| i.action.as_str()).to_owned(),
+        action: resolved
+            .intent
+            .as_ref()
+            .map_or("no-change", |i| i.action.as_str())
+            .to_owned(),
         intent: Json(resolved.intent.clone()),
         relies_on: Json(item.relies_on.clone()),
         subscription: resolved.intent.as_ref().and_then(|i| i.subscription),
@@ -367,11 +469,19 @@ async fn insert(
     for (row, (_, resolved)) in items.iter().zip(&prepared.items) {
         tx.insert_item(row).await?;
         if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
-            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
+            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved))
+                .await?;
         }
     }
     let mut moving = Moving { order, items };
-    tx.insert_history(&mut moving.order, None, "acknowledged", None, &caller.principal.name()).await?;
+    tx.insert_history(
+        &mut moving.order,
+        None,
+        "acknowledged",
+        None,
+        &caller.principal.name(),
+    )
+    .await?;
     moving.event(tx, "ServiceOrderCreateEvent").await?;
     Ok(moving)
 }
@@ -450,9 +560,18 @@ async fn reject(
     reason: &str,
 ) -> Result<Moving, OrderError> {
     let order = order_row(tx, caller, draft, id, draft.customer.as_deref());
-    let none =
-        Resolved { intent: None, new_customer: None, digest: None, characteristics: std::collections::BTreeMap::new() };
-    let items: Vec<ItemRow> = draft.items.iter().enumerate().map(|(n, i)| item_row(id, n, i, &none)).collect();
+    let none = Resolved {
+        intent: None,
+        new_customer: None,
+        digest: None,
+        characteristics: std::collections::BTreeMap::new(),
+    };
+    let items: Vec<ItemRow> = draft
+        .items
+        .iter()
+        .enumerate()
+        .map(|(n, i)| item_row(id, n, i, &none))
+        .collect();
     tx.insert_order(&order).await?;
     tx.insert_personal(id, &draft.request, &draft.notes).await?;
     for row in &items {
@@ -460,12 +579,21 @@ async fn reject(
     }
     let by = caller.principal.name();
     let mut moving = Moving { order, items };
-    tx.insert_history(&mut moving.order, None, "acknowledged", None, &by).await?;
+    tx.insert_history(&mut moving.order, None, "acknowledged", None, &by)
+        .await?;
     moving.event(tx, "ServiceOrderCreateEvent").await?;
     for n in 0..moving.items.len() {
-        moving.item_to(tx, n, ItemState::Rejected, Some(reason), &by).await?;
+        moving
+            .item_to(tx, n, ItemState::Rejected, Some(reason), &by)
+            .await?;
     }
-    moving.error(tx, "rejected", "the order names nothing to do", reason, vec![item.to_owned()]);
+    moving.error(
+        tx,
+        "rejected",
+        "the order names nothing to do",
+        reason,
+        vec![item.to_owned()],
+    );
     moving.to(tx, OrderState::Rejected, Some(reason), &by).await?;
     Ok(moving)
 }

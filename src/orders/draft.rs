@@ -47,14 +47,26 @@ pub struct Given {
 #[derive(Debug, Clone)]
 pub enum Ask {
     /// Schema-valid, but names nothing to do: the order ends `rejected` with this reason.
-    Nothing { reason: String },
+    Nothing {
+        reason: String,
+    },
     /// Explicitly no change.
     NoChange,
     /// A new customer account, or a subscription of an application.
-    Add { specification: String, characteristics: Vec<Given>, names_id: bool },
+    Add {
+        specification: String,
+        characteristics: Vec<Given>,
+        names_id: bool,
+    },
     /// A change to a service: its state, or characteristics.
-    Modify { service: String, state: Option<String>, characteristics: Vec<Given> },
-    Delete { service: String },
+    Modify {
+        service: String,
+        state: Option<String>,
+        characteristics: Vec<Given>,
+    },
+    Delete {
+        service: String,
+    },
 }
 
 /// The member of a request that a message is about; each door renders it as its own path.

@@ -21,13 +21,20 @@ fn begun(step: &StepRow) -> bool {
 /// # Errors
 /// When the database does not answer.
 pub async fn no_return(tx: &mut Tx<Tenant>, moving: &Moving) -> Result<Option<String>, StoreError> {
-    if let Some(done) = moving.items.iter().find(|i| i.state == ItemState::Completed && i.intent.0.is_some()) {
+    if let Some(done) = moving
+        .items
+        .iter()
+        .find(|i| i.state == ItemState::Completed && i.intent.0.is_some())
+    {
         return Ok(Some(format!("item {} is completed, and stays", done.item_id)));
     }
     for n in 0..moving.items.len() {
         for (job, steps) in finish::jobs_of(tx, moving, n).await? {
             if let Some(step) = steps.iter().find(|s| s.last_chance && begun(s)) {
-                return Ok(Some(format!("{}: {:?} has begun, which cannot be undone", job.title, step.title)));
+                return Ok(Some(format!(
+                    "{}: {:?} has begun, which cannot be undone",
+                    job.title, step.title
+                )));
             }
         }
     }
@@ -38,9 +45,15 @@ pub async fn no_return(tx: &mut Tx<Tenant>, moving: &Moving) -> Result<Option<St
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn undo_running(tx: &mut Tx<Tenant>, moving: &mut Moving, state: ItemState) -> Result<bool, StoreError> {
+pub async fn undo_running(
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    state: ItemState,
+) -> Result<bool, StoreError> {
     let running = |s: ItemState| matches!(s, ItemState::InProgress | ItemState::Held);
-    let Some(n) = moving.items.iter().position(|i| running(i.state)) else { return Ok(false) };
+    let Some(n) = moving.items.iter().position(|i| running(i.state)) else {
+        return Ok(false);
+    };
     let mut undoing = false;
     for (mut job, steps) in finish::jobs_of(tx, moving, n).await? {
         if job.state == "undone" || job.state == "failed" {
@@ -68,7 +81,11 @@ async fn turn(tx: &mut Tx<Tenant>, job: &mut JobRow, something: bool) -> Result<
     job.ended_at = (!something).then(|| tx.now());
     tx.update_job(job).await?;
     if something {
-        tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
+        tx.hint(Hint::Job {
+            class: MACHINE_JOBS.into(),
+            tenant: job.tenant.clone(),
+            id: job.id,
+        });
     }
     Ok(())
 }
@@ -115,7 +132,9 @@ pub async fn given_up(
     let message = format!("{}: {why} ({stuck})", job.title);
     let id = moving.items[n].item_id.clone();
     moving.items[n].error = Some(message.clone());
-    moving.item_to(tx, n, ItemState::Held, Some(&message), "jobs").await?;
+    moving
+        .item_to(tx, n, ItemState::Held, Some(&message), "jobs")
+        .await?;
     moving.error(tx, "held", "a job needs an operator", &message, vec![id]);
     hold(tx, moving, &message).await?;
     moving.event(tx, "ServiceOrderJeopardyEvent").await
@@ -131,13 +150,20 @@ async fn hold(tx: &mut Tx<Tenant>, moving: &mut Moving, message: &str) -> Result
 }
 
 fn item_of(moving: &Moving, job: &JobRow) -> usize {
-    moving.items.iter().position(|i| Some(&i.item_id) == job.item_id.as_ref()).unwrap_or(0)
+    moving
+        .items
+        .iter()
+        .position(|i| Some(&i.item_id) == job.item_id.as_ref())
+        .unwrap_or(0)
 }
 
 async fn past_return(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<Option<String>, StoreError> {
     for (_, steps) in finish::jobs_of(tx, moving, n).await? {
         if let Some(step) = steps.iter().find(|s| s.last_chance && begun(s)) {
-            return Ok(Some(format!("{:?} has begun, which cannot be undone", step.title)));
+            return Ok(Some(format!(
+                "{:?} has begun, which cannot be undone",
+                step.title
+            )));
         }
     }
     Ok(None)
@@ -150,7 +176,12 @@ async fn left(tx: &mut Tx<Tenant>, job: &JobRow) -> Result<String, StoreError> {
     Ok(names.join(", "))
 }
 
-async fn fail_item(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize) -> Result<(), StoreError> {
+async fn fail_item(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    n: usize,
+) -> Result<(), StoreError> {
     let why = moving.items[n].error.clone().unwrap_or_default();
     finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"job", &why))).await
 }
@@ -167,7 +198,10 @@ pub async fn job_ended(
 ) -> Result<(), StoreError> {
     let n = item_of(moving, job);
     let jobs = finish::jobs_of(tx, moving, n).await?;
-    if jobs.iter().any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed")) {
+    if jobs
+        .iter()
+        .any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed"))
+    {
         return Ok(());
     }
     if jobs.iter().all(|(j, _)| j.state == "done") {
@@ -198,7 +232,14 @@ async fn abandoned(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving) ->
             finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
         }
     }
-    moving.to(tx, OrderState::Cancelled, Some("abandoned by an operator"), "operator").await
+    moving
+        .to(
+            tx,
+            OrderState::Cancelled,
+            Some("abandoned by an operator"),
+            "operator",
+        )
+        .await
 }
 
 /// What an operator decides about a job in fallout.
@@ -230,10 +271,15 @@ pub async fn decide(
         Some(id) => tx.order(id).await?,
         None => None,
     };
-    let customer_id = order.as_ref().and_then(|o| o.customer_id.clone()).ok_or_else(missing)?;
+    let customer_id = order
+        .as_ref()
+        .and_then(|o| o.customer_id.clone())
+        .ok_or_else(missing)?;
     tx.lock_line(&customer_id).await?;
     let mut job = tx.job(job).await?.ok_or_else(missing)?;
-    let mut moving = Moving::load(&mut tx, job.order_id.unwrap_or_default()).await?.ok_or_else(missing)?;
+    let mut moving = Moving::load(&mut tx, job.order_id.unwrap_or_default())
+        .await?
+        .ok_or_else(missing)?;
     if job.state != "fallout" {
         let message = format!("the job is not in fallout, it is {}", job.state);
         return Err(OrderError::Forbidden { item: None, message });
@@ -248,14 +294,21 @@ pub async fn decide(
             job.run_after = tx.lease_now().await?;
             job.ended_at = None;
             tx.update_job(&job).await?;
-            tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
-            moving.item_to(&mut tx, n, ItemState::InProgress, reason, &by).await?;
+            tx.hint(Hint::Job {
+                class: MACHINE_JOBS.into(),
+                tenant: job.tenant.clone(),
+                id: job.id,
+            });
+            moving
+                .item_to(&mut tx, n, ItemState::InProgress, reason, &by)
+                .await?;
             if moving.order.state == OrderState::Held {
                 moving.to(&mut tx, OrderState::InProgress, reason, &by).await?;
             }
         }
         Decision::Skip => {
-            let message = "an order that is being cancelled has nothing to go on with: retry or abandon".to_owned();
+            let message =
+                "an order that is being cancelled has nothing to go on with: retry or abandon".to_owned();
             if moving.order.state != OrderState::Held {
                 return Err(OrderError::Forbidden { item: None, message });
             }
@@ -269,7 +322,8 @@ pub async fn decide(
     moving.save(&mut tx).await?;
     let action = format!("fallout.{decision:?}").to_lowercase();
     let detail = serde_json::json!({ "reason": reason });
-    tx.audit(caller, &action, &job.id.to_string(), Some(&detail)).await?;
+    tx.audit(caller, &action, &job.id.to_string(), Some(&detail))
+        .await?;
     line::advance(engine, &mut tx, &customer_id).await?;
     engine.commit(tx, LINE).await?;
     Ok(())

@@ -24,7 +24,10 @@ pub type Done = (JobRow, Vec<StepRow>);
 /// When the database does not answer.
 pub async fn jobs_of(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<Vec<Done>, StoreError> {
     let mut out = vec![];
-    for job in tx.jobs_of(moving.order.id, Some(&moving.items[n].item_id)).await? {
+    for job in tx
+        .jobs_of(moving.order.id, Some(&moving.items[n].item_id))
+        .await?
+    {
         let steps = tx.steps(job.id).await?;
         out.push((job, steps));
     }
@@ -55,7 +58,9 @@ pub async fn end_item(
             journal::failed_item(tx, moving, n).await?;
         }
     }
-    moving.item_to(tx, n, state, error.map(|(_, why)| why), "jobs").await
+    moving
+        .item_to(tx, n, state, error.map(|(_, why)| why), "jobs")
+        .await
 }
 
 /// Ends an order whose items have all ended.
@@ -70,7 +75,9 @@ pub async fn end_order(tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), S
 
 /// What was reserved for an item that did not come to be.
 async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
-    let Some(intent) = moving.items[n].intent.0.clone() else { return Ok(()) };
+    let Some(intent) = moving.items[n].intent.0.clone() else {
+        return Ok(());
+    };
     if intent.action == Action::CreateCustomer
         && let Some(mut c) = opt(tx, moving.order.customer).await?
         && c.state == "pending"
@@ -112,7 +119,10 @@ async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(),
     Ok(())
 }
 
-async fn opt(tx: &mut Tx<Tenant>, id: Option<Uuid>) -> Result<Option<crate::store::customers::CustomerRow>, StoreError> {
+async fn opt(
+    tx: &mut Tx<Tenant>,
+    id: Option<Uuid>,
+) -> Result<Option<crate::store::customers::CustomerRow>, StoreError> {
     match id {
         Some(id) => tx.customer(id).await,
         None => Ok(None),
@@ -151,7 +161,9 @@ pub async fn apply(
         machine_after(tx, job, steps).await?;
         backups_after(engine, tx, steps).await?;
     }
-    let Some(intent) = moving.items[n].intent.0.clone() else { return Ok(()) };
+    let Some(intent) = moving.items[n].intent.0.clone() else {
+        return Ok(());
+    };
     let until = tx.now() + TimeDelta::days(engine.config.terminate.retention_days);
     if intent.action.on_customer() {
         customer_after(engine, tx, moving, &intent, jobs, until).await?;
@@ -162,7 +174,9 @@ pub async fn apply(
 }
 
 async fn machine_after(tx: &mut Tx<Tenant>, job: &JobRow, steps: &[StepRow]) -> Result<(), StoreError> {
-    let Some(mut m) = machine_of(tx, job).await? else { return Ok(()) };
+    let Some(mut m) = machine_of(tx, job).await? else {
+        return Ok(());
+    };
     for step in steps {
         match &step.act.0 {
             Act::CreateMachine { size } => {
@@ -177,13 +191,21 @@ async fn machine_after(tx: &mut Tx<Tenant>, job: &JobRow, steps: &[StepRow]) -> 
         }
     }
     tx.save_machine(&m).await?;
-    if m.ended_at.is_some() { tx.release(m.id).await } else { tx.reserve(&m, m.size()).await }
+    if m.ended_at.is_some() {
+        tx.release(m.id).await
+    } else {
+        tx.reserve(&m, m.size()).await
+    }
 }
 
 async fn backups_after(engine: &Engine, tx: &mut Tx<Tenant>, steps: &[StepRow]) -> Result<(), StoreError> {
     for step in steps {
-        let Act::FetchBackup { backup, .. } = step.act.0 else { continue };
-        let (Some(mut b), Some(result)) = (tx.backup(backup).await?, &step.result) else { continue };
+        let Act::FetchBackup { backup, .. } = step.act.0 else {
+            continue;
+        };
+        let (Some(mut b), Some(result)) = (tx.backup(backup).await?, &step.result) else {
+            continue;
+        };
         b.state = "available".into();
         b.size = result.0.get("size").and_then(Value::as_i64);
         b.sha256 = result.0.get("sha256").and_then(Value::as_str).map(str::to_owned);
@@ -200,7 +222,9 @@ async fn backups_after(engine: &Engine, tx: &mut Tx<Tenant>, steps: &[StepRow]) 
 
 /// The job that acted on a subscription's machine, for the machine's id, the address and the kept backup.
 fn machine_for(jobs: &[Done], subscription: Uuid) -> Option<Uuid> {
-    jobs.iter().find(|(_, steps)| steps.iter().any(|s| touches(&s.act.0, subscription))).and_then(|(j, _)| j.machine)
+    jobs.iter()
+        .find(|(_, steps)| steps.iter().any(|s| touches(&s.act.0, subscription)))
+        .and_then(|(j, _)| j.machine)
 }
 
 fn touches(act: &Act, subscription: Uuid) -> bool {
@@ -222,7 +246,11 @@ fn last_of(jobs: &[Done], subscription: Uuid) -> Option<Uuid> {
     let mut of_subscription = false;
     for step in steps {
         match &step.act.0 {
-            Act::Script { role: Role::Backup, target, .. } => of_subscription = target.subscription == subscription,
+            Act::Script {
+                role: Role::Backup,
+                target,
+                ..
+            } => of_subscription = target.subscription == subscription,
             Act::FetchBackup { backup, .. } if of_subscription => return Some(*backup),
             _ => {}
         }
@@ -238,7 +266,9 @@ async fn customer_after(
     jobs: &[Done],
     until: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let Some(mut c) = opt(tx, moving.order.customer).await? else { return Ok(()) };
+    let Some(mut c) = opt(tx, moving.order.customer).await? else {
+        return Ok(());
+    };
     let now = tx.now();
     let keeps = engine.config.terminate.retention_days > 0;
     for mut s in tx.subscriptions_of(c.uid).await? {
@@ -255,7 +285,9 @@ async fn customer_after(
                 limit_backups(tx, &s, Some(until)).await?;
             }
             Action::ReactivateCustomer if c.state == "terminated" => {
-                let Some(was) = s.ended_with_customer.take() else { continue };
+                let Some(was) = s.ended_with_customer.take() else {
+                    continue;
+                };
                 s.machine = machine_for(jobs, s.id);
                 s.access_url = address_of(jobs, s.id);
                 s.state = was;
@@ -333,7 +365,9 @@ async fn subscription_after(
     jobs: &[Done],
     until: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let Some(mut s) = subscription(tx, intent).await? else { return Ok(()) };
+    let Some(mut s) = subscription(tx, intent).await? else {
+        return Ok(());
+    };
     let now = tx.now();
     if let Some(url) = address_of(jobs, s.id) {
         s.access_url = Some(url);
@@ -376,7 +410,11 @@ async fn subscription_after(
 
 /// Sets when the plan's next scheduled backup is due.
 async fn schedule(engine: &Engine, tx: &mut Tx<Tenant>, s: &SubscriptionRow) -> Result<(), StoreError> {
-    let next = if s.state == "active" { super::schedule::next(engine, s, tx.now()) } else { None };
+    let next = if s.state == "active" {
+        super::schedule::next(engine, s, tx.now())
+    } else {
+        None
+    };
     tx.set_schedule(s.id, next).await
 }
 
@@ -384,9 +422,13 @@ async fn schedule(engine: &Engine, tx: &mut Tx<Tenant>, s: &SubscriptionRow) -> 
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn jobs_done(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize) -> Result<(), StoreError> {
+pub async fn jobs_done(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    n: usize,
+) -> Result<(), StoreError> {
     let jobs = jobs_of(tx, moving, n).await?;
     apply(engine, tx, moving, n, &jobs).await?;
     end_item(engine, tx, moving, n, ItemState::Completed, None).await
 }
-

@@ -20,7 +20,9 @@ impl Moving {
     /// # Errors
     /// When the database does not answer.
     pub async fn load(tx: &mut Tx<Tenant>, id: uuid::Uuid) -> Result<Option<Self>, StoreError> {
-        let Some(order) = tx.order(id).await? else { return Ok(None) };
+        let Some(order) = tx.order(id).await? else {
+            return Ok(None);
+        };
         let items = tx.items(id).await?;
         Ok(Some(Self { order, items }))
     }
@@ -54,7 +56,8 @@ impl Moving {
                 self.order.cancelled_at = Some(now);
                 self.order.cancel_reason = reason.map(str::to_owned);
             }
-            tx.insert_history(&mut self.order, None, state.as_str(), reason, by).await?;
+            tx.insert_history(&mut self.order, None, state.as_str(), reason, by)
+                .await?;
             self.event(tx, "ServiceOrderStateChangeEvent").await?;
             tracing::info!(order.id = %self.order.id, order.state = %state, reason, by, "order moved");
         }
@@ -87,7 +90,8 @@ impl Moving {
         }
         tx.update_item(item).await?;
         let id = item.item_id.clone();
-        tx.insert_history(&mut self.order, Some(&id), to.as_str(), reason, by).await?;
+        tx.insert_history(&mut self.order, Some(&id), to.as_str(), reason, by)
+            .await?;
         tracing::info!(order.id = %self.order.id, item = id, item.state = %to, reason, by, "item moved");
         Ok(())
     }

@@ -41,7 +41,8 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
         && start != moving.order.requested_start
     {
         if moving.order.place.is_some() || moving.order.state.is_final() {
-            let message = "the order has its place in the line, its start cannot be moved any more".to_owned();
+            let message =
+                "the order has its place in the line, its start cannot be moved any more".to_owned();
             return Err(OrderError::Forbidden { item: None, message });
         }
         moving.order.requested_start = start;
@@ -61,12 +62,18 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
     let personal = tx.personal(id).await?;
     let mut notes = personal.notes.0;
     notes.extend(patch.notes.iter().cloned());
-    tx.update_personal(id, patch.request.as_ref().unwrap_or(&personal.request.0), &notes).await?;
-    moving.event(&mut tx, "ServiceOrderAttributeValueChangeEvent").await?;
+    tx.update_personal(id, patch.request.as_ref().unwrap_or(&personal.request.0), &notes)
+        .await?;
+    moving
+        .event(&mut tx, "ServiceOrderAttributeValueChangeEvent")
+        .await?;
     moving.save(&mut tx).await?;
     tx.audit(caller, "order.patch", &id.to_string(), None).await?;
     if let Some(customer_id) = moving.order.customer_id.clone() {
-        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
+        tx.hint(Hint::Line {
+            tenant: caller.tenant.clone(),
+            customer_id,
+        });
     }
     engine.commit(tx, LINE).await?;
     Ok(())
@@ -84,9 +91,14 @@ fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
 /// [`OrderError::NotFound`]; [`OrderError::Forbidden`] while it has not ended.
 pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
-    let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(|| OrderError::NotFound(id.to_string()))?;
+    let mut moving = Moving::load(&mut tx, id)
+        .await?
+        .ok_or_else(|| OrderError::NotFound(id.to_string()))?;
     if !moving.order.state.is_final() {
-        let message = format!("the order is {}; only an order that has ended can be deleted", moving.order.state);
+        let message = format!(
+            "the order is {}; only an order that has ended can be deleted",
+            moving.order.state
+        );
         return Err(OrderError::Forbidden { item: None, message });
     }
     moving.event(&mut tx, "ServiceOrderDeleteEvent").await?;

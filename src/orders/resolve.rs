@@ -56,22 +56,33 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
     match &item.ask {
         Ask::Nothing { reason } => Err(OrderError::invalid(n, Member::Service, reason.clone())),
         Ask::NoChange => Ok(none()),
-        Ask::Add { names_id: true, .. } => {
-            Err(OrderError::invalid(n, Member::Service, "an id cannot be chosen for what is added; leave it out"))
-        }
-        Ask::Add { specification, characteristics, .. } if specification == CUSTOMER_ACCOUNT => {
-            Ok(Resolved { new_customer: Some(new_customer(n, characteristics)?), ..acting(Action::CreateCustomer) })
-        }
-        Ask::Add { specification, characteristics, .. } => {
-            provision(scene, n, item, specification, characteristics)
-        }
+        Ask::Add { names_id: true, .. } => Err(OrderError::invalid(
+            n,
+            Member::Service,
+            "an id cannot be chosen for what is added; leave it out",
+        )),
+        Ask::Add {
+            specification,
+            characteristics,
+            ..
+        } if specification == CUSTOMER_ACCOUNT => Ok(Resolved {
+            new_customer: Some(new_customer(n, characteristics)?),
+            ..acting(Action::CreateCustomer)
+        }),
+        Ask::Add {
+            specification,
+            characteristics,
+            ..
+        } => provision(scene, n, item, specification, characteristics),
         Ask::Delete { service } => match find(scene, n, service)? {
             Named::Customer => Ok(acting(Action::TerminateCustomer)),
             Named::Subscription(s) => Ok(on(s, Action::TerminateSubscription)),
         },
-        Ask::Modify { service, state, characteristics } => {
-            modify(scene, n, service, state.as_deref(), characteristics)
-        }
+        Ask::Modify {
+            service,
+            state,
+            characteristics,
+        } => modify(scene, n, service, state.as_deref(), characteristics),
     }
 }
 
@@ -89,11 +100,20 @@ fn find<'a>(scene: &Scene<'a>, n: usize, service: &str) -> Result<Named<'a>, Ord
     if service == scene.customer_id {
         return Ok(Named::Customer);
     }
-    Err(OrderError::invalid(n, Member::Service, format!("there is no service {service} of customer {}", scene.customer_id)))
+    Err(OrderError::invalid(
+        n,
+        Member::Service,
+        format!("there is no service {service} of customer {}", scene.customer_id),
+    ))
 }
 
 fn none() -> Resolved {
-    Resolved { intent: None, new_customer: None, digest: None, characteristics: BTreeMap::new() }
+    Resolved {
+        intent: None,
+        new_customer: None,
+        digest: None,
+        characteristics: BTreeMap::new(),
+    }
 }
 
 fn acting(action: Action) -> Resolved {
@@ -106,7 +126,10 @@ fn acting(action: Action) -> Resolved {
         backup: None,
         multiple: false,
     };
-    Resolved { intent: Some(intent), ..none() }
+    Resolved {
+        intent: Some(intent),
+        ..none()
+    }
 }
 
 fn on(s: &SubscriptionRow, action: Action) -> Resolved {
@@ -119,14 +142,21 @@ fn on(s: &SubscriptionRow, action: Action) -> Resolved {
         backup: None,
         multiple: s.multiple,
     };
-    Resolved { intent: Some(intent), ..none() }
+    Resolved {
+        intent: Some(intent),
+        ..none()
+    }
 }
 
 fn text(n: usize, g: &Given) -> Result<String, OrderError> {
     match &g.value {
         Value::String(s) => Ok(s.clone()),
         Value::Number(x) => Ok(x.to_string()),
-        _ => Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), "must be text")),
+        _ => Err(OrderError::invalid(
+            n,
+            Member::Characteristic(g.name.clone()),
+            "must be text",
+        )),
     }
 }
 
@@ -137,7 +167,11 @@ fn given<'a>(list: &'a [Given], name: &str) -> Option<&'a Given> {
 fn no_doubles(n: usize, list: &[Given]) -> Result<(), OrderError> {
     for (i, g) in list.iter().enumerate() {
         if list[..i].iter().any(|before| before.name == g.name) {
-            return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), "is given twice"));
+            return Err(OrderError::invalid(
+                n,
+                Member::Characteristic(g.name.clone()),
+                "is given twice",
+            ));
         }
     }
     Ok(())
@@ -146,22 +180,40 @@ fn no_doubles(n: usize, list: &[Given]) -> Result<(), OrderError> {
 fn new_customer(n: usize, list: &[Given]) -> Result<NewCustomer, OrderError> {
     no_doubles(n, list)?;
     let short = |name: &str| -> Result<Option<String>, OrderError> {
-        let Some(g) = given(list, name) else { return Ok(None) };
+        let Some(g) = given(list, name) else {
+            return Ok(None);
+        };
         let value = text(n, g)?;
-        let long = value.chars().count() > 255 || value.chars().any(char::is_control) || value.trim().is_empty();
+        let long =
+            value.chars().count() > 255 || value.chars().any(char::is_control) || value.trim().is_empty();
         if long {
             let why = "must be 1 to 255 characters, none of them a control character";
-            return Err(OrderError::invalid(n, Member::Characteristic(name.to_owned()), why));
+            return Err(OrderError::invalid(
+                n,
+                Member::Characteristic(name.to_owned()),
+                why,
+            ));
         }
         Ok(Some(value))
     };
-    let name = short("name")?
-        .ok_or_else(|| OrderError::invalid(n, Member::Characteristic("name".into()), "a customer needs a name"))?;
+    let name = short("name")?.ok_or_else(|| {
+        OrderError::invalid(
+            n,
+            Member::Characteristic("name".into()),
+            "a customer needs a name",
+        )
+    })?;
     let test = match given(list, "test").map(|g| &g.value) {
         None => false,
         Some(Value::Bool(b)) => *b,
         Some(Value::String(s)) if s == "true" || s == "false" => s == "true",
-        Some(_) => return Err(OrderError::invalid(n, Member::Characteristic("test".into()), "must be true or false")),
+        Some(_) => {
+            return Err(OrderError::invalid(
+                n,
+                Member::Characteristic("test".into()),
+                "must be true or false",
+            ));
+        }
     };
     let own = ["name", "email", "phone", "language", "test"];
     let rest = list.iter().filter(|g| !own.contains(&g.name.as_str()));
@@ -187,11 +239,26 @@ fn plan_of(n: usize, app: &Application, g: &Given) -> Result<String, OrderError>
 
 fn version_of(n: usize, app: &Application, g: &Given, held: Option<&str>) -> Result<String, OrderError> {
     let version = text(n, g)?;
-    let known = app.version(&version).is_some_and(|v| !v.withdrawn || held == Some(version.as_str()));
+    let known = app
+        .version(&version)
+        .is_some_and(|v| !v.withdrawn || held == Some(version.as_str()));
     if !known {
-        let known: Vec<_> = app.versions.iter().filter(|v| !v.withdrawn).map(|v| v.id.as_str()).collect();
-        let why = format!("{} {version:?} cannot be ordered; there is {}", app.id, known.join(", "));
-        return Err(OrderError::invalid(n, Member::Characteristic("version".into()), why));
+        let known: Vec<_> = app
+            .versions
+            .iter()
+            .filter(|v| !v.withdrawn)
+            .map(|v| v.id.as_str())
+            .collect();
+        let why = format!(
+            "{} {version:?} cannot be ordered; there is {}",
+            app.id,
+            known.join(", ")
+        );
+        return Err(OrderError::invalid(
+            n,
+            Member::Characteristic("version".into()),
+            why,
+        ));
     }
     Ok(version)
 }
@@ -221,10 +288,9 @@ fn provision(
     let plan = plan_of(n, &app, plan)?;
     let version = match given(list, "version") {
         Some(g) => version_of(n, &app, g, None)?,
-        None => app
-            .newest_orderable()
-            .map(|v| v.id.clone())
-            .ok_or_else(|| OrderError::invalid(n, Member::Specification, "no version of it can be ordered"))?,
+        None => app.newest_orderable().map(|v| v.id.clone()).ok_or_else(|| {
+            OrderError::invalid(n, Member::Specification, "no version of it can be ordered")
+        })?,
     };
     let values: BTreeMap<String, Value> = list.iter().map(|g| (g.name.clone(), g.value.clone())).collect();
     let checked = app.check_characteristics(&values).map_err(|errors| {
@@ -257,13 +323,19 @@ fn modify(
     if let Some(state) = state {
         if let Some(g) = list.first() {
             let why = "a state and characteristics cannot be changed in one item; use two items";
-            return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
+            return Err(OrderError::invalid(
+                n,
+                Member::Characteristic(g.name.clone()),
+                why,
+            ));
         }
         let wanted = match state {
             "inactive" | "suspended" => false,
             "active" => true,
             _ => {
-                let why = format!("cannot be set to {state:?}: active and inactive are possible, delete terminates");
+                let why = format!(
+                    "cannot be set to {state:?}: active and inactive are possible, delete terminates"
+                );
                 return Err(OrderError::invalid(n, Member::ServiceState, why));
             }
         };
@@ -275,7 +347,11 @@ fn modify(
         });
     }
     let Named::Subscription(s) = named else {
-        return Err(OrderError::invalid(n, Member::ServiceState, "a customer account is changed by its state only"));
+        return Err(OrderError::invalid(
+            n,
+            Member::ServiceState,
+            "a customer account is changed by its state only",
+        ));
     };
     if let Some(g) = given(list, "operation") {
         return operation(scene, n, s, &text(n, g)?, list);
@@ -290,10 +366,18 @@ fn operation(
     operation: &str,
     list: &[Given],
 ) -> Result<Resolved, OrderError> {
-    let allowed: &[&str] = if operation == "restore" { &["operation", "backupId"] } else { &["operation"] };
+    let allowed: &[&str] = if operation == "restore" {
+        &["operation", "backupId"]
+    } else {
+        &["operation"]
+    };
     if let Some(g) = list.iter().find(|g| !allowed.contains(&g.name.as_str())) {
         let why = format!("does not go with operation {operation}");
-        return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
+        return Err(OrderError::invalid(
+            n,
+            Member::Characteristic(g.name.clone()),
+            why,
+        ));
     }
     match operation {
         "backup" => {
@@ -313,7 +397,9 @@ fn operation(
                 .backups
                 .iter()
                 .find(|b| b.id.to_string() == id && b.subscription == s.id && b.purpose != "guard")
-                .ok_or_else(|| OrderError::invalid(n, member(), format!("the subscription has no backup {id}")))?;
+                .ok_or_else(|| {
+                    OrderError::invalid(n, member(), format!("the subscription has no backup {id}"))
+                })?;
             restorable(scene, n, s, backup)?;
             let mut resolved = on(s, Action::Restore);
             if let Some(intent) = &mut resolved.intent {
@@ -323,14 +409,28 @@ fn operation(
         }
         other => {
             let why = format!("{other:?} is no operation; backup and restore are");
-            Err(OrderError::invalid(n, Member::Characteristic("operation".into()), why))
+            Err(OrderError::invalid(
+                n,
+                Member::Characteristic("operation".into()),
+                why,
+            ))
         }
     }
 }
 
 /// A backup of a newer version than the one that will be installed cannot be restored.
-fn restorable(scene: &Scene<'_>, n: usize, s: &SubscriptionRow, backup: &BackupRow) -> Result<(), OrderError> {
-    let forbidden = |message: String| Err(OrderError::Forbidden { item: Some(n), message });
+fn restorable(
+    scene: &Scene<'_>,
+    n: usize,
+    s: &SubscriptionRow,
+    backup: &BackupRow,
+) -> Result<(), OrderError> {
+    let forbidden = |message: String| {
+        Err(OrderError::Forbidden {
+            item: Some(n),
+            message,
+        })
+    };
     if backup.state != "available" {
         return forbidden(format!("the backup is {}", backup.state));
     }
@@ -351,24 +451,42 @@ fn restorable(scene: &Scene<'_>, n: usize, s: &SubscriptionRow, backup: &BackupR
 
 fn change(scene: &Scene<'_>, n: usize, s: &SubscriptionRow, list: &[Given]) -> Result<Resolved, OrderError> {
     let Some(app) = scene.catalogue.find(&s.application) else {
-        return Err(OrderError::invalid(n, Member::Service, format!("{} left the catalogue", s.application)));
+        return Err(OrderError::invalid(
+            n,
+            Member::Service,
+            format!("{} left the catalogue", s.application),
+        ));
     };
     if let Some(g) = list.iter().find(|g| g.name != "plan" && g.name != "version") {
         let why = "cannot be changed; plan, version and operation can";
-        return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
+        return Err(OrderError::invalid(
+            n,
+            Member::Characteristic(g.name.clone()),
+            why,
+        ));
     }
     let planned = scene.view.subscription(s.id);
-    let version_now = planned.map_or(s.version.as_str(), |v| v.version.as_str()).to_owned();
+    let version_now = planned
+        .map_or(s.version.as_str(), |v| v.version.as_str())
+        .to_owned();
     let mut resolved = on(s, Action::Change);
     let plan = given(list, "plan").map(|g| plan_of(n, &app, g)).transpose()?;
-    let version = given(list, "version").map(|g| version_of(n, &app, g, Some(&version_now))).transpose()?;
+    let version = given(list, "version")
+        .map(|g| version_of(n, &app, g, Some(&version_now)))
+        .transpose()?;
     if let Some(to) = &version
         && app.compare_versions(&version_now, to) == Some(std::cmp::Ordering::Less)
         && app.downgrade(&version_now, to) != Some(Downgrade::Keep)
         && app.downgrade(&version_now, to) != Some(Downgrade::Migrate)
     {
-        let message = format!("{} cannot go back from {version_now} to {to}: the provider offers no way", app.id);
-        return Err(OrderError::Forbidden { item: Some(n), message });
+        let message = format!(
+            "{} cannot go back from {version_now} to {to}: the provider offers no way",
+            app.id
+        );
+        return Err(OrderError::Forbidden {
+            item: Some(n),
+            message,
+        });
     }
     if let Some(intent) = &mut resolved.intent {
         intent.plan = plan;

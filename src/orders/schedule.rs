@@ -8,8 +8,8 @@ use super::accept::accept;
 use super::{Ask, Draft, DraftItem, Given, OrderError};
 use crate::access::{Caller, Door};
 use crate::engine::Engine;
-use crate::store::{StoreError, Tenant, Tx};
 use crate::store::subscriptions::SubscriptionRow;
+use crate::store::{StoreError, Tenant, Tx};
 
 /// When the plan's next backup is due after `now`; none when the plan has no schedule.
 #[must_use]
@@ -18,7 +18,9 @@ pub fn next(engine: &Engine, s: &SubscriptionRow, now: DateTime<Utc>) -> Option<
     let backup = app.plan(&s.plan)?.backup.clone()?;
     let cron = crate::mediation::schedule::cron(&backup.cron).ok()?;
     let local = now.with_timezone(&engine.config.zone());
-    cron.find_next_occurrence(&local, false).ok().map(|at| at.with_timezone(&Utc))
+    cron.find_next_occurrence(&local, false)
+        .ok()
+        .map(|at| at.with_timezone(&Utc))
 }
 
 /// Orders every backup that is due, each once, and sets the next time.
@@ -31,7 +33,11 @@ pub async fn run(engine: &Engine) -> Result<usize, StoreError> {
         order(engine, tenant, *id, *at).await?;
         let mut tx = engine.db.tenant(tenant).await?;
         if let Some(s) = tx.subscription(*id).await? {
-            let next = if s.state == "active" { next(engine, &s, tx.now()) } else { None };
+            let next = if s.state == "active" {
+                next(engine, &s, tx.now())
+            } else {
+                None
+            };
             tx.set_schedule(*id, next).await?;
         }
         tx.commit().await?;
@@ -40,11 +46,19 @@ pub async fn run(engine: &Engine) -> Result<usize, StoreError> {
 }
 
 /// The key is the due time, so a schedule that is run twice orders once.
-async fn order(engine: &Engine, tenant: &str, subscription: Uuid, at: DateTime<Utc>) -> Result<(), StoreError> {
+async fn order(
+    engine: &Engine,
+    tenant: &str,
+    subscription: Uuid,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let ask = Ask::Modify {
         service: subscription.to_string(),
         state: None,
-        characteristics: vec![Given { name: "operation".into(), value: Value::from("backup") }],
+        characteristics: vec![Given {
+            name: "operation".into(),
+            value: Value::from("backup"),
+        }],
     };
     let draft = Draft {
         key: Some(format!("schedule:{subscription}:{}", at.timestamp())),
@@ -57,7 +71,12 @@ async fn order(engine: &Engine, tenant: &str, subscription: Uuid, at: DateTime<U
             }],
         }),
         category: Some("backup".into()),
-        items: vec![DraftItem { id: "1".into(), ask, relies_on: vec![], quantity: None }],
+        items: vec![DraftItem {
+            id: "1".into(),
+            ask,
+            relies_on: vec![],
+            quantity: None,
+        }],
         ..Draft::default()
     };
     match accept(engine, &Caller::system(tenant, Door::Schedule), &draft).await {
@@ -75,8 +94,13 @@ async fn order(engine: &Engine, tenant: &str, subscription: Uuid, at: DateTime<U
 /// # Errors
 /// When the database refuses.
 pub async fn prune(engine: &Engine, tx: &mut Tx<Tenant>, s: &SubscriptionRow) -> Result<(), StoreError> {
-    let plan = engine.catalogue.find(&s.application).and_then(|a| a.plan(&s.plan).cloned());
-    let Some(backup) = plan.and_then(|p| p.backup) else { return Ok(()) };
+    let plan = engine
+        .catalogue
+        .find(&s.application)
+        .and_then(|a| a.plan(&s.plan).cloned());
+    let Some(backup) = plan.and_then(|p| p.backup) else {
+        return Ok(());
+    };
     let now = tx.now();
     let scheduled = tx.backups_of(s.id).await?;
     let beyond = scheduled

@@ -5,9 +5,9 @@ use telvisor_model::view::Intent;
 use telvisor_model::{Action, ItemState, Refusal, Verdict};
 use uuid::Uuid;
 
+use super::finish;
 use super::moves::Moving;
 use super::view::{self, Loaded};
-use super::finish;
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::inventory::names;
@@ -25,9 +25,16 @@ use crate::store::{Hint, Json, StoreError, Tenant, Tx};
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn start_item(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize) -> Result<(), StoreError> {
+pub async fn start_item(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    n: usize,
+) -> Result<(), StoreError> {
     moving.item_to(tx, n, ItemState::InProgress, None, "line").await?;
-    let (Some(intent), Some(customer_id)) = (moving.items[n].intent.0.clone(), moving.order.customer_id.clone()) else {
+    let (Some(intent), Some(customer_id)) =
+        (moving.items[n].intent.0.clone(), moving.order.customer_id.clone())
+    else {
         return finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await;
     };
     // Retention was judged at acceptance, and an accepted order keeps its backup from deletion.
@@ -36,7 +43,15 @@ pub async fn start_item(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Movin
     match loaded.view.judge(&intent) {
         Verdict::Refuse(why) => {
             let why = words(why);
-            finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"precondition", &why))).await
+            finish::end_item(
+                engine,
+                tx,
+                moving,
+                n,
+                ItemState::Failed,
+                Some((&"precondition", &why)),
+            )
+            .await
         }
         Verdict::Holds => finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await,
         Verdict::Act => {
@@ -47,7 +62,9 @@ pub async fn start_item(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Movin
                     finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await
                 }
                 Ok(_) => Ok(()),
-                Err(why) => finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"plan", &why))).await,
+                Err(why) => {
+                    finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"plan", &why))).await
+                }
             }
         }
     }
@@ -69,12 +86,19 @@ async fn remember(
     loaded: &Loaded,
     intent: &Intent,
 ) -> Result<(), StoreError> {
-    let sub = intent.subscription.and_then(|id| loaded.subscriptions.iter().find(|s| s.id == id));
+    let sub = intent
+        .subscription
+        .and_then(|id| loaded.subscriptions.iter().find(|s| s.id == id));
     let before = match sub {
-        Some(s) => {
-            Before { plan: Some(s.plan.clone()), version: Some(s.version.clone()), state: Some(s.state.clone()) }
-        }
-        None => Before { state: loaded.customer.as_ref().map(|c| c.state.clone()), ..Before::default() },
+        Some(s) => Before {
+            plan: Some(s.plan.clone()),
+            version: Some(s.version.clone()),
+            state: Some(s.state.clone()),
+        },
+        None => Before {
+            state: loaded.customer.as_ref().map(|c| c.state.clone()),
+            ..Before::default()
+        },
     };
     moving.items[n].before = Some(Json(before));
     let item = moving.items[n].clone();
@@ -95,15 +119,28 @@ type Words = String;
 
 impl Planner<'_> {
     fn target(&self, s: &SubscriptionRow) -> Result<Target, Words> {
-        self.engine.catalogue.target(s).ok_or_else(|| format!("{} {} left the catalogue", s.application, s.plan))
+        self.engine
+            .catalogue
+            .target(s)
+            .ok_or_else(|| format!("{} {} left the catalogue", s.application, s.plan))
     }
 
     fn view(&self, m: &MachineRow) -> Result<MachineView, Words> {
         let mut installed = vec![];
-        for s in self.subscriptions.iter().filter(|s| s.machine == Some(m.id) && s.is_live()) {
+        for s in self
+            .subscriptions
+            .iter()
+            .filter(|s| s.machine == Some(m.id) && s.is_live())
+        {
             installed.push((self.target(s)?, s.state == "active"));
         }
-        Ok(MachineView { id: m.id, size: m.size(), suspended: m.state == "suspended", installed, base: self.base })
+        Ok(MachineView {
+            id: m.id,
+            size: m.size(),
+            suspended: m.state == "suspended",
+            installed,
+            base: self.base,
+        })
     }
 
     fn subscription(&self, intent: &Intent) -> Result<&SubscriptionRow, Words> {
@@ -124,7 +161,10 @@ impl Planner<'_> {
 
     fn dedicated(&self, s: &SubscriptionRow) -> bool {
         use telvisor_model::catalogue::Placement;
-        self.engine.catalogue.find(&s.application).is_some_and(|a| a.placement == Placement::Dedicated)
+        self.engine
+            .catalogue
+            .find(&s.application)
+            .is_some_and(|a| a.placement == Placement::Dedicated)
     }
 
     /// The machine that a subscription goes on: the customer's shared one, none when one has to be made.
@@ -132,7 +172,11 @@ impl Planner<'_> {
         if self.dedicated(s) {
             return Ok(None);
         }
-        self.machines.iter().find(|m| m.dedicated_for.is_none()).map(|m| self.view(m)).transpose()
+        self.machines
+            .iter()
+            .find(|m| m.dedicated_for.is_none())
+            .map(|m| self.view(m))
+            .transpose()
     }
 }
 
@@ -154,14 +198,20 @@ async fn plan_item(
     loaded: &Loaded,
     intent: &Intent,
 ) -> Result<Result<usize, Words>, StoreError> {
-    let Some(customer) = &loaded.customer else { return Ok(Err("the customer does not exist".into())) };
+    let Some(customer) = &loaded.customer else {
+        return Ok(Err("the customer does not exist".into()));
+    };
     let m = &engine.config.machine;
     let planner = Planner {
         engine,
         customer,
         subscriptions: &loaded.subscriptions,
         machines: tx.machines_of(customer.uid).await?,
-        base: Size { vcpu: m.base_vcpu, memory_mib: m.base_memory_mib, disk_gib: m.base_disk_gib },
+        base: Size {
+            vcpu: m.base_vcpu,
+            memory_mib: m.base_memory_mib,
+            disk_gib: m.base_disk_gib,
+        },
     };
     let mut stored = vec![];
     for s in &loaded.subscriptions {
@@ -201,11 +251,25 @@ fn make(
             let mut row = s.clone();
             row.plan = intent.plan.clone().unwrap_or(row.plan);
             row.version = intent.version.clone().unwrap_or(row.version);
-            let app = p.engine.catalogue.find(&s.application).ok_or("the application left the catalogue")?;
-            row.digest = app.version(&row.version).map(|v| v.digest.clone()).ok_or("the version left the catalogue")?;
+            let app = p
+                .engine
+                .catalogue
+                .find(&s.application)
+                .ok_or("the application left the catalogue")?;
+            row.digest = app
+                .version(&row.version)
+                .map(|v| v.digest.clone())
+                .ok_or("the version left the catalogue")?;
             let to = p.target(&row)?;
-            let upward = app.compare_versions(&from.version, &to.version) == Some(std::cmp::Ordering::Greater);
-            out.jobs.push(plan::change(&p.machine_of(s)?, &from, &to, upward, moving.order.id));
+            let upward =
+                app.compare_versions(&from.version, &to.version) == Some(std::cmp::Ordering::Greater);
+            out.jobs.push(plan::change(
+                &p.machine_of(s)?,
+                &from,
+                &to,
+                upward,
+                moving.order.id,
+            ));
         }
         Action::SuspendSubscription => {
             let s = p.subscription(intent)?;
@@ -223,7 +287,8 @@ fn make(
             let s = p.subscription(intent)?;
             let last = last_backup(p, tx, moving, s, &mut out);
             let keep = p.engine.config.machine.keep_empty;
-            out.jobs.push(plan::terminate(&p.machine_of(s)?, &p.target(s)?, last, keep));
+            out.jobs
+                .push(plan::terminate(&p.machine_of(s)?, &p.target(s)?, last, keep));
         }
         Action::SuspendCustomer => {
             for m in p.machines.iter().filter(|m| m.state != "suspended") {
@@ -251,7 +316,11 @@ fn make(
         }
         Action::Backup => {
             let s = p.subscription(intent)?;
-            let purpose = if moving.order.channel == "schedule" { "schedule" } else { "ordered" };
+            let purpose = if moving.order.channel == "schedule" {
+                "schedule"
+            } else {
+                "ordered"
+            };
             let id = intent.backup.unwrap_or_else(new_id);
             out.backups.push(backup_row(p, tx, moving, s, id, purpose));
             out.jobs.push(plan::backup(&p.machine_of(s)?, &p.target(s)?, id));
@@ -262,20 +331,39 @@ fn make(
                 .iter()
                 .find(|b| Some(b.id) == intent.backup && b.state == "available")
                 .ok_or("the backup is not available any more")?;
-            let data = StoredBackup { id: data.id, version: data.version.clone() };
-            out.jobs.push(plan::restore(&p.machine_of(s)?, &p.target(s)?, &data, moving.order.id));
+            let data = StoredBackup {
+                id: data.id,
+                version: data.version.clone(),
+            };
+            out.jobs.push(plan::restore(
+                &p.machine_of(s)?,
+                &p.target(s)?,
+                &data,
+                moving.order.id,
+            ));
         }
     }
     Ok(out)
 }
 
-fn install(p: &Planner<'_>, out: &mut Planned, s: &SubscriptionRow, data: Option<StoredBackup>) -> Result<(), Words> {
+fn install(
+    p: &Planner<'_>,
+    out: &mut Planned,
+    s: &SubscriptionRow,
+    data: Option<StoredBackup>,
+) -> Result<(), Words> {
     let home = p.home(s)?;
     let new_machine = new_id();
     if home.is_none() {
         out.machines.push((new_machine, p.dedicated(s).then_some(s.id)));
     }
-    out.jobs.push(plan::install(home.as_ref(), new_machine, p.base, &p.target(s)?, data.as_ref()));
+    out.jobs.push(plan::install(
+        home.as_ref(),
+        new_machine,
+        p.base,
+        &p.target(s)?,
+        data.as_ref(),
+    ));
     Ok(())
 }
 
@@ -284,7 +372,10 @@ fn kept(s: &SubscriptionRow, stored: &[BackupRow]) -> Result<StoredBackup, Words
     stored
         .iter()
         .find(|b| Some(b.id) == s.last_backup && b.state == "available")
-        .map(|b| StoredBackup { id: b.id, version: b.version.clone() })
+        .map(|b| StoredBackup {
+            id: b.id,
+            version: b.version.clone(),
+        })
         .ok_or_else(|| format!("the last backup of subscription {} is not there any more", s.id))
 }
 
@@ -399,7 +490,9 @@ fn place(p: &Planner<'_>, planned: &Planned, rooms: &[Room]) -> Result<Vec<(Mach
                 memory_mib: size.memory_mib.saturating_sub(now.memory_mib),
                 disk_gib: size.disk_gib.saturating_sub(now.disk_gib),
             };
-            let room = rooms.iter().find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
+            let room = rooms
+                .iter()
+                .find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
             if more != Size::default() && !room.is_some_and(|r| r.fits(more)) {
                 return Err(no_room(more));
             }
@@ -410,7 +503,10 @@ fn place(p: &Planner<'_>, planned: &Planned, rooms: &[Room]) -> Result<Vec<(Mach
 }
 
 fn no_room(size: Size) -> Words {
-    format!("no host has room for {} vCPU, {} MiB and {} GiB more", size.vcpu, size.memory_mib, size.disk_gib)
+    format!(
+        "no host has room for {} vCPU, {} MiB and {} GiB more",
+        size.vcpu, size.memory_mib, size.disk_gib
+    )
 }
 
 async fn write(
@@ -433,8 +529,12 @@ async fn write(
     let (tenant, now) = (tx.tenant(), tx.now());
     let due = tx.lease_now().await?;
     for job in &planned.jobs {
-        let machine =
-            rows.iter().map(|(r, _)| r).chain(&p.machines).find(|m| m.id == job.machine).cloned();
+        let machine = rows
+            .iter()
+            .map(|(r, _)| r)
+            .chain(&p.machines)
+            .find(|m| m.id == job.machine)
+            .cloned();
         let row = JobRow {
             tenant: tenant.clone(),
             id: new_id(),
@@ -479,7 +579,11 @@ async fn write(
             })
             .await?;
         }
-        tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: tenant.clone(), id: row.id });
+        tx.hint(Hint::Job {
+            class: MACHINE_JOBS.into(),
+            tenant: tenant.clone(),
+            id: row.id,
+        });
     }
     Ok(())
 }

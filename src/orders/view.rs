@@ -31,18 +31,28 @@ pub async fn load(
         None => vec![],
     };
     let view = CustomerView {
-        state: customer.as_ref().map_or(CustomerState::Absent, |c| customer_state(c, at)),
+        state: customer
+            .as_ref()
+            .map_or(CustomerState::Absent, |c| customer_state(c, at)),
         keeps,
         subscriptions: subscriptions.iter().map(|s| subscription_view(s, at)).collect(),
     };
-    Ok(Loaded { customer, subscriptions, view })
+    Ok(Loaded {
+        customer,
+        subscriptions,
+        view,
+    })
 }
 
 /// What the open orders in the line will leave.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn project(tx: &mut Tx<Tenant>, customer_id: &str, view: &mut CustomerView) -> Result<(), StoreError> {
+pub async fn project(
+    tx: &mut Tx<Tenant>,
+    customer_id: &str,
+    view: &mut CustomerView,
+) -> Result<(), StoreError> {
     let cancelled: Vec<_> = tx
         .line(customer_id)
         .await?
@@ -91,7 +101,11 @@ fn subscription_view(s: &SubscriptionRow, at: DateTime<Utc>) -> SubscriptionView
         version: s.version.clone(),
         state,
         ended_with_customer: s.ended_with_customer.as_deref().map(|was| {
-            if was == "suspended" { SubscriptionState::Suspended } else { SubscriptionState::Active }
+            if was == "suspended" {
+                SubscriptionState::Suspended
+            } else {
+                SubscriptionState::Active
+            }
         }),
     }
 }

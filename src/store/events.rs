@@ -39,7 +39,10 @@ impl Tx<Tenant> {
     }
 
     /// (number, type, body) of a resource's events, in order.
-    pub async fn events_of(&mut self, resource_id: Uuid) -> Result<Vec<(i64, String, Json<Value>)>, StoreError> {
+    pub async fn events_of(
+        &mut self,
+        resource_id: Uuid,
+    ) -> Result<Vec<(i64, String, Json<Value>)>, StoreError> {
         let tenant = self.tenant();
         sql!(
             self,

@@ -236,7 +236,11 @@ impl Tx<Tenant> {
     }
 
     /// Renews the lease and proves that the job is still this worker's; false when it is not.
-    pub async fn hold_job(&mut self, job: &JobRow, lease: Duration) -> Result<Option<DateTime<Utc>>, StoreError> {
+    pub async fn hold_job(
+        &mut self,
+        job: &JobRow,
+        lease: Duration,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let now = self.lease_now().await?;
         let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX);
         let rows = sql!(

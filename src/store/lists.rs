@@ -75,8 +75,11 @@ impl Page {
     }
 
     fn order_text(&self) -> String {
-        let parts: Vec<String> =
-            self.order.iter().map(|(c, desc)| format!("{c}{}", if *desc { " DESC" } else { "" })).collect();
+        let parts: Vec<String> = self
+            .order
+            .iter()
+            .map(|(c, desc)| format!("{c}{}", if *desc { " DESC" } else { "" }))
+            .collect();
         parts.join(", ")
     }
 }
@@ -102,7 +105,13 @@ macro_rules! page_of {
         let tenant = $tx.tenant();
         let conditions = $page.where_text(2);
         let list = format!(
-            concat!("SELECT ", $columns, " FROM ", $from, "{} ORDER BY {} LIMIT {} OFFSET {}"),
+            concat!(
+                "SELECT ",
+                $columns,
+                " FROM ",
+                $from,
+                "{} ORDER BY {} LIMIT {} OFFSET {}"
+            ),
             conditions,
             $page.order_text(),
             $page.limit,
@@ -111,18 +120,26 @@ macro_rules! page_of {
         let count = format!(concat!("SELECT COUNT(*) FROM ", $from, "{}"), conditions);
         match $tx.conn_mut() {
             Conn::Sqlite(c) => {
-                let rows = bind_all!(sqlx::query_as::<_, $row>(AssertSqlSafe(list)), tenant.clone(), $page)
-                    .fetch_all(&mut **c)
-                    .await?;
+                let rows = bind_all!(
+                    sqlx::query_as::<_, $row>(AssertSqlSafe(list)),
+                    tenant.clone(),
+                    $page
+                )
+                .fetch_all(&mut **c)
+                .await?;
                 let (total,) = bind_all!(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(count)), tenant, $page)
                     .fetch_one(&mut **c)
                     .await?;
                 Ok((rows, total))
             }
             Conn::Postgres(c) => {
-                let rows = bind_all!(sqlx::query_as::<_, $row>(AssertSqlSafe(list)), tenant.clone(), $page)
-                    .fetch_all(&mut **c)
-                    .await?;
+                let rows = bind_all!(
+                    sqlx::query_as::<_, $row>(AssertSqlSafe(list)),
+                    tenant.clone(),
+                    $page
+                )
+                .fetch_all(&mut **c)
+                .await?;
                 let (total,) = bind_all!(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(count)), tenant, $page)
                     .fetch_one(&mut **c)
                     .await?;
@@ -135,7 +152,13 @@ macro_rules! page_of {
 impl Tx<Tenant> {
     /// Service orders and their number.
     pub async fn list_orders(&mut self, page: &Page) -> Result<(Vec<OrderRow>, i64), StoreError> {
-        page_of!(self, OrderRow, "*", "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'", page)
+        page_of!(
+            self,
+            OrderRow,
+            "*",
+            "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
+            page
+        )
     }
 
     /// Customers, subscriptions and machines as services, and their number. `v` has the columns of [`ServiceRow`].

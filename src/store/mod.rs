@@ -27,7 +27,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Postgres, Sqlite, Transaction};
 use uuid::Uuid;
 
@@ -41,7 +43,11 @@ pub enum StoreError {
     #[error("the database refused: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("bad value in column {column} of: {query}: {reason}")]
-    BadValue { column: String, query: &'static str, reason: String },
+    BadValue {
+        column: String,
+        query: &'static str,
+        reason: String,
+    },
     #[error("the schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("the schema needs release {needed} or later, this is {ours}: start the newer telvisor")]
@@ -64,7 +70,10 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Sql(sqlx::Error::Database(e)) => {
-                matches!(e.code().as_deref(), Some("40001" | "40P01" | "57P01" | "57P03" | "5" | "517" | "261"))
+                matches!(
+                    e.code().as_deref(),
+                    Some("40001" | "40P01" | "57P01" | "57P03" | "5" | "517" | "261")
+                )
             }
             Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
             _ => false,
@@ -73,9 +82,11 @@ impl StoreError {
 
     pub(crate) fn at(query: &'static str, error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::ColumnDecode { index, source } => {
-                Self::BadValue { column: index, query, reason: source.to_string() }
-            }
+            sqlx::Error::ColumnDecode { index, source } => Self::BadValue {
+                column: index,
+                query,
+                reason: source.to_string(),
+            },
             other => Self::Sql(other),
         }
     }
@@ -196,7 +207,12 @@ impl Tx<System> {
     /// Goes on in the same transaction as one tenant.
     #[must_use]
     pub fn for_tenant(self, tenant: &str) -> Tx<Tenant> {
-        Tx { conn: self.conn, scope: Tenant(tenant.to_owned()), clock: self.clock, hints: self.hints }
+        Tx {
+            conn: self.conn,
+            scope: Tenant(tenant.to_owned()),
+            clock: self.clock,
+            hints: self.hints,
+        }
     }
 }
 
@@ -228,7 +244,10 @@ impl Db {
     /// When the URL names neither, or the database does not answer.
     pub async fn open(options: &DbOptions, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let url = &options.url;
-        let bad = |reason: String| StoreError::Url { url: url.clone(), reason };
+        let bad = |reason: String| StoreError::Url {
+            url: url.clone(),
+            reason,
+        };
         let pool = if url.starts_with("sqlite:") {
             let connect = SqliteConnectOptions::from_str(url)
                 .map_err(|e| bad(e.to_string()))?
@@ -237,12 +256,23 @@ impl Db {
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(10));
-            let write = SqlitePoolOptions::new().max_connections(1).connect_with(connect.clone()).await?;
-            let read = SqlitePoolOptions::new().max_connections(4).connect_with(connect.read_only(true)).await?;
+            let write = SqlitePoolOptions::new()
+                .max_connections(1)
+                .connect_with(connect.clone())
+                .await?;
+            let read = SqlitePoolOptions::new()
+                .max_connections(4)
+                .connect_with(connect.read_only(true))
+                .await?;
             Pool::Sqlite { write, read }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let connect = PgConnectOptions::from_str(url).map_err(|e| bad(e.to_string()))?;
-            Pool::Postgres(PgPoolOptions::new().max_connections(options.connections).connect_with(connect).await?)
+            Pool::Postgres(
+                PgPoolOptions::new()
+                    .max_connections(options.connections)
+                    .connect_with(connect)
+                    .await?,
+            )
         } else {
             return Err(bad("neither SQLite nor PostgreSQL".into()));
         };
@@ -266,11 +296,18 @@ impl Db {
 
     async fn begin<S>(&self, scope: S, write: bool) -> Result<Tx<S>, StoreError> {
         let conn = match &self.pool {
-            Pool::Sqlite { write: pool, .. } if write => Conn::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Sqlite { write: pool, .. } if write => {
+                Conn::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)
+            }
             Pool::Sqlite { read, .. } => Conn::Sqlite(read.begin().await?),
             Pool::Postgres(pool) => Conn::Postgres(pool.begin().await?),
         };
-        Ok(Tx { conn, scope, clock: self.clock.clone(), hints: vec![] })
+        Ok(Tx {
+            conn,
+            scope,
+            clock: self.clock.clone(),
+            hints: vec![],
+        })
     }
 
     /// Opens a transaction of one tenant, for writing.

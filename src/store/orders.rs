@@ -297,7 +297,10 @@ impl Tx<Tenant> {
             o.version
         )?;
         if rows == 0 {
-            return Err(StoreError::Missing { what: "order at the version read", id: o.id.to_string() });
+            return Err(StoreError::Missing {
+                what: "order at the version read",
+                id: o.id.to_string(),
+            });
         }
         o.version += 1;
         Ok(())
@@ -317,7 +320,14 @@ impl Tx<Tenant> {
     /// Hides an order from reads; it is kept for audit, and its key stays used.
     pub async fn hide_order(&mut self, id: Uuid) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());
-        sql!(self, execute, "UPDATE orders SET hidden_at = $3 WHERE tenant = $1 AND id = $2", &tenant, id, now)?;
+        sql!(
+            self,
+            execute,
+            "UPDATE orders SET hidden_at = $3 WHERE tenant = $1 AND id = $2",
+            &tenant,
+            id,
+            now
+        )?;
         Ok(())
     }
 
@@ -411,7 +421,12 @@ impl Tx<Tenant> {
         )
     }
 
-    pub async fn insert_personal(&mut self, order: Uuid, request: &Value, notes: &[Value]) -> Result<(), StoreError> {
+    pub async fn insert_personal(
+        &mut self,
+        order: Uuid,
+        request: &Value,
+        notes: &[Value],
+    ) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(
             self,
@@ -425,7 +440,12 @@ impl Tx<Tenant> {
         Ok(())
     }
 
-    pub async fn update_personal(&mut self, order: Uuid, request: &Value, notes: &[Value]) -> Result<(), StoreError> {
+    pub async fn update_personal(
+        &mut self,
+        order: Uuid,
+        request: &Value,
+        notes: &[Value],
+    ) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(
             self,
@@ -448,7 +468,10 @@ impl Tx<Tenant> {
             &tenant,
             order
         )?
-        .ok_or_else(|| StoreError::Missing { what: "personal part of order", id: order.to_string() })
+        .ok_or_else(|| StoreError::Missing {
+            what: "personal part of order",
+            id: order.to_string(),
+        })
     }
 
     /// Appends to an order's history; the number is counted in the order's row.
@@ -593,7 +616,12 @@ impl Tx<System> {
 
     /// Forgets idempotency keys older than `before`.
     pub async fn forget_keys(&mut self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        sql!(self, execute, "DELETE FROM idempotency WHERE created_at < $1", before)
+        sql!(
+            self,
+            execute,
+            "DELETE FROM idempotency WHERE created_at < $1",
+            before
+        )
     }
 }
 

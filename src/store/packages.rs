@@ -84,7 +84,12 @@ impl<S> Tx<S> {
     }
 
     /// Withdraws a version, or offers it again.
-    pub async fn set_withdrawn(&mut self, application: &str, version: &str, withdrawn: bool) -> Result<(), StoreError> {
+    pub async fn set_withdrawn(
+        &mut self,
+        application: &str,
+        version: &str,
+        withdrawn: bool,
+    ) -> Result<(), StoreError> {
         let at = withdrawn.then(|| self.now());
         sql!(
             self,

@@ -129,7 +129,10 @@ impl Tx<Tenant> {
 
 impl Tx<System> {
     /// Scheduled backups that are due: (tenant, subscription, due time).
-    pub async fn due_schedules(&mut self, limit: i64) -> Result<Vec<(String, Uuid, DateTime<Utc>)>, StoreError> {
+    pub async fn due_schedules(
+        &mut self,
+        limit: i64,
+    ) -> Result<Vec<(String, Uuid, DateTime<Utc>)>, StoreError> {
         let now = self.now();
         sql!(
             self,

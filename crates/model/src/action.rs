@@ -94,8 +94,7 @@ pub enum Verdict {
     Refuse(Refusal),
 }
 
-const CUSTOMER_SUSPENDED: &str =
-    "the customer is suspended: only re-activate customer, terminate customer and terminate subscription are possible";
+const CUSTOMER_SUSPENDED: &str = "the customer is suspended: only re-activate customer, terminate customer and terminate subscription are possible";
 const CUSTOMER_TERMINATED: &str = "the customer is terminated";
 const RETENTION_OVER: &str = "the retention time is over, nothing is kept that could be brought back";
 const NEVER_INSTALLED: &str = "the subscription was never installed";
@@ -150,13 +149,16 @@ pub fn decide(action: Action, customer: CustomerState, subscription: Subscriptio
             },
             S::Absent | S::Terminated | S::Expired | S::Cancelled => Holds,
         },
-        A::Provision | A::Change | A::SuspendSubscription | A::ReactivateSubscription | A::Backup | A::Restore => {
-            match customer {
-                C::Suspended => forbidden(CUSTOMER_SUSPENDED),
-                C::Absent | C::Terminated | C::Expired => forbidden(CUSTOMER_TERMINATED),
-                C::Active => of_active_customer(action, subscription),
-            }
-        }
+        A::Provision
+        | A::Change
+        | A::SuspendSubscription
+        | A::ReactivateSubscription
+        | A::Backup
+        | A::Restore => match customer {
+            C::Suspended => forbidden(CUSTOMER_SUSPENDED),
+            C::Absent | C::Terminated | C::Expired => forbidden(CUSTOMER_TERMINATED),
+            C::Active => of_active_customer(action, subscription),
+        },
     }
 }
 
@@ -167,9 +169,9 @@ fn of_active_customer(action: Action, subscription: SubscriptionState) -> Verdic
     use Verdict::{Act, Holds, Refuse};
     let forbidden = |why| Refuse(Refusal::Forbidden(why));
     match (action, subscription) {
-        (A::Provision, S::Active | S::Suspended) => {
-            Refuse(Refusal::AlreadyExists("the customer has a live subscription of this application"))
-        }
+        (A::Provision, S::Active | S::Suspended) => Refuse(Refusal::AlreadyExists(
+            "the customer has a live subscription of this application",
+        )),
         (A::Provision, _) => Act,
         (A::SuspendSubscription, S::Active) => Act,
         (A::SuspendSubscription, S::Suspended) => Holds,
@@ -185,7 +187,11 @@ fn of_active_customer(action: Action, subscription: SubscriptionState) -> Verdic
 
 /// The states of a subscription that make a difference to an action.
 fn columns(action: Action) -> &'static [SubscriptionState] {
-    if action.on_customer() { &[SubscriptionState::Absent] } else { SubscriptionState::ALL }
+    if action.on_customer() {
+        &[SubscriptionState::Absent]
+    } else {
+        SubscriptionState::ALL
+    }
 }
 
 /// `docs/actions.md`, generated; a test compares the file with this.
@@ -219,7 +225,9 @@ pub fn table_as_markdown() -> String {
                     Verdict::Holds => "holds".to_owned(),
                     Verdict::Refuse(Refusal::UnknownCustomer) => "400 unknown customer".to_owned(),
                     Verdict::Refuse(Refusal::UnknownSubscription) => "400 unknown subscription".to_owned(),
-                    Verdict::Refuse(Refusal::AlreadyExists(why) | Refusal::Forbidden(why)) => format!("409 {why}"),
+                    Verdict::Refuse(Refusal::AlreadyExists(why) | Refusal::Forbidden(why)) => {
+                        format!("409 {why}")
+                    }
                 };
                 let _ = write!(out, " {cell} |");
             }
@@ -240,7 +248,9 @@ mod tests {
                 if decide(action, CustomerState::Suspended, s) == Verdict::Act {
                     assert!(matches!(
                         action,
-                        Action::ReactivateCustomer | Action::TerminateCustomer | Action::TerminateSubscription
+                        Action::ReactivateCustomer
+                            | Action::TerminateCustomer
+                            | Action::TerminateSubscription
                     ));
                 }
             }

@@ -67,7 +67,9 @@ impl CustomerView {
     pub fn judge(&self, intent: &Intent) -> Verdict {
         let named = intent.subscription.and_then(|id| self.subscription(id));
         let state = match intent.action {
-            Action::Provision => self.live_twin(intent, None).map_or(SubscriptionState::Absent, |s| s.state),
+            Action::Provision => self
+                .live_twin(intent, None)
+                .map_or(SubscriptionState::Absent, |s| s.state),
             _ => named.map_or(SubscriptionState::Absent, |s| s.state),
         };
         if intent.action == Action::Change
@@ -77,7 +79,8 @@ impl CustomerView {
             return Verdict::Holds;
         }
         let verdict = decide(intent.action, self.state, state);
-        let brings_back = intent.action == Action::ReactivateSubscription && state == SubscriptionState::Terminated;
+        let brings_back =
+            intent.action == Action::ReactivateSubscription && state == SubscriptionState::Terminated;
         if verdict == Verdict::Act && brings_back && named.is_some_and(|s| self.live_twin_of(s)) {
             return Verdict::Refuse(Refusal::Forbidden(
                 "the customer has another live subscription of the same application",
@@ -88,12 +91,19 @@ impl CustomerView {
 
     /// Changes the view as the item will when it is completed.
     pub fn apply(&mut self, intent: &Intent) {
-        let ended =
-            if self.keeps { SubscriptionState::Terminated } else { SubscriptionState::Expired };
+        let ended = if self.keeps {
+            SubscriptionState::Terminated
+        } else {
+            SubscriptionState::Expired
+        };
         match intent.action {
             Action::CreateCustomer => {
                 self.state = CustomerState::Active;
-                for s in self.subscriptions.iter_mut().filter(|s| s.state == SubscriptionState::Terminated) {
+                for s in self
+                    .subscriptions
+                    .iter_mut()
+                    .filter(|s| s.state == SubscriptionState::Terminated)
+                {
                     s.state = SubscriptionState::Expired;
                     s.ended_with_customer = None;
                 }
@@ -101,7 +111,11 @@ impl CustomerView {
             Action::SuspendCustomer => self.state = CustomerState::Suspended,
             Action::ReactivateCustomer => self.reactivate(),
             Action::TerminateCustomer => {
-                self.state = if self.keeps { CustomerState::Terminated } else { CustomerState::Expired };
+                self.state = if self.keeps {
+                    CustomerState::Terminated
+                } else {
+                    CustomerState::Expired
+                };
                 for s in self.subscriptions.iter_mut().filter(|s| s.state.is_live()) {
                     s.ended_with_customer = Some(s.state);
                     s.state = ended;
@@ -134,7 +148,9 @@ impl CustomerView {
     }
 
     fn provide(&mut self, intent: &Intent) {
-        let (Some(id), Some(application)) = (intent.subscription, intent.application.clone()) else { return };
+        let (Some(id), Some(application)) = (intent.subscription, intent.application.clone()) else {
+            return;
+        };
         self.subscriptions.retain(|s| s.id != id);
         self.subscriptions.push(SubscriptionView {
             id,
@@ -148,7 +164,11 @@ impl CustomerView {
     }
 
     fn with(&mut self, intent: &Intent, change: impl FnOnce(&mut SubscriptionView)) {
-        if let Some(s) = self.subscriptions.iter_mut().find(|s| Some(s.id) == intent.subscription) {
+        if let Some(s) = self
+            .subscriptions
+            .iter_mut()
+            .find(|s| Some(s.id) == intent.subscription)
+        {
             change(s);
         }
     }
@@ -164,13 +184,17 @@ impl CustomerView {
 
     fn live_twin_of(&self, of: &SubscriptionView) -> bool {
         !of.multiple
-            && self.subscriptions.iter().any(|s| s.id != of.id && s.state.is_live() && s.application == of.application)
+            && self
+                .subscriptions
+                .iter()
+                .any(|s| s.id != of.id && s.state.is_live() && s.application == of.application)
     }
 }
 
 /// Whether a change asks for nothing that the subscription does not have.
 fn has_already(s: &SubscriptionView, intent: &Intent) -> bool {
-    intent.plan.as_ref().is_none_or(|p| *p == s.plan) && intent.version.as_ref().is_none_or(|v| *v == s.version)
+    intent.plan.as_ref().is_none_or(|p| *p == s.plan)
+        && intent.version.as_ref().is_none_or(|v| *v == s.version)
 }
 
 #[cfg(test)]
@@ -199,7 +223,11 @@ mod tests {
     }
 
     fn empty(keeps: bool) -> CustomerView {
-        CustomerView { state: CustomerState::Absent, keeps, subscriptions: vec![] }
+        CustomerView {
+            state: CustomerState::Absent,
+            keeps,
+            subscriptions: vec![],
+        }
     }
 
     #[test]
@@ -217,21 +245,38 @@ mod tests {
         for (action, plan, expected) in life {
             assert_eq!(run(&mut v, &intent(action, 2, plan)), expected, "{action}");
         }
-        assert_eq!(v.subscriptions[0].state, SubscriptionState::Suspended, "its own suspension outlives the customer's");
+        assert_eq!(
+            v.subscriptions[0].state,
+            SubscriptionState::Suspended,
+            "its own suspension outlives the customer's"
+        );
     }
 
     #[test]
     fn termination_and_return_bring_back_exactly_what_it_ended() {
         let mut v = empty(true);
-        for (a, n) in [(Action::CreateCustomer, 0), (Action::Provision, 1), (Action::Provision, 2)] {
+        for (a, n) in [
+            (Action::CreateCustomer, 0),
+            (Action::Provision, 1),
+            (Action::Provision, 2),
+        ] {
             run(&mut v, &intent(a, n, "small"));
         }
         run(&mut v, &intent(Action::TerminateSubscription, 1, ""));
         run(&mut v, &intent(Action::SuspendSubscription, 2, ""));
         run(&mut v, &intent(Action::TerminateCustomer, 0, ""));
-        assert_eq!(run(&mut v, &intent(Action::ReactivateCustomer, 0, "")), Verdict::Act);
-        assert_eq!(v.subscription(Uuid::from_u128(1)).unwrap().state, SubscriptionState::Terminated);
-        assert_eq!(v.subscription(Uuid::from_u128(2)).unwrap().state, SubscriptionState::Suspended);
+        assert_eq!(
+            run(&mut v, &intent(Action::ReactivateCustomer, 0, "")),
+            Verdict::Act
+        );
+        assert_eq!(
+            v.subscription(Uuid::from_u128(1)).unwrap().state,
+            SubscriptionState::Terminated
+        );
+        assert_eq!(
+            v.subscription(Uuid::from_u128(2)).unwrap().state,
+            SubscriptionState::Suspended
+        );
     }
 
     #[test]

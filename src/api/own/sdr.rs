@@ -19,7 +19,10 @@ fn problem(e: SealError) -> Problem {
         SealError::Store(e) => Problem::from(e),
         other => {
             tracing::error!(error = %other, "sealing failed");
-            Problem::from(crate::store::StoreError::Missing { what: "SDR file", id: other.to_string() })
+            Problem::from(crate::store::StoreError::Missing {
+                what: "SDR file",
+                id: other.to_string(),
+            })
         }
     }
 }
@@ -40,7 +43,10 @@ fn render(engine: &Engine, f: &FileRow) -> Value {
 ///
 /// # Errors
 /// When a file cannot be written; it is tried again.
-pub async fn seal(State(doors): State<Doors>, Extension(caller): Extension<Caller>) -> Result<Json<Value>, Problem> {
+pub async fn seal(
+    State(doors): State<Doors>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>, Problem> {
     let sealed = seal::seal(&doors.engine, Cut::Manual).await.map_err(problem)?;
     let mut tx = doors.engine.db.read_system().await?;
     let now: Vec<Value> = tx
@@ -79,13 +85,18 @@ pub async fn file(
     Path((recipient, file_seq)): Path<(String, String)>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
-    let test = form_urlencoded::parse(raw.unwrap_or_default().as_bytes()).any(|(k, v)| k == "test" && v == "true");
+    let test =
+        form_urlencoded::parse(raw.unwrap_or_default().as_bytes()).any(|(k, v)| k == "test" && v == "true");
     let files = doors.engine.db.read_system().await?.files(&caller.tenant).await?;
     let found = files
         .into_iter()
         .find(|f| f.recipient == recipient && f.file_seq.to_string() == file_seq && f.test == test)
         .ok_or_else(|| Problem::not_found("SDR file", &format!("{file_seq} of {recipient}")))?;
     let octets = seal::rebuild(&doors.engine, &found).await.map_err(problem)?;
-    let kind = if found.name.to_ascii_lowercase().ends_with(".csv") { "text/csv" } else { "application/octet-stream" };
+    let kind = if found.name.to_ascii_lowercase().ends_with(".csv") {
+        "text/csv"
+    } else {
+        "application/octet-stream"
+    };
     Ok(([(header::CONTENT_TYPE, kind)], octets).into_response())
 }

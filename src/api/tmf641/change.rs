@@ -33,7 +33,10 @@ pub async fn patch(
     let missing = || Problem::not_found("service order", &id);
     let uuid: Uuid = id.parse().map_err(|_| missing())?;
     let Value::Object(members) = &given else {
-        return Err(Problem::invalid("", "the body must be a JSON object: a merge patch of a ServiceOrder"));
+        return Err(Problem::invalid(
+            "",
+            "the body must be a JSON object: a merge patch of a ServiceOrder",
+        ));
     };
     let (stored, request) = {
         let mut tx = doors.engine.db.read(&caller.tenant).await?;
@@ -50,7 +53,12 @@ pub async fn patch(
     Ok(Json(render::load(&mut tx, &base, &order).await?).into_response())
 }
 
-fn read(members: &Map<String, Value>, stored: &Value, mut request: Value, now: DateTime<Utc>) -> Result<Patch, Problem> {
+fn read(
+    members: &Map<String, Value>,
+    stored: &Value,
+    mut request: Value,
+    now: DateTime<Utc>,
+) -> Result<Patch, Problem> {
     let mut out = Patch::default();
     let mut echo = false;
     for (name, value) in members {
@@ -81,7 +89,8 @@ fn read(members: &Map<String, Value>, stored: &Value, mut request: Value, now: D
                 return Err(Problem::conflict("forbiddenState", message));
             }
             "serviceOrderItem" | "relatedParty" => {
-                let message = format!("{name}: what an order is about cannot be changed; cancel it and place another");
+                let message =
+                    format!("{name}: what an order is about cannot be changed; cancel it and place another");
                 return Err(Problem::conflict("forbiddenState", message));
             }
             _ => return Err(Problem::invalid(name, "cannot be patched")),
@@ -125,7 +134,8 @@ fn time(name: &str, value: &Value) -> Result<Option<DateTime<Utc>>, Problem> {
 
 fn list(name: &str, value: &Value) -> Result<Vec<Value>, Problem> {
     let list = value.as_array().filter(|l| l.iter().all(Value::is_object));
-    list.cloned().ok_or_else(|| Problem::invalid(name, "must be an array of objects"))
+    list.cloned()
+        .ok_or_else(|| Problem::invalid(name, "must be an array of objects"))
 }
 
 /// The notes of a patch that the order does not have; notes are added, never taken away.
@@ -136,12 +146,18 @@ fn new_notes(given: &[Value], stored: &Value, now: DateTime<Utc>) -> Result<Vec<
         let Some(words) = note["text"].as_str() else {
             return Err(Problem::invalid(&format!("note[{n}].text"), "is missing"));
         };
-        if known.iter().any(|k| k["text"] == words && (note.get("id").is_none() || k["id"] == note["id"])) {
+        if known
+            .iter()
+            .any(|k| k["text"] == words && (note.get("id").is_none() || k["id"] == note["id"]))
+        {
             continue;
         }
         let mut note = note.clone();
         if let Some(map) = note.as_object_mut() {
-            map.insert("id".into(), Value::String((known.len() + out.len() + 1).to_string()));
+            map.insert(
+                "id".into(),
+                Value::String((known.len() + out.len() + 1).to_string()),
+            );
             map.entry("date").or_insert(Value::String(show(now)));
             map.entry("@type").or_insert(Value::String("Note".into()));
         }

@@ -43,7 +43,10 @@ pub async fn create(
     JsonBody(given): JsonBody,
 ) -> Result<Response, Problem> {
     takes_json(&headers)?;
-    let key = headers.get("idempotency-key").map(|v| v.to_str().map(str::to_owned)).transpose();
+    let key = headers
+        .get("idempotency-key")
+        .map(|v| v.to_str().map(str::to_owned))
+        .transpose();
     let key = key.map_err(|_| Problem::invalid("Idempotency-Key", "must be plain text"))?;
     if key.as_ref().is_some_and(|k| k.is_empty() || k.len() > 255) {
         return Err(Problem::invalid("Idempotency-Key", "must be 1 to 255 characters"));
@@ -55,7 +58,10 @@ pub async fn create(
     metrics::counter!("telvisor_orders_accepted_total", "door" => caller.door.as_str()).increment(1);
     let base = base(&doors, &headers);
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let order = tx.order(accepted.id).await?.ok_or_else(|| Problem::not_found("order", &accepted.id.to_string()))?;
+    let order = tx
+        .order(accepted.id)
+        .await?
+        .ok_or_else(|| Problem::not_found("order", &accepted.id.to_string()))?;
     let shown = render::load(&mut tx, &base, &order).await?;
     let mut response = (StatusCode::CREATED, Json(shown)).into_response();
     let location = format!("{base}{TMF641}/serviceOrder/{}", accepted.id);
@@ -64,7 +70,9 @@ pub async fn create(
     }
     if accepted.replayed {
         let name = HeaderName::from_static("idempotency-replayed");
-        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
