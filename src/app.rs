@@ -45,10 +45,11 @@ pub struct Started {
     pub applications: usize,
 }
 
-/// The in-process simulator, closed in order at the end.
+/// An opened process, closed in order at the end.
 pub struct Running {
     pub engine: Arc<Engine>,
-    simulator: Option<Arc<Simulator>>,
+    /// The in-process simulator, where it is one.
+    pub simulator: Option<Arc<Simulator>>,
 }
 
 impl Running {
@@ -174,8 +175,8 @@ async fn import(db: &Db, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The recorder of this process; there can be only one.
-fn recorder() -> PrometheusHandle {
+/// The metrics recorder of this process; there can be only one.
+pub fn recorder() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE
         .get_or_init(|| {

@@ -1,1 +1,4 @@
+//! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
 
+mod harness;
+mod smoke;

@@ -1,0 +1,282 @@
+//! The real router on a real database, with a clock that stands still and a queue that is run to empty.
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use telvisor::api::io::Connection;
+use telvisor::api::{Doors, router};
+use telvisor::app::{self, Running};
+use telvisor::clock::{TestClock, new_id};
+use telvisor::config::{Config, Overrides};
+use telvisor::engine::Engine;
+use telvisor::hypervisor::simulator::{Settings, Simulator};
+use telvisor::jobs::pool;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+pub const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
+pub const CANCELS: &str = "/tmf-api/serviceOrdering/v4/cancelServiceOrder";
+pub const SERVICES: &str = "/tmf-api/serviceInventory/v4/service";
+pub const SPECS: &str = "/tmf-api/serviceCatalogManagement/v4/serviceSpecification";
+
+/// A plausible application of the demo catalogue, with three versions and three plans.
+pub const CRM: &str = "kinfolk";
+
+/// One answer of a door.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The answer's body, if it has this status; else a failure that shows it.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{:#}", self.body);
+        self.body
+    }
+}
+
+/// Telvisor in this process, with the simulator, on a folder of its own.
+pub struct TestApp {
+    pub running: Running,
+    pub clock: TestClock,
+    pub config: Config,
+    router: Router,
+    folder: TempDir,
+}
+
+/// When every test begins.
+pub fn start_time() -> DateTime<Utc> {
+    "2026-11-23T08:00:00Z".parse().unwrap()
+}
+
+/// A fresh database on the server that `TEST_DATABASE_URL` names; none: SQLite.
+async fn database() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is where tests learn of PostgreSQL")]
+    let server = std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())?;
+    let name = format!("t_{}", new_id().simple());
+    let pool = sqlx::PgPool::connect(&server).await.expect("TEST_DATABASE_URL answers");
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.expect("a new database");
+    pool.close().await;
+    let (base, _) = server.rsplit_once('/').expect("a URL with a database");
+    Some(format!("{base}/{name}"))
+}
+
+impl TestApp {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With changes to the default configuration.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut config = Config::load(None, &Overrides::default()).expect("the defaults are right");
+        config.data = folder.path().join("var");
+        config.database.connections = 8;
+        if let Some(url) = database().await {
+            config.database.url = url;
+        }
+        change(&mut config);
+        Self::open(folder, config, TestClock::at(start_time())).await
+    }
+
+    async fn open(folder: TempDir, config: Config, clock: TestClock) -> Self {
+        let running = app::open(config.clone(), std::sync::Arc::new(clock.clone())).await.expect("it starts");
+        // Recipients get what is journalled after they were configured.
+        clock.advance(TimeDelta::seconds(1));
+        let doors =
+            Doors { engine: running.engine.clone(), metrics: app::recorder(), draining: CancellationToken::new() };
+        let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: std::sync::Arc::default() };
+        let router = router(doors).layer(axum::Extension(ConnectInfo(connection)));
+        Self { running, clock, config, router, folder }
+    }
+
+    /// Stops, and starts again on the same data, as after a crash or an upgrade.
+    pub async fn restart(self) -> Self {
+        let Self { running, clock, config, router, folder } = self;
+        drop(router);
+        running.close().await;
+        Self::open(folder, config, clock).await
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.running.engine
+    }
+
+    pub fn simulator(&self) -> &Simulator {
+        self.running.simulator.as_ref().expect("the simulator is in this process")
+    }
+
+    /// Sets latency and faults of the simulator; see `hypervisor::simulator::faults`.
+    pub fn faults(&self, settings: Value) {
+        let settings: Settings = serde_json::from_value(settings).expect("fault settings");
+        self.simulator().set_faults(settings);
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.config.data.clone()
+    }
+
+    pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8080");
+        if body.is_some() && !headers.iter().any(|(k, _)| *k == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
+        for (k, v) in headers {
+            request = request.header(*k, *v);
+        }
+        let body = body.map_or_else(Body::empty, |b| Body::from(b.to_vec()));
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let octets = to_bytes(body, 64 << 20).await.unwrap();
+        let body = serde_json::from_slice(&octets)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&octets).into_owned()));
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path, &[], None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request(Method::POST, path, &[], Some(body.to_string().as_bytes())).await
+    }
+
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.request(Method::PATCH, path, &[], Some(body.to_string().as_bytes())).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.request(Method::DELETE, path, &[], None).await
+    }
+
+    /// Runs everything that is due; moves the clock to what is delayed, until nothing is left to do.
+    pub async fn run(&self) {
+        for _ in 0..1000 {
+            pool::run_to_empty(self.engine()).await.expect("the database answers");
+            let next = self.engine().db.read_system().await.unwrap().next_due().await.unwrap();
+            match next {
+                None => return,
+                Some(at) => {
+                    let now = self.engine().db.clock().now();
+                    self.clock.advance((at - now).max(TimeDelta::milliseconds(1)));
+                }
+            }
+        }
+        panic!("the queue does not run empty");
+    }
+
+    /// Places an order with these items and runs it to its end; the order as it is then.
+    pub async fn order(&self, items: Value) -> Value {
+        let placed = self.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
+        self.run().await;
+        self.show(&placed).await
+    }
+
+    /// An order as it is now.
+    pub async fn show(&self, order: &Value) -> Value {
+        self.get(&format!("{ORDERS}/{}", order["id"].as_str().unwrap())).await.expect(200)
+    }
+
+    /// A service of TMF638 as it is now.
+    pub async fn service(&self, id: &str) -> Value {
+        self.get(&format!("{SERVICES}/{id}")).await.expect(200)
+    }
+
+    /// Creates a customer.
+    pub async fn customer(&self, id: &str) {
+        let done = self.order(json!([create(id)])).await;
+        assert_eq!(done["state"], "completed", "{done:#}");
+    }
+
+    /// Provisions an application; the subscription's id.
+    pub async fn provision(&self, customer: &str, application: &str, plan: &str, version: Option<&str>) -> String {
+        let done = self.order(json!([provision(customer, application, plan, version)])).await;
+        assert_eq!(done["state"], "completed", "{done:#}");
+        done["serviceOrderItem"][0]["service"]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The simulator's machines: what stands in `world/machines`.
+    pub fn machines(&self) -> Vec<Value> {
+        let folder = self.data().join("world/machines");
+        let Ok(entries) = std::fs::read_dir(folder) else { return vec![] };
+        entries.map(|e| serde_json::from_slice(&std::fs::read(e.unwrap().path()).unwrap()).unwrap()).collect()
+    }
+
+    /// Folder of a subscription's data in the simulator's world.
+    pub fn volume(&self, subscription: &str) -> PathBuf {
+        let volumes = self.data().join("world/volumes");
+        for machine in std::fs::read_dir(&volumes).unwrap() {
+            let path = machine.unwrap().path().join(subscription);
+            if path.is_dir() {
+                return path;
+            }
+        }
+        panic!("subscription {subscription} has no volume");
+    }
+
+    /// The records of all sealed files of a recipient, after sealing what is open.
+    pub async fn records(&self, recipient: &str) -> Vec<Value> {
+        self.request(Method::POST, "/api/v1/sdr/seal", &[], None).await.expect(200);
+        let files = self.get("/api/v1/sdr/files").await.expect(200);
+        let mut out = vec![];
+        for f in files.as_array().unwrap().iter().filter(|f| f["recipient"] == recipient) {
+            let octets = std::fs::read(f["path"].as_str().unwrap()).expect("a listed file is there");
+            let decoded = telvisor_sdr::decode::decode(&octets).expect("our own files decode");
+            let decoded: Value = serde_json::from_str(&telvisor_sdr::decode::to_json(&decoded)).unwrap();
+            out.extend(decoded["records"].as_array().unwrap().iter().cloned());
+        }
+        out
+    }
+}
+
+/// An item that creates a customer.
+pub fn create(id: &str) -> Value {
+    json!({
+        "id": "create", "action": "add",
+        "service": {
+            "serviceSpecification": { "id": "customer-account" },
+            "relatedParty": [{ "id": id, "role": "customer" }],
+            "serviceCharacteristic": [{ "name": "name", "value": format!("Customer {id}") }],
+        },
+    })
+}
+
+/// An item that provisions an application.
+pub fn provision(customer: &str, application: &str, plan: &str, version: Option<&str>) -> Value {
+    let mut list = vec![json!({ "name": "plan", "value": plan })];
+    list.extend(version.map(|v| json!({ "name": "version", "value": v })));
+    json!({
+        "id": "provision", "action": "add",
+        "service": {
+            "serviceSpecification": { "id": application },
+            "relatedParty": [{ "id": customer, "role": "customer" }],
+            "serviceCharacteristic": list,
+        },
+    })
+}
+
+/// An item that changes characteristics of a service.
+pub fn modify(service: &str, characteristics: &[(&str, &str)]) -> Value {
+    let list: Vec<Value> = characteristics.iter().map(|(n, v)| json!({ "name": n, "value": v })).collect();
+    json!({ "id": "modify", "action": "modify", "service": { "id": service, "serviceCharacteristic": list } })
+}
+
+/// An item that sets the state of a service.
+pub fn set_state(service: &str, state: &str) -> Value {
+    json!({ "id": "state", "action": "modify", "service": { "id": service, "state": state } })
+}
+
+/// An item that terminates a service.
+pub fn terminate(service: &str) -> Value {
+    json!({ "id": "delete", "action": "delete", "service": { "id": service } })
+}
