@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use telvisor_model::plan::Act;
+use telvisor_model::view::Intent;
 use telvisor_model::{Action, Role};
 use telvisor_sdr::record::RecordType;
 use uuid::Uuid;
@@ -280,11 +281,30 @@ async fn write(
     Ok(())
 }
 
+/// Whether a change leads down from what the subscription has: by its version, else by its plan.
+fn goes_down(engine: &Engine, s: &SubscriptionRow, intent: &Intent) -> bool {
+    let Some(app) = engine.catalogue.find(&s.application) else {
+        return false;
+    };
+    let version = intent.version.as_deref().filter(|v| *v != s.version);
+    let order = match (version, intent.plan.as_deref()) {
+        (Some(version), _) => app.compare_versions(&s.version, version),
+        (None, Some(plan)) => app.compare_plans(&s.plan, plan),
+        (None, None) => None,
+    };
+    order == Some(std::cmp::Ordering::Less)
+}
+
 /// Journals a failed item (`sdr.failures = true`).
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
+pub async fn failed_item(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &Moving,
+    n: usize,
+) -> Result<(), StoreError> {
     let item = &moving.items[n];
     let Some(intent) = &item.intent.0 else {
         return Ok(());
@@ -297,6 +317,7 @@ pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Resu
     };
     let kind = match intent.action {
         Action::Provision | Action::ReactivateSubscription => RecordType::ApplicationInstalled,
+        Action::Change if goes_down(engine, &s, intent) => RecordType::ApplicationDowngraded,
         Action::Change => RecordType::ApplicationUpgraded,
         Action::Backup => RecordType::BackupTaken,
         Action::Restore => RecordType::BackupRestored,
