@@ -63,6 +63,9 @@ pub struct StepRow {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+/// A finished job with its steps.
+pub type Done = (JobRow, Vec<StepRow>);
+
 /// One claim of a job, for the operator.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct AttemptRow {
