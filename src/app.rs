@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::io::{Connection, Counting};
-use crate::api::{Doors, router};
+use crate::api::io::Counting;
+use crate::api::{self, Doors};
 use crate::apps::catalogue::{self, Catalogue};
 use crate::clock::{Clock, new_id};
 use crate::config::Config;
@@ -226,11 +226,9 @@ pub async fn serve(
             let listener = Counting::bind(*address)
                 .with_context(|| format!("listen: {address} cannot be used; is another server on it?"))?;
             urls.push(format!("http://{}", listener.address()?));
-            let service = router(doors.clone()).into_make_service_with_connect_info::<Connection>();
-            let stop = shutdown.clone();
+            let doors = doors.clone();
             tasks.spawn(async move {
-                let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-                if let Err(e) = served.await {
+                if let Err(e) = api::serve(listener, doors).await {
                     tracing::error!(error = %e, "the listener ended");
                 }
             });

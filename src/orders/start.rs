@@ -305,7 +305,7 @@ fn make(
         Action::ReactivateSubscription => {
             let s = p.subscription(intent)?;
             if s.state == "terminated" {
-                install(p, &mut out, s, Some(kept(s, stored)?))?;
+                install(p, &mut out, s, Some(&kept(s, stored)?))?;
             } else {
                 out.jobs.push(plan::resume(&p.machine_of(s)?, &p.target(s)?));
             }
@@ -377,7 +377,7 @@ fn install(
     p: &Planner<'_>,
     out: &mut Planned,
     s: &SubscriptionRow,
-    data: Option<StoredBackup>,
+    data: Option<&StoredBackup>,
 ) -> Result<(), Words> {
     let home = p.home(s)?;
     let new_machine = new_id();
@@ -389,7 +389,7 @@ fn install(
         new_machine,
         p.base,
         &p.target(s)?,
-        data.as_ref(),
+        data,
     ));
     Ok(())
 }
