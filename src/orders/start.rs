@@ -584,6 +584,7 @@ async fn write(
             fence: 0,
             error: None,
             trace_parent: moving.order.trace_parent.clone(),
+            request_id: moving.order.request_id.clone(),
             created_at: now,
             ended_at: None,
         };
