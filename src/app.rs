@@ -250,12 +250,16 @@ pub async fn serve(
     };
     // Whoever started us may have gone; we serve all the same.
     ready.send(started).ok();
-    shutdown.cancelled().await;
+    // A task that breaks takes the process down: better restarted than serving half.
+    let mut broken = None;
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        Some(Err(e)) = tasks.join_next() => broken = Some(e),
+    }
+    shutdown.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         while let Some(ended) = tasks.join_next().await {
-            if let Err(e) = ended {
-                tracing::error!(error = %e, "a task ended badly");
-            }
+            broken = broken.take().or(ended.err());
         }
     });
     if drained.await.is_err() {
@@ -264,7 +268,10 @@ pub async fn serve(
     }
     drop(engine);
     running.close().await;
-    Ok(())
+    match broken {
+        Some(e) => Err(e).context("a task of the server broke"),
+        None => Ok(()),
+    }
 }
 
 /// Closes what is due and delivers what is sealed; full files every thirty rounds.
