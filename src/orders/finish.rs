@@ -52,7 +52,7 @@ pub async fn end_item(
     if state != ItemState::Completed {
         take_back(tx, moving, n).await?;
         if engine.config.sdr.failures && state == ItemState::Failed {
-            journal::failed_item(tx, &moving.order, &moving.items[n]).await?;
+            journal::failed_item(engine, tx, &moving.order, &moving.items[n]).await?;
         }
     }
     moving

@@ -3,5 +3,6 @@
 
 mod asking;
 mod harness;
+mod pending;
 mod smoke;
 mod walls;
