@@ -11,12 +11,9 @@ use uuid::Uuid;
 use super::moves::Moving;
 use crate::engine::Engine;
 use crate::mediation::journal;
-use crate::store::jobs::{JobRow, StepRow};
+use crate::store::jobs::{Done, JobRow, StepRow};
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{StoreError, Tenant, Tx};
-
-/// A finished job with its steps.
-pub type Done = (JobRow, Vec<StepRow>);
 
 /// Loads the jobs of an item with their steps.
 ///
@@ -55,7 +52,7 @@ pub async fn end_item(
     if state != ItemState::Completed {
         take_back(tx, moving, n).await?;
         if engine.config.sdr.failures && state == ItemState::Failed {
-            journal::failed_item(engine, tx, moving, n).await?;
+            journal::failed_item(engine, tx, &moving.order, &moving.items[n]).await?;
         }
     }
     moving
@@ -170,7 +167,7 @@ pub async fn apply(
     } else {
         subscription_after(engine, tx, &intent, jobs, until).await?;
     }
-    journal::completed_item(engine, tx, moving, n, jobs).await
+    journal::completed_item(engine, tx, &moving.order, &moving.items[n], jobs).await
 }
 
 async fn machine_after(tx: &mut Tx<Tenant>, job: &JobRow, steps: &[StepRow]) -> Result<(), StoreError> {

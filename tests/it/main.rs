@@ -1,4 +1,8 @@
 //! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
+#![cfg(test)]
 
+mod asking;
 mod harness;
+mod pending;
 mod smoke;
+mod walls;
