@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod asking;
+mod backups;
 mod harness;
 mod pending;
 mod smoke;
