@@ -3,7 +3,9 @@
 
 mod asking;
 mod backups;
+mod downloads;
 mod harness;
 mod pending;
+mod sdr_files;
 mod smoke;
 mod walls;
