@@ -1,4 +1,6 @@
 //! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
 
+mod faults;
 mod harness;
+mod probe;
 mod smoke;
