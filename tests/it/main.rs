@@ -2,7 +2,9 @@
 #![cfg(test)]
 
 mod asking;
+mod faults;
 mod harness;
 mod pending;
+mod probe;
 mod smoke;
 mod walls;
