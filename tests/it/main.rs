@@ -1,4 +1,5 @@
 //! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
 
+mod actions;
 mod harness;
 mod smoke;
