@@ -55,7 +55,8 @@ pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
     engine.queue.ring();
     let span = tracing::info_span!(
         "job",
-        order.id = ?job.order_id.map(|id| id.to_string()),
+        order.id = job.order_id.map(tracing::field::display),
+        request.id = job.request_id,
         job.id = %job.id,
         job.attempt = job.attempt,
         job.phase = job.phase

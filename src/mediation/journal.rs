@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use telvisor_model::plan::Act;
+use telvisor_model::view::Intent;
 use telvisor_model::{Action, Role};
 use telvisor_sdr::record::RecordType;
 use uuid::Uuid;
@@ -284,7 +285,12 @@ async fn write(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
+pub async fn failed_item(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &Moving,
+    n: usize,
+) -> Result<(), StoreError> {
     let item = &moving.items[n];
     let Some(intent) = &item.intent.0 else {
         return Ok(());
@@ -297,7 +303,7 @@ pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Resu
     };
     let kind = match intent.action {
         Action::Provision | Action::ReactivateSubscription => RecordType::ApplicationInstalled,
-        Action::Change => RecordType::ApplicationUpgraded,
+        Action::Change => direction(engine, &s, intent),
         Action::Backup => RecordType::BackupTaken,
         Action::Restore => RecordType::BackupRestored,
         _ => return Ok(()),
@@ -323,6 +329,23 @@ pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Resu
         },
     )
     .await
+}
+
+/// The direction of a change that did not come to be: the version's, else the plan's.
+fn direction(engine: &Engine, s: &SubscriptionRow, intent: &Intent) -> RecordType {
+    let order = engine.catalogue.find(&s.application).and_then(|app| {
+        let version = intent
+            .version
+            .as_ref()
+            .and_then(|v| app.compare_versions(&s.version, v));
+        let plan = intent.plan.as_ref().and_then(|p| app.compare_plans(&s.plan, p));
+        version.filter(|o| o.is_ne()).or(plan)
+    });
+    if order == Some(std::cmp::Ordering::Less) {
+        RecordType::ApplicationDowngraded
+    } else {
+        RecordType::ApplicationUpgraded
+    }
 }
 
 /// Journals a download: once per link, when every octet has been sent under it.

@@ -55,7 +55,7 @@ pub async fn end_item(
     if state != ItemState::Completed {
         take_back(tx, moving, n).await?;
         if engine.config.sdr.failures && state == ItemState::Failed {
-            journal::failed_item(tx, moving, n).await?;
+            journal::failed_item(engine, tx, moving, n).await?;
         }
     }
     moving
