@@ -72,11 +72,7 @@ impl Running {
 pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("data: the folder {} cannot be made", config.data.display()))?;
-    let lock = if config.database_url().starts_with("sqlite:") {
-        Some(lock(&config.data)?)
-    } else {
-        None
-    };
+    let lock = if config.database_url().starts_with("sqlite:") { Some(lock(&config.data)?) } else { None };
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
     let options = DbOptions {
@@ -115,16 +111,9 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
 /// SQLite serves one server process: the second on a data folder does not start.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
     file.try_lock().map_err(|_| {
-        anyhow::anyhow!(
-            "data: another telvisor uses {}; stop it, or give --data another folder",
-            data.display()
-        )
+        anyhow::anyhow!("data: another telvisor uses {}; stop it, or give --data another folder", data.display())
     })?;
     Ok(file)
 }
@@ -261,12 +250,16 @@ pub async fn serve(
     };
     // Whoever started us may have gone; we serve all the same.
     ready.send(started).ok();
-    shutdown.cancelled().await;
+    // A task that breaks takes the process down: better restarted than serving half.
+    let mut broken = None;
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        Some(Err(e)) = tasks.join_next() => broken = Some(e),
+    }
+    shutdown.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         while let Some(ended) = tasks.join_next().await {
-            if let Err(e) = ended {
-                tracing::error!(error = %e, "a task ended badly");
-            }
+            broken = broken.take().or(ended.err());
         }
     });
     if drained.await.is_err() {
@@ -275,7 +268,10 @@ pub async fn serve(
     }
     drop(engine);
     running.close().await;
-    Ok(())
+    match broken {
+        Some(e) => Err(e).context("a task of the server broke"),
+        None => Ok(()),
+    }
 }
 
 /// Closes what is due and delivers what is sealed; full files every thirty rounds.
