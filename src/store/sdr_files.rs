@@ -159,6 +159,24 @@ impl Tx<System> {
         )
     }
 
+    /// When a stream was cut last, without locking it; none before its first use.
+    pub async fn last_cut(
+        &mut self,
+        tenant: &str,
+        recipient: &str,
+        test: bool,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = sql!(
+            self,
+            optional: (DateTime<Utc>,),
+            "SELECT cut_time FROM sdr_streams WHERE tenant = $1 AND recipient = $2 AND test = $3",
+            tenant,
+            recipient,
+            test
+        )?;
+        Ok(row.map(|(at,)| at))
+    }
+
     pub async fn update_stream(&mut self, s: &StreamRow) -> Result<(), StoreError> {
         sql!(
             self,

@@ -1,5 +1,13 @@
 //! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
+#![cfg(test)]
 
+mod actions;
+mod asking;
 mod crash;
+mod faults;
 mod harness;
+mod pending;
+mod probe;
 mod smoke;
+mod stories;
+mod walls;
