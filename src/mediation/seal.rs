@@ -135,7 +135,11 @@ async fn stream(
         // Looked at every second: nobody is made to wait for a cut that is not due.
         let mut tx = engine.db.read_system().await?;
         let (boundary, _) = schedule.period(zone, tx.now());
-        if tx.last_cut(tenant, &row.name, test).await?.is_some_and(|at| boundary <= at) {
+        if tx
+            .last_cut(tenant, &row.name, test)
+            .await?
+            .is_some_and(|at| boundary <= at)
+        {
             return Ok(vec![]);
         }
     }
