@@ -3,6 +3,7 @@
 
 mod actions;
 mod harness;
+mod lines;
 mod pending;
 mod smoke;
 mod stories;
