@@ -3,6 +3,7 @@
 
 mod actions;
 mod harness;
+mod idempotency;
 mod lines;
 mod pending;
 mod smoke;
