@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod actions;
+mod bad_input;
 mod harness;
 mod idempotency;
 mod lines;
