@@ -65,6 +65,9 @@ pub struct StepRow {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+/// A finished job with its steps.
+pub type Done = (JobRow, Vec<StepRow>);
+
 /// One claim of a job, for the operator.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct AttemptRow {
@@ -380,6 +383,18 @@ impl Tx<Tenant> {
             &tenant,
             job
         )
+    }
+
+    /// How many attempts of a job failed, in both phases and before an operator's retry too.
+    pub async fn failed_attempts(&mut self, job: &JobRow) -> Result<i64, StoreError> {
+        let (n,) = sql!(
+            self,
+            one: (i64,),
+            "SELECT COUNT(*) FROM job_attempts WHERE tenant = $1 AND job_id = $2 AND outcome IN ('retry', 'failed')",
+            &job.tenant,
+            job.id
+        )?;
+        Ok(n)
     }
 
     pub async fn attempts(&mut self, job: Uuid) -> Result<Vec<AttemptRow>, StoreError> {

@@ -3,9 +3,13 @@
 
 mod actions;
 mod bad_input;
+mod asking;
+mod faults;
 mod harness;
 mod idempotency;
 mod lines;
 mod pending;
+mod probe;
 mod smoke;
 mod stories;
+mod walls;
