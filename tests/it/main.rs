@@ -2,10 +2,13 @@
 #![cfg(test)]
 
 mod actions;
+mod bad_input;
 mod asking;
 mod crash;
 mod faults;
 mod harness;
+mod idempotency;
+mod lines;
 mod pending;
 mod probe;
 mod smoke;
