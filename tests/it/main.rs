@@ -2,8 +2,8 @@
 #![cfg(test)]
 
 mod actions;
-mod bad_input;
 mod asking;
+mod bad_input;
 mod crash;
 mod faults;
 mod harness;
