@@ -137,8 +137,11 @@ fn unproven(headers: &HeaderMap) -> Option<Problem> {
 
 /// U+0000 in a path or query names nothing, and cannot be asked of every database.
 fn nul(uri: &Uri) -> Option<Problem> {
-    let text = uri.path_and_query().map_or("", |p| p.as_str());
-    text.contains("%00").then(|| Problem::invalid("", "the character U+0000 (%00) is in the URL"))
+    if uri.path().contains("%00") {
+        return Some(Problem::not_found("resource", uri.path()));
+    }
+    let query = uri.query().unwrap_or("");
+    query.contains("%00").then(|| Problem::invalid("", "the character U+0000 (%00) is in the query"))
 }
 
 /// Whether a Host (with or without a port) names this machine by a loopback name or address.

@@ -102,7 +102,7 @@ impl Catalogue {
         let Some(stored) = db.read_system().await?.package_content(digest).await? else { return Ok(None) };
         let content: Content = serde_json::from_value(stored.0).map_err(|e| StoreError::BadValue {
             column: "content".into(),
-            query: "SELECT content FROM package_versions",
+            query: "package_versions by digest",
             reason: e.to_string(),
         })?;
         let content = Arc::new(content);
