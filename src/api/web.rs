@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::Doors;
 use super::io::Connection;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::access::{Caller, Door};
 use crate::clock::new_id;
 
@@ -33,6 +33,10 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
     let mut response = async {
         let response = match refused {
             Some(problem) => problem.into_response(),
+            // No id has this character, and PostgreSQL cannot even be asked for it.
+            None if request.uri().path().contains("%00") => {
+                problem::no_such_path(request.uri().clone()).await.into_response()
+            }
             None => next.run(request).await,
         };
         tracing::debug!(

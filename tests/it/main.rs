@@ -2,14 +2,15 @@
 #![cfg(test)]
 
 mod actions;
-mod bad_input;
 mod asking;
+mod bad_input;
 mod faults;
 mod harness;
 mod idempotency;
 mod lines;
 mod pending;
 mod probe;
+mod reading;
 mod smoke;
 mod stories;
 mod walls;
