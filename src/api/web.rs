@@ -4,14 +4,14 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
 
 use super::Doors;
 use super::io::Connection;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::access::{Caller, Door};
 use crate::clock::new_id;
 
@@ -26,13 +26,17 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
         .extensions()
         .get::<ConnectInfo<Connection>>()
         .map(|c| c.0.peer.to_string());
-    let refused = foreign(request.headers()).or_else(|| unproven(request.headers())).or_else(|| nul(request.uri()));
+    let refused = foreign(request.headers()).or_else(|| unproven(request.headers()));
     let caller = caller(request.uri().path(), request.headers(), &id, source);
     request.extensions_mut().insert(caller);
     let method = request.method().clone();
     let mut response = async {
         let response = match refused {
             Some(problem) => problem.into_response(),
+            // No id has this character, and PostgreSQL cannot even be asked for it.
+            None if request.uri().path().contains("%00") => {
+                problem::no_such_path(request.uri().clone()).await.into_response()
+            }
             None => next.run(request).await,
         };
         tracing::debug!(
@@ -133,15 +137,6 @@ fn unproven(headers: &HeaderMap) -> Option<Problem> {
         let message = "no client is known by these credentials; an open server needs none";
         Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "wrong credentials", message)
     })
-}
-
-/// U+0000 in a path or query names nothing, and cannot be asked of every database.
-fn nul(uri: &Uri) -> Option<Problem> {
-    if uri.path().contains("%00") {
-        return Some(Problem::not_found("resource", uri.path()));
-    }
-    let query = uri.query().unwrap_or("");
-    query.contains("%00").then(|| Problem::invalid("", "the character U+0000 (%00) is in the query"))
 }
 
 /// Whether a Host (with or without a port) names this machine by a loopback name or address.

@@ -11,6 +11,7 @@ mod idempotency;
 mod lines;
 mod pending;
 mod probe;
+mod reading;
 mod smoke;
 mod stories;
 mod walls;
