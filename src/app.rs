@@ -72,7 +72,11 @@ impl Running {
 pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("data: the folder {} cannot be made", config.data.display()))?;
-    let lock = if config.database_url().starts_with("sqlite:") { Some(lock(&config.data)?) } else { None };
+    let lock = if config.database_url().starts_with("sqlite:") {
+        Some(lock(&config.data)?)
+    } else {
+        None
+    };
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
     let options = DbOptions {
@@ -111,9 +115,16 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
 /// SQLite serves one server process: the second on a data folder does not start.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)?;
     file.try_lock().map_err(|_| {
-        anyhow::anyhow!("data: another telvisor uses {}; stop it, or give --data another folder", data.display())
+        anyhow::anyhow!(
+            "data: another telvisor uses {}; stop it, or give --data another folder",
+            data.display()
+        )
     })?;
     Ok(file)
 }

@@ -183,7 +183,10 @@ async fn script(
         .into_iter()
         .collect();
     let characteristics: std::collections::BTreeMap<String, Value> = characteristics;
-    let seats = characteristics.get(SEATS).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let seats = characteristics
+        .get(SEATS)
+        .and_then(Value::as_u64)
+        .and_then(|n| u32::try_from(n).ok());
     let run = ScriptRun {
         role,
         subscription: target.subscription,

@@ -102,16 +102,28 @@ async fn supply(
     for (item, list) in supplied {
         let place = moving.items.iter().position(|i| i.item_id == *item);
         let Some(n) = place else {
-            return Err(OrderError::invalid(None, Member::Items, format!("there is no item {item:?}")));
+            return Err(OrderError::invalid(
+                None,
+                Member::Items,
+                format!("there is no item {item:?}"),
+            ));
         };
         let Some(mut s) = (match moving.items[n].subscription {
             Some(id) => tx.subscription(id).await?,
             None => None,
         }) else {
-            return Err(OrderError::invalid(n, Member::Service, "the item waits for nothing"));
+            return Err(OrderError::invalid(
+                n,
+                Member::Service,
+                "the item waits for nothing",
+            ));
         };
         let Some(app) = engine.catalogue.find(&s.application) else {
-            return Err(OrderError::invalid(n, Member::Service, "the application left the catalogue"));
+            return Err(OrderError::invalid(
+                n,
+                Member::Service,
+                "the application left the catalogue",
+            ));
         };
         let known = s.characteristics.0.as_object().cloned().unwrap_or_default();
         let mut values: BTreeMap<String, Value> = known.into_iter().collect();
@@ -129,6 +141,7 @@ async fn supply(
         moving.order.place = Some(tx.next_place(&customer_id).await?);
     }
     moving.order.waits_for = None;
+    moving.order.goes_on = true;
     Ok(())
 }
 

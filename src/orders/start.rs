@@ -75,10 +75,20 @@ pub async fn start_item(
 }
 
 /// Characteristics that the package wants before the start and that are not known yet.
-async fn missing(engine: &Engine, tx: &mut Tx<Tenant>, intent: &Intent) -> Result<Option<String>, StoreError> {
-    let (Action::Provision, Some(id)) = (intent.action, intent.subscription) else { return Ok(None) };
-    let Some(s) = tx.subscription(id).await? else { return Ok(None) };
-    let Some(app) = engine.catalogue.find(&s.application) else { return Ok(None) };
+async fn missing(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    intent: &Intent,
+) -> Result<Option<String>, StoreError> {
+    let (Action::Provision, Some(id)) = (intent.action, intent.subscription) else {
+        return Ok(None);
+    };
+    let Some(s) = tx.subscription(id).await? else {
+        return Ok(None);
+    };
+    let Some(app) = engine.catalogue.find(&s.application) else {
+        return Ok(None);
+    };
     let missing: Vec<_> = app
         .characteristics
         .iter()
@@ -91,7 +101,9 @@ async fn missing(engine: &Engine, tx: &mut Tx<Tenant>, intent: &Intent) -> Resul
 /// The order waits for information: a PATCH of its item supplies it.
 async fn ask(tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize, missing: &str) -> Result<(), StoreError> {
     let text = format!("item {} needs: {missing}", moving.items[n].item_id);
-    moving.item_to(tx, n, ItemState::Pending, Some(&text), "line").await?;
+    moving
+        .item_to(tx, n, ItemState::Pending, Some(&text), "line")
+        .await?;
     moving.order.waits_for = Some(text.clone());
     moving.to(tx, OrderState::Pending, Some(&text), "line").await?;
     moving.event(tx, "ServiceOrderInformationRequiredEvent").await

@@ -59,15 +59,15 @@ pub fn start_time() -> DateTime<Utc> {
     "2026-11-23T08:00:00Z".parse().unwrap()
 }
 
+/// A setting of the test run, from the environment; none when it is not set or empty.
+#[expect(clippy::disallowed_methods, reason = "this is where tests learn how they are run")]
+pub fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// A fresh database on the server that `TEST_DATABASE_URL` names; none: SQLite.
-async fn database() -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where tests learn of PostgreSQL"
-    )]
-    let server = std::env::var("TEST_DATABASE_URL")
-        .ok()
-        .filter(|url| !url.is_empty())?;
+pub async fn database() -> Option<String> {
+    let server = setting("TEST_DATABASE_URL")?;
     let name = format!("t_{}", new_id().simple());
     let pool = sqlx::PgPool::connect(&server)
         .await
