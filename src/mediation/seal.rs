@@ -145,7 +145,7 @@ async fn stream(
     }
     let mut tx = engine.db.system().await?;
     tx.lock_cut().await?;
-    let now = tx.now();
+    let now = tx.lease_now().await?;
     let mut stream = tx.stream(tenant, &row.name, test, row.since).await?;
     let (boundary, _) = schedule.period(zone, now);
     let until = match cut {
