@@ -2,7 +2,9 @@
 #![cfg(test)]
 
 mod asking;
+mod docs;
 mod harness;
 mod pending;
+mod schema;
 mod smoke;
 mod walls;
