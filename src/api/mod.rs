@@ -5,6 +5,7 @@ pub mod health;
 pub mod io;
 pub mod own;
 pub mod problem;
+pub mod progress;
 pub mod query;
 pub mod request;
 pub mod tmf633;

@@ -410,6 +410,7 @@ fn order_row(
         cancel_reason: None,
         place: None,
         waits_for: None,
+        goes_on: false,
         version: 1,
         event_number: 0,
         history_number: 0,

@@ -141,6 +141,7 @@ async fn supply(
         moving.order.place = Some(tx.next_place(&customer_id).await?);
     }
     moving.order.waits_for = None;
+    moving.order.goes_on = true;
     Ok(())
 }
 
