@@ -3,16 +3,16 @@
 
 mod actions;
 mod asking;
-mod docs;
 mod bad_input;
 mod crash;
+mod docs;
 mod faults;
 mod harness;
 mod idempotency;
 mod lines;
 mod pending;
-mod schema;
 mod probe;
+mod schema;
 mod smoke;
 mod stories;
 mod walls;
