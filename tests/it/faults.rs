@@ -61,7 +61,10 @@ async fn done(app: &TestApp, item: Value) {
 /// Takes a backup; its id.
 async fn backup(app: &TestApp, subscription: &str) -> String {
     done(app, modify(subscription, &[("operation", "backup")])).await;
-    let list = app.get(&format!("/api/v1/subscriptions/{subscription}/backups")).await.expect(200);
+    let list = app
+        .get(&format!("/api/v1/subscriptions/{subscription}/backups"))
+        .await
+        .expect(200);
     list[0]["id"].as_str().unwrap().to_owned()
 }
 
@@ -83,8 +86,14 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         Case::PlanDown => modify(&crm("company", "2.0").await, &[("plan", "solo")]),
         Case::VersionUp => modify(&crm("solo", "1.1").await, &[("version", "2.0")]),
         Case::VersionDown => modify(&crm("solo", "2.0").await, &[("version", "1.1")]),
-        Case::BothUp => modify(&crm("solo", "1.0").await, &[("version", "2.0"), ("plan", "company")]),
-        Case::BothDown => modify(&crm("company", "2.0").await, &[("version", "1.1"), ("plan", "team")]),
+        Case::BothUp => modify(
+            &crm("solo", "1.0").await,
+            &[("version", "2.0"), ("plan", "company")],
+        ),
+        Case::BothDown => modify(
+            &crm("company", "2.0").await,
+            &[("version", "1.1"), ("plan", "team")],
+        ),
         Case::SuspendSubscription => set_state(&crm("solo", "2.0").await, "inactive"),
         Case::ReactivateSubscription => {
             let s = crm("solo", "2.0").await;
@@ -123,7 +132,11 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         }
         Case::SuspendCustomer | Case::TerminateCustomer => {
             two_machines(app, c).await;
-            if case == Case::SuspendCustomer { set_state(c, "inactive") } else { terminate(c) }
+            if case == Case::SuspendCustomer {
+                set_state(c, "inactive")
+            } else {
+                terminate(c)
+            }
         }
         Case::ReactivateCustomer => {
             two_machines(app, c).await;
@@ -173,7 +186,12 @@ struct Fault {
 
 impl Round {
     async fn new(case: Case, attempts: u64) -> Self {
-        Self { app: spacious(attempts).await, case, made: 0, ready: None }
+        Self {
+            app: spacious(attempts).await,
+            case,
+            made: 0,
+            ready: None,
+        }
     }
 
     /// The customer of the round before if nothing of it has changed, else a new one.
@@ -186,7 +204,12 @@ impl Round {
         let item = prepare(&self.app, self.case, &customer).await;
         let before = snapshot(&self.app, &[&customer]).await;
         let records = self.app.records("mediation-csv").await.len();
-        Ready { customer, item, before, records }
+        Ready {
+            customer,
+            item,
+            before,
+            records,
+        }
     }
 
     /// Places the order with faults set, and runs until nothing moves.
@@ -205,14 +228,23 @@ impl Round {
         let records = self.app.records("mediation-csv").await.len() - ready.records;
         let steps = steps(&self.app, &order).await;
         assert!(!steps.is_empty(), "{:?} has no steps", self.case);
-        let jobs = read(&self.app).await.jobs_of(uuid(&order["id"]), None).await.unwrap().len();
+        let jobs = read(&self.app)
+            .await
+            .jobs_of(uuid(&order["id"]), None)
+            .await
+            .unwrap()
+            .len();
         (steps, jobs, records)
     }
 
     async fn must_be_as_before(&mut self, ready: Ready, about: &str) {
         let now = snapshot(&self.app, &[&ready.customer]).await;
         assert_same(&ready.before, &now, about);
-        assert_eq!(self.app.records("mediation-csv").await.len(), ready.records, "{about}: no record");
+        assert_eq!(
+            self.app.records("mediation-csv").await.len(),
+            ready.records,
+            "{about}: no record"
+        );
         self.ready = Some(ready);
     }
 
@@ -233,7 +265,10 @@ impl Round {
                     *effects.entry(format!("{step} {}", o["operation"])).or_default() += 1;
                 }
             }
-            assert!(effects.values().all(|n| *n == 1), "{about}: an effect twice: {effects:?}");
+            assert!(
+                effects.values().all(|n| *n == 1),
+                "{about}: an effect twice: {effects:?}"
+            );
         }
     }
 
@@ -245,14 +280,27 @@ impl Round {
         let rule = json!([{ "nth": begin, "times": times, "effect": fault.effect }]);
         let order = self.order(&ready, rule).await;
         let began = steps(&self.app, &order).await;
-        let past = began.iter().any(|s| s.last_chance && (s.state == "begun" || s.state == "done"));
-        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap_or_default();
-        let said = if fault.effect == "unknown" { "the hypervisor forgets" } else { "fault rule" };
+        let past = began
+            .iter()
+            .any(|s| s.last_chance && (s.state == "begun" || s.state == "done"));
+        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
+            .as_str()
+            .unwrap_or_default();
+        let said = if fault.effect == "unknown" {
+            "the hypervisor forgets"
+        } else {
+            "fault rule"
+        };
         assert!(message.contains(said), "{about}: the item says {message:?}");
         if past {
             assert_eq!(order["state"], "held", "{about}: {order:#}");
             assert_eq!(order["serviceOrderItem"][0]["state"], "held", "{about}");
-            assert!(order["jeopardyAlert"][0]["message"].as_str().unwrap().contains("cannot be undone"));
+            assert!(
+                order["jeopardyAlert"][0]["message"]
+                    .as_str()
+                    .unwrap()
+                    .contains("cannot be undone")
+            );
             jeopardy(&self.app, &order).await;
             let order = retry(&self.app, &order).await;
             self.must_be_done(&ready, &order, records, &about).await;
@@ -266,21 +314,40 @@ impl Round {
     async fn undo_given_up(&mut self, begin: u64) {
         let about = format!("{:?}, everything fails from begin {begin}", self.case);
         let ready = self.ready().await;
-        let order = self.order(&ready, json!([{ "nth": begin, "times": 1_000_000, "effect": "fail" }])).await;
+        let order = self
+            .order(
+                &ready,
+                json!([{ "nth": begin, "times": 1_000_000, "effect": "fail" }]),
+            )
+            .await;
         let order = if order["state"] == "held" {
             let left: Vec<_> = steps(&self.app, &order).await;
-            let left: Vec<_> = left.iter().filter(|s| s.state == "begun" || s.state == "done").collect();
+            let left: Vec<_> = left
+                .iter()
+                .filter(|s| s.state == "begun" || s.state == "done")
+                .collect();
             let message = order["jeopardyAlert"][0]["message"].as_str().unwrap();
-            assert!(message.contains("undoing failed") && !left.is_empty(), "{about}: {message}");
-            assert!(left.iter().all(|s| message.contains(&s.title)), "{about}: {message} names {left:?}");
+            assert!(
+                message.contains("undoing failed") && !left.is_empty(),
+                "{about}: {message}"
+            );
+            assert!(
+                left.iter().all(|s| message.contains(&s.title)),
+                "{about}: {message} names {left:?}"
+            );
             jeopardy(&self.app, &order).await;
             retry(&self.app, &order).await
         } else {
             order
         };
         assert_eq!(order["state"], "failed", "{about}: {order:#}");
-        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap();
-        assert!(message.contains("was ended by a fault rule"), "{about}: {message}");
+        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
+            .as_str()
+            .unwrap();
+        assert!(
+            message.contains("was ended by a fault rule"),
+            "{about}: {message}"
+        );
         self.must_be_as_before(ready, &about).await;
     }
 
@@ -288,7 +355,9 @@ impl Round {
     async fn passes(&mut self, begin: u64, effect: &'static str, records: usize) {
         let about = format!("{:?}, {effect} once at begin {begin}", self.case);
         let ready = self.ready().await;
-        let order = self.order(&ready, json!([{ "nth": begin, "effect": effect }])).await;
+        let order = self
+            .order(&ready, json!([{ "nth": begin, "effect": effect }]))
+            .await;
         self.must_be_done(&ready, &order, records, &about).await;
     }
 }
@@ -319,11 +388,21 @@ async fn jeopardy(app: &TestApp, order: &Value) {
 /// Tries every job of the order that is in fallout again, until the order moves on.
 async fn retry(app: &TestApp, order: &Value) -> Value {
     let fallout = app.get("/api/v1/fallout").await.expect(200);
-    let jobs: Vec<_> = fallout.as_array().unwrap().iter().filter(|j| j["order"] == order["id"]).collect();
-    assert!(!jobs.is_empty(), "an order in held has a job in fallout: {order:#}");
+    let jobs: Vec<_> = fallout
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|j| j["order"] == order["id"])
+        .collect();
+    assert!(
+        !jobs.is_empty(),
+        "an order in held has a job in fallout: {order:#}"
+    );
     for job in jobs {
         let path = format!("/api/v1/fallout/{}/retry", job["id"].as_str().unwrap());
-        app.post(&path, &json!({ "reason": "the disk was changed" })).await.expect(202);
+        app.post(&path, &json!({ "reason": "the disk was changed" }))
+            .await
+            .expect(202);
     }
     app.run().await;
     app.show(order).await
@@ -348,7 +427,13 @@ async fn every_step(case: Case) {
     let (steps, jobs, records) = round.plan().await;
     let begins: Vec<_> = steps.iter().filter(|s| s.is_operation()).collect();
     for begin in 1..=begins.len() as u64 {
-        for effect in ["retry", "timeout-before", "timeout-after-acting", "capacity", "unknown"] {
+        for effect in [
+            "retry",
+            "timeout-before",
+            "timeout-after-acting",
+            "capacity",
+            "unknown",
+        ] {
             round.passes(begin, effect, records).await;
         }
     }
@@ -408,13 +493,26 @@ every_step! {
 async fn every_call(case: Case, call: &str) {
     let mut round = Round::new(case, ATTEMPTS).await;
     let (_, _, records) = round.plan().await;
-    for effect in ["retry", "timeout-before", "timeout-after-acting", "capacity", "unknown"] {
+    for effect in [
+        "retry",
+        "timeout-before",
+        "timeout-after-acting",
+        "capacity",
+        "unknown",
+    ] {
         let about = format!("{case:?}, {call} {effect} once");
         let ready = round.ready().await;
-        let order = round.order(&ready, json!([{ "call": call, "nth": 1, "effect": effect }])).await;
+        let order = round
+            .order(&ready, json!([{ "call": call, "nth": 1, "effect": effect }]))
+            .await;
         round.must_be_done(&ready, &order, records, &about).await;
     }
-    let lasting = [("fail", 1), ("timeout-before", ATTEMPTS), ("timeout-after-acting", ATTEMPTS), ("capacity", ATTEMPTS)];
+    let lasting = [
+        ("fail", 1),
+        ("timeout-before", ATTEMPTS),
+        ("timeout-after-acting", ATTEMPTS),
+        ("capacity", ATTEMPTS),
+    ];
     for (effect, times) in lasting {
         let about = format!("{case:?}, {call} {effect} {times} times");
         let ready = round.ready().await;
@@ -472,7 +570,10 @@ async fn a_large_backup_is_fetched_and_pushed_across_faults() {
         { "call": "write", "nth": 5, "effect": "timeout-before" },
     ] }));
     done(&app, modify(&s, &[("operation", "restore"), ("backupId", &id)])).await;
-    assert!(std::fs::read(app.volume(&s).join("blob")).unwrap() == data, "the data is back, octet by octet");
+    assert!(
+        std::fs::read(app.volume(&s).join("blob")).unwrap() == data,
+        "the data is back, octet by octet"
+    );
     validate(&app).await;
 }
 
@@ -482,7 +583,10 @@ async fn a_failed_item_leaves_the_completed_one() {
     let app = TestApp::new().await;
     app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
     let items = json!([create("C1"), provision("C1", CRM, "solo", None)]);
-    let order = app.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
+    let order = app
+        .post(ORDERS, &json!({ "serviceOrderItem": items }))
+        .await
+        .expect(201);
     app.run().await;
     let order = app.show(&order).await;
     assert_eq!(order["state"], "partial", "{order:#}");
