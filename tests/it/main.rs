@@ -7,6 +7,7 @@ mod bad_input;
 mod crash;
 mod docs;
 mod faults;
+mod backups;
 mod harness;
 mod idempotency;
 mod lines;
