@@ -270,6 +270,22 @@ impl Tx<System> {
         )
     }
 
+    /// Locks a file for its delivery until the transaction ends; false when another has delivered it meanwhile.
+    pub async fn claim_delivery(&mut self, f: &FileRow) -> Result<bool, StoreError> {
+        let rows = sql!(
+            self,
+            execute,
+            "UPDATE sdr_files SET state = state WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4
+               AND revision = $5 AND state = 'sealed'",
+            &f.tenant,
+            &f.recipient,
+            f.test,
+            f.file_seq,
+            f.revision
+        )?;
+        Ok(rows == 1)
+    }
+
     /// Marks a file delivered; without acknowledgement that is all that is awaited.
     pub async fn mark_delivered(&mut self, f: &FileRow, acknowledged: bool) -> Result<(), StoreError> {
         let now = self.now();
