@@ -60,7 +60,10 @@ pub fn start_time() -> DateTime<Utc> {
 }
 
 /// A setting of the test run, from the environment; none when it is not set or empty.
-#[expect(clippy::disallowed_methods, reason = "this is where tests learn how they are run")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where tests learn how they are run"
+)]
 pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -36,7 +36,11 @@ impl Looks {
     /// `what` should come to hold within `patience`.
     pub fn until(what: &str, patience: Duration) -> Self {
         let interval = tokio::time::interval(Duration::from_millis(50));
-        Self { what: what.to_owned(), deadline: Instant::now() + patience, interval }
+        Self {
+            what: what.to_owned(),
+            deadline: Instant::now() + patience,
+            interval,
+        }
     }
 
     pub fn time_is_up(&self) -> bool {
@@ -45,15 +49,21 @@ impl Looks {
 
     /// Waits for the next look; fails, naming what was waited for, when the time is up.
     pub async fn again(&mut self) {
-        assert!(!self.time_is_up(), "in all the time it has not come to hold that {}", self.what);
+        assert!(
+            !self.time_is_up(),
+            "in all the time it has not come to hold that {}",
+            self.what
+        );
         self.interval.tick().await;
     }
 }
 
 /// The seed of this run: given, or new.
 fn seed() -> u64 {
-    let given = setting("TELVISOR_TEST_SEED").map(|text| text.parse().expect("TELVISOR_TEST_SEED is a number"));
-    given.unwrap_or_else(|| u64::try_from(telvisor::clock::new_id().as_u128() & 0xffff_ffff).expect("32 bits"))
+    let given =
+        setting("TELVISOR_TEST_SEED").map(|text| text.parse().expect("TELVISOR_TEST_SEED is a number"));
+    given
+        .unwrap_or_else(|| u64::try_from(telvisor::clock::new_id().as_u128() & 0xffff_ffff).expect("32 bits"))
 }
 
 #[tokio::test]
@@ -70,7 +80,12 @@ async fn kills_lose_nothing_and_double_nothing() {
     println!("{}", run.report());
     let (books, seen) = run.end().await;
     let wrong = audit::audit(&books, &seen);
-    println!("{} orders, {} links, {} SDR files audited", books.placed.len(), books.links.len(), seen.files.len());
+    println!(
+        "{} orders, {} links, {} SDR files audited",
+        books.placed.len(),
+        books.links.len(),
+        seen.files.len()
+    );
     assert!(wrong.is_empty(), "seed {seed}:\n{}", wrong.join("\n"));
 }
 
@@ -80,10 +95,14 @@ async fn the_auditor_finds_whatever_is_planted() {
     run.answered(40).await;
     let (books, seen) = run.end().await;
     assert_eq!(audit::audit(&books, &seen), Vec::<String>::new());
-    for (what, plant) in planted::BREACHES {
+    for (what, words, plant) in planted::BREACHES {
         let (mut books, mut seen) = (books.clone(), seen.clone());
         plant(&mut books, &mut seen);
-        assert!(!audit::audit(&books, &seen).is_empty(), "the auditor does not see {what}");
+        let wrong = audit::audit(&books, &seen);
+        assert!(
+            wrong.iter().any(|w| w.contains(words)),
+            "the auditor does not see {what}: {wrong:?}"
+        );
     }
 }
 
@@ -101,20 +120,36 @@ async fn a_server_that_drains_loses_nothing_and_ends_well() {
 async fn a_second_server_on_the_same_data_refuses_to_start() {
     let mut site = Site::open().await;
     // With its own simulator, and with one beside it where the database is a file in the data folder.
-    let beside = format!("sim+unix:{}", site.world().with_file_name("simulator.sock").display());
-    let hypervisors = if site.on_postgres() { vec!["sim".to_owned()] } else { vec!["sim".to_owned(), beside] };
+    let beside = format!(
+        "sim+unix:{}",
+        site.world().with_file_name("simulator.sock").display()
+    );
+    let hypervisors = if site.on_postgres() {
+        vec!["sim".to_owned()]
+    } else {
+        vec!["sim".to_owned(), beside]
+    };
     for (n, hypervisor) in hypervisors.iter().enumerate() {
         site.use_folder(&format!("data-{n}"));
-        let Start::Ready(mut first) = site.start_with(hypervisor, None).await else { panic!("the first one starts") };
+        let Start::Ready(mut first) = site.start_with(hypervisor, None).await else {
+            panic!("the first one starts")
+        };
         match site.start_with(hypervisor, None).await {
-            Start::Ready(_) => panic!("a second server started on the data folder of the first ({hypervisor})"),
+            Start::Ready(_) => {
+                panic!("a second server started on the data folder of the first ({hypervisor})")
+            }
             Start::Ended(status, words) => {
                 assert_eq!(status.code(), Some(1), "{words}");
-                assert!(words.contains("another telvisor uses") && words.contains("--data"), "{words}");
+                // The key, the folder, and the way out.
+                let folder = site.data().display().to_string();
+                let clear = words.contains("data:") && words.contains(&folder) && words.contains("stop");
+                assert!(clear, "{words}");
             }
         }
         assert!(first.terminate().await.success(), "{}", first.log());
-        let Start::Ready(mut next) = site.start_with(hypervisor, None).await else { panic!("it is free again") };
+        let Start::Ready(mut next) = site.start_with(hypervisor, None).await else {
+            panic!("it is free again")
+        };
         assert!(next.terminate().await.success(), "{}", next.log());
     }
 }

@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::Looks;
 use super::audit;
 use super::client::{Client, is_final};
 use super::draw::Draw;
 use super::evidence::Evidence;
 use super::load::{Books, Faults, Life, download};
 use super::site::{Server, Site, Start};
-use super::Looks;
 use crate::harness::ORDERS;
 
 /// Customers who live at the same time.
@@ -69,7 +69,19 @@ impl Run {
         let load = tokio::spawn(live(seed, client.clone(), books.clone(), faults, stop.clone()));
         let sealer = tokio::spawn(seal(client.clone(), posted.subscribe(), stop.clone()));
         let began = std::time::Instant::now();
-        Self { site, url, posted, client, books, stop, load, sealer, server: None, deaths: vec![], began }
+        Self {
+            site,
+            url,
+            posted,
+            client,
+            books,
+            stop,
+            load,
+            sealer,
+            server: None,
+            deaths: vec![],
+            began,
+        }
     }
 
     /// Points drawn from the seed, every fifth kill at a random moment.
@@ -115,7 +127,11 @@ impl Run {
 
     /// Points at which no server has died.
     fn missed(&self) -> BTreeSet<&'static str> {
-        POINTS.iter().copied().filter(|p| !self.deaths.contains(&Death::At(p))).collect()
+        POINTS
+            .iter()
+            .copied()
+            .filter(|p| !self.deaths.contains(&Death::At(p)))
+            .collect()
     }
 
     /// Starts a server that dies at the n-th passing of a point.
@@ -125,7 +141,10 @@ impl Run {
         let mut server = match self.site.start(Some(&fault)).await {
             Start::Ready(server) => server,
             Start::Ended(status, words) => {
-                assert!(words.contains(&last_words), "a server ended by itself: {status}\n{words}");
+                assert!(
+                    words.contains(&last_words),
+                    "a server ended by itself: {status}\n{words}"
+                );
                 self.deaths.push(Death::At(point));
                 return;
             }
@@ -178,11 +197,17 @@ impl Run {
     /// What was reached, for people.
     pub fn report(&self) -> String {
         let count = |of: fn(&Death) -> bool| self.deaths.iter().filter(|d| of(d)).count();
-        let not_passed: BTreeSet<_> = self.deaths.iter().filter(|d| matches!(d, Death::NotPassed(_))).collect::<Vec<_>>()
-            .into_iter().map(|d| format!("{d:?}")).collect();
+        let in_vain: BTreeSet<_> = self
+            .deaths
+            .iter()
+            .filter_map(|d| match d {
+                Death::NotPassed(point) => Some(*point),
+                _ => None,
+            })
+            .collect();
         format!(
             "{} kills in {:.1} minutes: {} at fault points, {} at random moments, {} because a point was not passed; \
-             {} of {} points hit, not hit: {:?}; in vain: {not_passed:?}",
+             {} of {} points hit, not hit: {:?}; in vain: {in_vain:?}",
             self.deaths.len(),
             self.began.elapsed().as_secs_f64() / 60.0,
             count(|d| matches!(d, Death::At(_))),
@@ -235,8 +260,14 @@ async fn sealed(client: &Client) -> usize {
     let answer = client.post("/api/v1/sdr/seal", &json!({})).await;
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
     let files = client.get("/api/v1/sdr/files").await.expect(200);
-    let of_csv = files.as_array().unwrap().iter().filter(|f| f["recipient"] == "mediation-csv");
-    of_csv.map(|f| usize::try_from(f["records"].as_u64().unwrap()).unwrap()).sum()
+    let of_csv = files
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|f| f["recipient"] == "mediation-csv");
+    of_csv
+        .map(|f| usize::try_from(f["records"].as_u64().unwrap()).unwrap())
+        .sum()
 }
 
 /// The highest passing that is drawn for a point: what is passed seldom has to be hit early.
@@ -251,11 +282,19 @@ async fn answered(posted: &watch::Sender<usize>, posts: usize) {
     let mut posted = posted.subscribe();
     let target = *posted.borrow() + posts;
     // When the time is up the kill comes all the same.
-    tokio::time::timeout(STALL, posted.wait_for(|n| *n >= target)).await.ok();
+    tokio::time::timeout(STALL, posted.wait_for(|n| *n >= target))
+        .await
+        .ok();
 }
 
 /// Customers side by side, each followed by another until `stop`.
-async fn live(seed: u64, client: Client, books: Arc<Mutex<Books>>, faults: Arc<Faults>, stop: CancellationToken) {
+async fn live(
+    seed: u64,
+    client: Client,
+    books: Arc<Mutex<Books>>,
+    faults: Arc<Faults>,
+    stop: CancellationToken,
+) {
     let mut lives = JoinSet::new();
     for number in 0.. {
         while lives.len() >= CUSTOMERS || stop.is_cancelled() {
