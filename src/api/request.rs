@@ -19,14 +19,18 @@ impl FromRequest<Doors> for JsonBody {
         media_type(request.headers())?;
         let limit = doors.engine.config.api.body_limit_kib * 1024;
         let octets = read(request, limit).await?;
-        serde_json::from_slice(&octets).map(Self).map_err(|e| {
+        let body: Value = serde_json::from_slice(&octets).map_err(|e| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
                 "malformed",
                 "the body is not JSON",
                 format!("line {}, column {}: {e}", e.line(), e.column()),
             )
-        })
+        })?;
+        if has_nul(&body) {
+            return Err(Problem::invalid("", "the character U+0000 cannot be kept; leave it out"));
+        }
+        Ok(Self(body))
     }
 }
 
@@ -64,6 +68,16 @@ async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     to_bytes(request.into_body(), limit)
         .await
         .map_err(|_| too_large())
+}
+
+/// Whether a text anywhere in the value holds U+0000, which PostgreSQL cannot keep.
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(s) => s.contains('\0'),
+        Value::Array(list) => list.iter().any(has_nul),
+        Value::Object(map) => map.iter().any(|(k, v)| k.contains('\0') || has_nul(v)),
+        _ => false,
+    }
 }
 
 fn media_type(headers: &HeaderMap) -> Result<(), Problem> {

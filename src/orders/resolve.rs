@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use telvisor_model::{Action, SubscriptionState};
 use telvisor_model::catalogue::{Application, Downgrade, plain};
 use telvisor_model::view::{CustomerView, Intent};
+use telvisor_model::{Action, SubscriptionState};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
@@ -305,7 +305,9 @@ fn provision(
     resolved.digest = digest;
     resolved.characteristics = checked.values;
     if app.seats.is_some() {
-        resolved.characteristics.insert(SEATS.to_owned(), Value::from(quantity));
+        resolved
+            .characteristics
+            .insert(SEATS.to_owned(), Value::from(quantity));
     }
     if let Some(intent) = &mut resolved.intent {
         intent.subscription = Some(new_id());
@@ -369,8 +371,13 @@ fn modify(
 
 /// Whether a service is in this state of TMF638 already, after the orders before.
 fn shows(scene: &Scene<'_>, named: &Named<'_>, state: &str) -> bool {
-    let Named::Subscription(s) = named else { return false };
-    let active = scene.view.subscription(s.id).is_some_and(|v| v.state == SubscriptionState::Active);
+    let Named::Subscription(s) = named else {
+        return false;
+    };
+    let active = scene
+        .view
+        .subscription(s.id)
+        .is_some_and(|v| v.state == SubscriptionState::Active);
     active == (state == "active")
 }
 

@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::{Json, StoreError, System, Tx, sql};
 
+/// Key of the PostgreSQL advisory lock under which one process at a time delivers.
+const DELIVERY_LOCK: i64 = 0x7464_7201;
+
 /// A recipient's configuration by version: a change applies from the next file.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct RecipientRow {
@@ -260,6 +263,26 @@ impl Tx<System> {
         )
     }
 
+    /// Waits until nobody else delivers, and keeps others from it until this transaction ends; whether the file still
+    /// waits for delivery.
+    pub async fn lock_delivery(&mut self, f: &FileRow) -> Result<bool, StoreError> {
+        if self.is_postgres() {
+            sql!(self, execute, "SELECT pg_advisory_xact_lock($1)", DELIVERY_LOCK)?;
+        }
+        let (n,) = sql!(
+            self,
+            one: (i64,),
+            "SELECT COUNT(*) FROM sdr_files WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4
+             AND revision = $5 AND state = 'sealed'",
+            &f.tenant,
+            &f.recipient,
+            f.test,
+            f.file_seq,
+            f.revision
+        )?;
+        Ok(n > 0)
+    }
+
     /// All files, oldest first.
     pub async fn files(&mut self, tenant: &str) -> Result<Vec<FileRow>, StoreError> {
         sql!(
@@ -268,22 +291,6 @@ impl Tx<System> {
             "SELECT * FROM sdr_files WHERE tenant = $1 ORDER BY closed_at, recipient, test, file_seq, revision",
             tenant
         )
-    }
-
-    /// Locks a file for its delivery until the transaction ends; false when another has delivered it meanwhile.
-    pub async fn claim_delivery(&mut self, f: &FileRow) -> Result<bool, StoreError> {
-        let rows = sql!(
-            self,
-            execute,
-            "UPDATE sdr_files SET state = state WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4
-               AND revision = $5 AND state = 'sealed'",
-            &f.tenant,
-            &f.recipient,
-            f.test,
-            f.file_seq,
-            f.revision
-        )?;
-        Ok(rows == 1)
     }
 
     /// Marks a file delivered; without acknowledgement that is all that is awaited.

@@ -3,9 +3,12 @@
 
 mod actions;
 mod asking;
+mod bad_input;
 mod crash;
 mod faults;
 mod harness;
+mod idempotency;
+mod lines;
 mod pending;
 mod probe;
 mod smoke;
