@@ -3,11 +3,11 @@
 
 mod actions;
 mod asking;
+mod backups;
 mod bad_input;
 mod crash;
 mod docs;
 mod faults;
-mod backups;
 mod harness;
 mod idempotency;
 mod lines;

@@ -197,17 +197,17 @@ impl Run {
     /// What was reached, for people.
     pub fn report(&self) -> String {
         let count = |of: fn(&Death) -> bool| self.deaths.iter().filter(|d| of(d)).count();
-        let not_passed: BTreeSet<_> = self
+        let in_vain: BTreeSet<_> = self
             .deaths
             .iter()
-            .filter(|d| matches!(d, Death::NotPassed(_)))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|d| format!("{d:?}"))
+            .filter_map(|d| match d {
+                Death::NotPassed(point) => Some(*point),
+                _ => None,
+            })
             .collect();
         format!(
             "{} kills in {:.1} minutes: {} at fault points, {} at random moments, {} because a point was not passed; \
-             {} of {} points hit, not hit: {:?}; in vain: {not_passed:?}",
+             {} of {} points hit, not hit: {:?}; in vain: {in_vain:?}",
             self.deaths.len(),
             self.began.elapsed().as_secs_f64() / 60.0,
             count(|d| matches!(d, Death::At(_))),
