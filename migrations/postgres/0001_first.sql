@@ -330,6 +330,7 @@ CREATE TABLE jobs (
   fence BIGINT NOT NULL,
   error TEXT,
   trace_parent TEXT,
+  request_id TEXT,
   created_at TIMESTAMPTZ NOT NULL,
   ended_at TIMESTAMPTZ,
   PRIMARY KEY (tenant, id)

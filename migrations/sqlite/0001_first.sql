@@ -330,6 +330,7 @@ CREATE TABLE jobs (
   fence INTEGER NOT NULL,
   error TEXT,
   trace_parent TEXT,
+  request_id TEXT,
   created_at TEXT NOT NULL,
   ended_at TEXT,
   PRIMARY KEY (tenant, id)

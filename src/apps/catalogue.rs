@@ -102,13 +102,7 @@ impl Catalogue {
             .filter(|v| v.withdrawn_at.is_some())
             .collect();
         let mut applications = vec![];
-        for body in tx.applications().await? {
-            let mut application: Application =
-                serde_json::from_value(body.0).map_err(|e| StoreError::BadValue {
-                    column: "body".into(),
-                    query: "SELECT body FROM applications",
-                    reason: e.to_string(),
-                })?;
+        for mut application in tx.applications().await? {
             for version in &mut application.versions {
                 version.withdrawn |= withdrawn
                     .iter()
@@ -216,10 +210,5 @@ async fn known(
     tx: &mut crate::store::Tx<crate::store::System>,
     id: &str,
 ) -> Result<Option<Application>, StoreError> {
-    for body in tx.applications().await? {
-        if body.0.get("id").and_then(|v| v.as_str()) == Some(id) {
-            return Ok(serde_json::from_value(body.0).ok());
-        }
-    }
-    Ok(None)
+    Ok(tx.applications().await?.into_iter().find(|a| a.id == id))
 }

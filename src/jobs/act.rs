@@ -16,6 +16,7 @@ use crate::fault;
 use crate::hypervisor::{DriverError, Guard, Handle, Observation, Operation, Tag};
 use crate::inventory::names;
 use crate::inventory::objects::ObjectError;
+use crate::orders::resolve::SEATS;
 use crate::store::jobs::{JobRow, StepRow};
 
 /// Octets moved between guest and store in one driver call.
@@ -181,6 +182,11 @@ async fn script(
         .unwrap_or_default()
         .into_iter()
         .collect();
+    let characteristics: std::collections::BTreeMap<String, Value> = characteristics;
+    let seats = characteristics
+        .get(SEATS)
+        .and_then(Value::as_u64)
+        .and_then(|n| u32::try_from(n).ok());
     let run = ScriptRun {
         role,
         subscription: target.subscription,
@@ -190,7 +196,7 @@ async fn script(
         plan: &plan,
         folders: &folders,
         characteristics: &characteristics,
-        seats: None,
+        seats,
         ports: &std::collections::BTreeMap::new(),
         archive,
     };

@@ -131,7 +131,10 @@ pub async fn given_up(
     tx.update_job(job).await?;
     let message = format!("{}: {why} ({stuck})", job.title);
     let id = moving.items[n].item_id.clone();
-    moving.items[n].error = Some(message.clone());
+    // What the item fails with in the end is why it is undone, not why the undo came to a stop.
+    if !undoing || moving.items[n].error.is_none() {
+        moving.items[n].error = Some(message.clone());
+    }
     moving
         .item_to(tx, n, ItemState::Held, Some(&message), "jobs")
         .await?;
@@ -299,6 +302,9 @@ pub async fn decide(
                 tenant: job.tenant.clone(),
                 id: job.id,
             });
+            if job.phase == "do" {
+                moving.items[n].error = None;
+            }
             moving
                 .item_to(&mut tx, n, ItemState::InProgress, reason, &by)
                 .await?;

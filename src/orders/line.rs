@@ -81,7 +81,8 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
         let mut started = None;
         for order in line {
             let items = items_of(order.id);
-            if order.state != OrderState::Acknowledged {
+            let goes_on = order.state == OrderState::Pending && order.waits_for.is_none();
+            if order.state != OrderState::Acknowledged && !goes_on {
                 before.push((
                     occupied(&order, &items),
                     format!("order {} ({})", order.id, order.state),
@@ -121,6 +122,9 @@ async fn note(tx: &mut Tx<Tenant>, mut order: OrderRow, what: &str) -> Result<()
 /// When the database refuses.
 pub async fn run_items(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), StoreError> {
     loop {
+        if moving.order.state != OrderState::InProgress {
+            return Ok(());
+        }
         if moving
             .items
             .iter()

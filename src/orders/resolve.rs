@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use telvisor_model::Action;
 use telvisor_model::catalogue::{Application, Downgrade, plain};
 use telvisor_model::view::{CustomerView, Intent};
+use telvisor_model::{Action, SubscriptionState};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
@@ -14,6 +14,9 @@ use crate::apps::catalogue::Catalogue;
 use crate::clock::new_id;
 use crate::store::backups::BackupRow;
 use crate::store::subscriptions::SubscriptionRow;
+
+/// The characteristic that keeps the `quantity` of an application with seats.
+pub const SEATS: &str = "seats";
 
 /// What a customer is created with.
 #[derive(Debug, Clone, PartialEq)]
@@ -301,6 +304,11 @@ fn provision(
     let mut resolved = acting(Action::Provision);
     resolved.digest = digest;
     resolved.characteristics = checked.values;
+    if app.seats.is_some() {
+        resolved
+            .characteristics
+            .insert(SEATS.to_owned(), Value::from(quantity));
+    }
     if let Some(intent) = &mut resolved.intent {
         intent.subscription = Some(new_id());
         intent.application = Some(app.id.clone());
@@ -320,6 +328,8 @@ fn modify(
 ) -> Result<Resolved, OrderError> {
     no_doubles(n, list)?;
     let named = find(scene, n, service)?;
+    // A client that sends the whole service back changes only what differs.
+    let state = state.filter(|s| list.is_empty() || !shows(scene, &named, s));
     if let Some(state) = state {
         if let Some(g) = list.first() {
             let why = "a state and characteristics cannot be changed in one item; use two items";
@@ -357,6 +367,18 @@ fn modify(
         return operation(scene, n, s, &text(n, g)?, list);
     }
     change(scene, n, s, list)
+}
+
+/// Whether a service is in this state of TMF638 already, after the orders before.
+fn shows(scene: &Scene<'_>, named: &Named<'_>, state: &str) -> bool {
+    let Named::Subscription(s) = named else {
+        return false;
+    };
+    let active = scene
+        .view
+        .subscription(s.id)
+        .is_some_and(|v| v.state == SubscriptionState::Active);
+    active == (state == "active")
 }
 
 fn operation(

@@ -1,8 +1,9 @@
 //! An item's turn: judged once more against the inventory, then taken apart into jobs.
 
+use telvisor_model::catalogue::Required;
 use telvisor_model::plan::{self, Act, JobPlan, MachineView, Size, StoredBackup, Target, Undo};
 use telvisor_model::view::Intent;
-use telvisor_model::{Action, ItemState, Refusal, Verdict};
+use telvisor_model::{Action, ItemState, OrderState, Refusal, Verdict};
 use uuid::Uuid;
 
 use super::finish;
@@ -37,6 +38,9 @@ pub async fn start_item(
     else {
         return finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await;
     };
+    if let Some(missing) = missing(engine, tx, &intent).await? {
+        return ask(tx, moving, n, &missing).await;
+    }
     // Retention was judged at acceptance, and an accepted order keeps its backup from deletion.
     let keeps = engine.config.terminate.retention_days > 0;
     let loaded = view::load(tx, &customer_id, moving.order.order_date, keeps).await?;
@@ -68,6 +72,41 @@ pub async fn start_item(
             }
         }
     }
+}
+
+/// Characteristics that the package wants before the start and that are not known yet.
+async fn missing(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    intent: &Intent,
+) -> Result<Option<String>, StoreError> {
+    let (Action::Provision, Some(id)) = (intent.action, intent.subscription) else {
+        return Ok(None);
+    };
+    let Some(s) = tx.subscription(id).await? else {
+        return Ok(None);
+    };
+    let Some(app) = engine.catalogue.find(&s.application) else {
+        return Ok(None);
+    };
+    let missing: Vec<_> = app
+        .characteristics
+        .iter()
+        .filter(|d| d.required == Required::BeforeStart && s.characteristics.0.get(&d.name).is_none())
+        .map(|d| d.name.clone())
+        .collect();
+    Ok((!missing.is_empty()).then(|| missing.join(", ")))
+}
+
+/// The order waits for information: a PATCH of its item supplies it.
+async fn ask(tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize, missing: &str) -> Result<(), StoreError> {
+    let text = format!("item {} needs: {missing}", moving.items[n].item_id);
+    moving
+        .item_to(tx, n, ItemState::Pending, Some(&text), "line")
+        .await?;
+    moving.order.waits_for = Some(text.clone());
+    moving.to(tx, OrderState::Pending, Some(&text), "line").await?;
+    moving.event(tx, "ServiceOrderInformationRequiredEvent").await
 }
 
 fn words(why: Refusal) -> String {
@@ -278,7 +317,7 @@ fn make(
         Action::ReactivateSubscription => {
             let s = p.subscription(intent)?;
             if s.state == "terminated" {
-                install(p, &mut out, s, Some(kept(s, stored)?))?;
+                install(p, &mut out, s, Some(&kept(s, stored)?))?;
             } else {
                 out.jobs.push(plan::resume(&p.machine_of(s)?, &p.target(s)?));
             }
@@ -350,7 +389,7 @@ fn install(
     p: &Planner<'_>,
     out: &mut Planned,
     s: &SubscriptionRow,
-    data: Option<StoredBackup>,
+    data: Option<&StoredBackup>,
 ) -> Result<(), Words> {
     let home = p.home(s)?;
     let new_machine = new_id();
@@ -362,7 +401,7 @@ fn install(
         new_machine,
         p.base,
         &p.target(s)?,
-        data.as_ref(),
+        data,
     ));
     Ok(())
 }
@@ -557,6 +596,7 @@ async fn write(
             fence: 0,
             error: None,
             trace_parent: moving.order.trace_parent.clone(),
+            request_id: moving.order.request_id.clone(),
             created_at: now,
             ended_at: None,
         };

@@ -38,6 +38,8 @@ pub struct JobRow {
     pub fence: i64,
     pub error: Option<String>,
     pub trace_parent: Option<String>,
+    /// Id of the request that placed the order.
+    pub request_id: Option<String>,
     pub created_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
 }
@@ -62,6 +64,9 @@ pub struct StepRow {
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
 }
+
+/// A finished job with its steps.
+pub type Done = (JobRow, Vec<StepRow>);
 
 /// One claim of a job, for the operator.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -190,8 +195,8 @@ impl Tx<Tenant> {
             self,
             execute,
             "INSERT INTO jobs (tenant, id, order_id, item_id, customer, class, title, state, phase, urgency, run_after,
-               attempt, tries, machine, hypervisor, host, fence, trace_parent, created_at)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
+               attempt, tries, machine, hypervisor, host, fence, trace_parent, request_id, created_at)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
             &j.tenant,
             j.id,
             j.order_id,
@@ -210,6 +215,7 @@ impl Tx<Tenant> {
             &j.host,
             j.fence,
             &j.trace_parent,
+            &j.request_id,
             j.created_at
         )?;
         Ok(())
@@ -377,6 +383,18 @@ impl Tx<Tenant> {
             &tenant,
             job
         )
+    }
+
+    /// How many attempts of a job failed, in both phases and before an operator's retry too.
+    pub async fn failed_attempts(&mut self, job: &JobRow) -> Result<i64, StoreError> {
+        let (n,) = sql!(
+            self,
+            one: (i64,),
+            "SELECT COUNT(*) FROM job_attempts WHERE tenant = $1 AND job_id = $2 AND outcome IN ('retry', 'failed')",
+            &job.tenant,
+            job.id
+        )?;
+        Ok(n)
     }
 
     pub async fn attempts(&mut self, job: Uuid) -> Result<Vec<AttemptRow>, StoreError> {

@@ -317,6 +317,18 @@ impl Tx<Tenant> {
         )
     }
 
+    /// An order, even one that is hidden from reads: a repeat under its key is answered with it.
+    pub async fn order_even_hidden(&mut self, id: Uuid) -> Result<Option<OrderRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            optional: OrderRow,
+            "SELECT * FROM orders WHERE tenant = $1 AND id = $2",
+            &tenant,
+            id
+        )
+    }
+
     /// Hides an order from reads; it is kept for audit, and its key stays used.
     pub async fn hide_order(&mut self, id: Uuid) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());

@@ -1,4 +1,16 @@
 //! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
+#![cfg(test)]
 
+mod actions;
+mod asking;
+mod bad_input;
+mod crash;
+mod faults;
 mod harness;
+mod idempotency;
+mod lines;
+mod pending;
+mod probe;
 mod smoke;
+mod stories;
+mod walls;

@@ -398,35 +398,35 @@ pub fn party_out(mut party: Value) -> Value {
 mod tests {
     use super::*;
 
-    fn read(body: Value) -> Result<Draft, String> {
-        draft(&body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
+    fn read(body: &Value) -> Result<Draft, String> {
+        draft(body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
     }
 
-    fn order(item: Value) -> Value {
+    fn order(item: &Value) -> Value {
         json!({ "serviceOrderItem": [item] })
     }
 
     #[test]
     fn wrong_types_name_their_path() {
-        let message = read(order(
-            json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}}),
+        let message = read(&order(
+            &json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}}),
         ))
         .unwrap_err();
         assert!(
             message.starts_with("serviceOrderItem[0].service.serviceSpecification"),
             "{message}"
         );
-        let message = read(order(json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
+        let message = read(&order(&json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].id"), "{message}");
-        let message = read(order(json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
+        let message = read(&order(&json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].action"), "{message}");
-        assert!(read(json!({})).unwrap_err().starts_with("serviceOrderItem"));
-        assert!(read(json!([])).is_err());
+        assert!(read(&json!({})).unwrap_err().starts_with("serviceOrderItem"));
+        assert!(read(&json!([])).is_err());
     }
 
     #[test]
     fn the_official_kits_stock_body_names_nothing_to_do() {
-        let d = read(order(json!({"id": "1", "action": "add", "service": {}}))).unwrap();
+        let d = read(&order(&json!({"id": "1", "action": "add", "service": {}}))).unwrap();
         assert!(matches!(d.items[0].ask, Ask::Nothing { .. }));
     }
 
@@ -434,22 +434,22 @@ mod tests {
     fn two_customers_are_one_too_many_and_roles_have_no_case() {
         let party = |id: &str| json!({"id": id, "role": "Customer"});
         let mut body =
-            order(json!({"id": "1", "action": "noChange", "service": {"relatedParty": [party("B")]}}));
-        assert_eq!(read(body.clone()).unwrap().customer.as_deref(), Some("B"));
+            order(&json!({"id": "1", "action": "noChange", "service": {"relatedParty": [party("B")]}}));
+        assert_eq!(read(&body).unwrap().customer.as_deref(), Some("B"));
         body["relatedParty"] = json!([party("A")]);
-        assert!(read(body).unwrap_err().contains("two customers"));
+        assert!(read(&body).unwrap_err().contains("two customers"));
     }
 
     #[test]
     fn members_outside_the_create_schema_are_ignored() {
         let mut body =
-            order(json!({"id": "1", "action": "noChange", "service": {}, "state": "held", "colour": 1}));
+            order(&json!({"id": "1", "action": "noChange", "service": {}, "state": "held", "colour": 1}));
         body["state"] = json!("completed");
         body["id"] = json!("mine");
-        let d = read(body).unwrap();
+        let d = read(&body).unwrap();
         assert_eq!(
             d.request,
-            order(json!({"id": "1", "action": "noChange", "service": {}}))
+            order(&json!({"id": "1", "action": "noChange", "service": {}}))
         );
     }
 }
