@@ -168,7 +168,7 @@ CREATE TABLE subscriptions (
   restorable_until TEXT,
   PRIMARY KEY (tenant, id)
 );
-CREATE INDEX subscriptions_customer ON subscriptions (tenant, customer, created_at);
+CREATE INDEX subscriptions_customer ON subscriptions (tenant, customer, created_at, id);
 CREATE INDEX subscriptions_created ON subscriptions (tenant, created_at, id);
 
 CREATE TABLE orders (
@@ -214,7 +214,7 @@ CREATE INDEX orders_customer ON orders (tenant, customer_id, order_date);
 -- The open part of a line, and orders that wait for their date.
 CREATE INDEX orders_line ON orders (tenant, customer_id, place)
   WHERE state IN ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation');
-CREATE INDEX orders_waiting ON orders (order_date)
+CREATE INDEX orders_waiting ON orders (tenant, customer_id)
   WHERE state = 'acknowledged' OR goes_on;
 
 -- Personal values of an order: parties, characteristics and the request as given; notes.

@@ -368,13 +368,15 @@ impl Tx<Tenant> {
     }
 
     /// The items of the open orders in a customer's line.
+    ///
+    /// CROSS JOIN makes SQLite begin with the orders; by itself it begins with all items of the tenant.
     pub async fn line_items(&mut self, customer_id: &str) -> Result<Vec<ItemRow>, StoreError> {
         let tenant = self.tenant();
         sql!(
             self,
             all: ItemRow,
-            "SELECT i.* FROM order_items i JOIN orders o ON o.tenant = i.tenant AND o.id = i.order_id
-             WHERE o.tenant = $1 AND o.customer_id = $2 AND o.place IS NOT NULL AND o.state IN
+            "SELECT i.* FROM orders o CROSS JOIN order_items i
+             WHERE i.tenant = o.tenant AND i.order_id = o.id AND o.tenant = $1 AND o.customer_id = $2 AND o.place IS NOT NULL AND o.state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
              ORDER BY o.place, i.number",
             &tenant,
