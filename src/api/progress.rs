@@ -129,14 +129,9 @@ mod tests {
         }
         advance(&mut parts, id(3), 20 * MIB, Some(End::Whole));
         assert!(!whole(&parts, 20 * MIB), "three of four are still under way");
-        for n in 0..3 {
+        for n in 0..3_u64 {
             assert!(!whole(&parts, 20 * MIB));
-            advance(
-                &mut parts,
-                id(n.into()),
-                (n as u64 + 1) * 5 * MIB,
-                Some(End::Whole),
-            );
+            advance(&mut parts, id(u128::from(n)), (n + 1) * 5 * MIB, Some(End::Whole));
         }
         assert!(whole(&parts, 20 * MIB));
     }

@@ -19,6 +19,9 @@ use crate::orders::moves::Moving;
 use crate::store::jobs::{JobRow, StepRow};
 use crate::store::{Json, StoreError};
 
+/// Claims beyond the counted tries after which a job that takes its workers down is given up.
+const MOST_LOST: i64 = 50;
+
 /// Why a worker stops with a job.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
@@ -67,10 +70,13 @@ pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
 
 async fn carry_out(engine: &Engine, job: JobRow, since: Instant) -> Result<(), StoreError> {
     let mut lease = Lease::new(engine, job.clone(), since);
-    let outcome = if job.phase == "undo" {
-        backward(engine, &job, &mut lease).await
+    let failed = engine.db.read(&job.tenant).await?.failed_attempts(&job).await?;
+    let outcome = if job.attempt > job.tries + MOST_LOST {
+        Err(Stop::Fail("its workers are lost again and again".into()))
+    } else if job.phase == "undo" {
+        backward(engine, &job, &mut lease, failed).await
     } else {
-        forward(engine, &job, &mut lease).await
+        forward(engine, &job, &mut lease, failed).await
     };
     match outcome {
         Ok(()) => end(engine, &job).await,
@@ -86,19 +92,20 @@ async fn carry_out(engine: &Engine, job: JobRow, since: Instant) -> Result<(), S
     }
 }
 
-async fn forward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>) -> Result<(), Stop> {
+async fn forward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: i64) -> Result<(), Stop> {
     let mut steps = engine.db.read(&job.tenant).await?.steps(job.id).await?;
     for n in 0..steps.len() {
         if steps[n].state == "done" {
             continue;
         }
-        begin_step(engine, job, &mut steps[n]).await?;
+        let key = key(job, &steps[n], "do", 0, failed);
+        begin_step(engine, job, &mut steps[n], &key).await?;
         let act = steps[n].act.0.clone();
         let context = act::Context {
             engine,
             job,
             steps: &steps,
-            key: key(job, &steps[n], "do", 0),
+            key,
         };
         let handle = steps[n].handle.clone();
         let outcome = act::perform(&context, lease, &act, handle, steps[n].number).await?;
@@ -107,23 +114,22 @@ async fn forward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>) -> Result
     Ok(())
 }
 
-/// Key of an operation: the same after a crash, another for each failed try, so that a try's ending is not taken for
-/// the next one's.
-fn key(job: &JobRow, step: &StepRow, phase: &str, act: usize) -> String {
-    format!("{}.{}.{phase}.{act}.{}", job.id.simple(), step.number, job.tries)
+/// Key of an operation: the same after a crash, another after each failed attempt, an operator's retry included, so
+/// that an attempt's ending is not taken for the next one's.
+fn key(job: &JobRow, step: &StepRow, phase: &str, act: usize, failed: i64) -> String {
+    format!("{}.{}.{phase}.{act}.{failed}", job.id.simple(), step.number)
 }
 
 /// Writes down that a step begins, before anything is done.
-async fn begin_step(engine: &Engine, job: &JobRow, step: &mut StepRow) -> Result<(), Stop> {
+async fn begin_step(engine: &Engine, job: &JobRow, step: &mut StepRow, key: &str) -> Result<(), Stop> {
     let mut tx = engine.db.tenant(&job.tenant).await?;
     if tx.hold_job(job, lease::length(engine)).await?.is_none() {
         return Err(Stop::Lost);
     }
-    let key = key(job, step, "do", 0);
-    if step.key.as_ref() != Some(&key) {
+    if step.key.as_deref() != Some(key) {
         // The handle was that of an earlier try.
         step.handle = None;
-        step.key = Some(key);
+        step.key = Some(key.to_owned());
     }
     step.state = "begun".into();
     let now = tx.now();
@@ -165,7 +171,7 @@ async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Out
     Ok(())
 }
 
-async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>) -> Result<(), Stop> {
+async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: i64) -> Result<(), Stop> {
     let mut steps = engine.db.read(&job.tenant).await?.steps(job.id).await?;
     for n in (0..steps.len()).rev() {
         if steps[n].state != "begun" && steps[n].state != "done" {
@@ -184,7 +190,7 @@ async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>) -> Resul
                 engine,
                 job,
                 steps: &steps,
-                key: key(job, &steps[n], "undo", i),
+                key: key(job, &steps[n], "undo", i, failed),
             };
             tracing::info!(step = steps[n].number, "undo: {}", steps[n].title);
             act::perform(&context, lease, act, None, steps[n].number).await?;

@@ -59,15 +59,18 @@ pub fn start_time() -> DateTime<Utc> {
     "2026-11-23T08:00:00Z".parse().unwrap()
 }
 
+/// A setting of the test run, from the environment; none when it is not set or empty.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where tests learn how they are run"
+)]
+pub fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// A fresh database on the server that `TEST_DATABASE_URL` names; none: SQLite.
-async fn database() -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where tests learn of PostgreSQL"
-    )]
-    let server = std::env::var("TEST_DATABASE_URL")
-        .ok()
-        .filter(|url| !url.is_empty())?;
+pub async fn database() -> Option<String> {
+    let server = setting("TEST_DATABASE_URL")?;
     let name = format!("t_{}", new_id().simple());
     let pool = sqlx::PgPool::connect(&server)
         .await
@@ -248,6 +251,45 @@ impl TestApp {
         self.show(&placed).await
     }
 
+    /// Places an order with these items, and does not run it.
+    pub async fn place(&self, items: Value) -> Value {
+        self.post(ORDERS, &json!({ "serviceOrderItem": items }))
+            .await
+            .expect(201)
+    }
+
+    /// Runs what is due now, and leaves the clock where it stands.
+    pub async fn run_due(&self) {
+        pool::run_to_empty(self.engine())
+            .await
+            .expect("the database answers");
+    }
+
+    /// How many orders and how many services there are.
+    pub async fn counts(&self) -> (String, String) {
+        let mut totals = vec![];
+        for list in [ORDERS, SERVICES] {
+            let answer = self.get(&format!("{list}?limit=0")).await;
+            totals.push(answer.headers["x-total-count"].to_str().unwrap().to_owned());
+            answer.expect(200);
+        }
+        (totals[0].clone(), totals[1].clone())
+    }
+
+    /// The jobs of an order.
+    pub async fn jobs(&self, order: &Value) -> Vec<Value> {
+        let order = self
+            .get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap()))
+            .await
+            .expect(200);
+        order["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|i| i["jobs"].as_array().unwrap().clone())
+            .collect()
+    }
+
     /// An order as it is now.
     pub async fn show(&self, order: &Value) -> Value {
         self.get(&format!("{ORDERS}/{}", order["id"].as_str().unwrap()))
@@ -278,10 +320,7 @@ impl TestApp {
             .order(json!([provision(customer, application, plan, version)]))
             .await;
         assert_eq!(done["state"], "completed", "{done:#}");
-        done["serviceOrderItem"][0]["service"]["id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        service_id(&done, 0)
     }
 
     /// The simulator's machines: what stands in `world/machines`.
@@ -327,6 +366,22 @@ impl TestApp {
         }
         out
     }
+}
+
+/// The id of the service that an order's item is about.
+pub fn service_id(order: &Value, item: usize) -> String {
+    order["serviceOrderItem"][item]["service"]["id"]
+        .as_str()
+        .expect("the item shows its service")
+        .to_owned()
+}
+
+/// The value of a service's characteristic; none when it has none of that name.
+pub fn characteristic(service: &Value, name: &str) -> Option<String> {
+    let list = service["serviceCharacteristic"].as_array()?;
+    list.iter().find(|c| c["name"] == name)?["value"]
+        .as_str()
+        .map(str::to_owned)
 }
 
 /// An item that creates a customer.

@@ -1,11 +1,22 @@
 //! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
 #![cfg(test)]
 
+mod actions;
 mod asking;
 mod backups;
 mod downloads;
+mod bad_input;
+mod crash;
+mod docs;
+mod faults;
 mod harness;
+mod idempotency;
+mod lines;
 mod pending;
 mod sdr_files;
+mod probe;
+mod reading;
+mod schema;
 mod smoke;
+mod stories;
 mod walls;

@@ -1,0 +1,596 @@
+//! Every plan, failed at each of its steps in each way: before the point of no return nothing is left behind, after
+//! it an operator's retry completes the order.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::harness::{CRM, ORDERS, TestApp, create, modify, provision, set_state, terminate};
+use crate::probe::{Step, operations, read, snapshot, steps, uuid, validate};
+
+const FILES: &str = "filenook";
+const YARD: &str = "yardmaster";
+/// Attempts that a job has in these tests.
+const ATTEMPTS: u64 = 3;
+
+/// A server with room for the many customers of one test.
+async fn spacious(attempts: u64) -> TestApp {
+    TestApp::with(|c| {
+        c.jobs.attempts = i64::try_from(attempts).unwrap();
+        let world = c.data.join("world");
+        std::fs::create_dir_all(&world).unwrap();
+        let host = json!([{ "name": "h", "vcpu": 10_000, "memoryMiB": 10_000_000, "diskGiB": 100_000 }]);
+        std::fs::write(world.join("hosts.json"), host.to_string()).unwrap();
+    })
+    .await
+}
+
+/// A kind of order, with what must be there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    NewMachine,
+    ExistingMachine,
+    Dedicated,
+    PlanUp,
+    PlanDown,
+    VersionUp,
+    VersionDown,
+    BothUp,
+    BothDown,
+    SuspendSubscription,
+    ReactivateSubscription,
+    ReactivateTerminated,
+    TerminateOneOfTwo,
+    TerminateLast,
+    TerminateOneUnderSuspended,
+    TerminateLastUnderSuspended,
+    Backup,
+    Restore,
+    SuspendCustomer,
+    ReactivateCustomer,
+    TerminateCustomer,
+    ReactivateTerminatedCustomer,
+}
+
+async fn done(app: &TestApp, item: Value) {
+    let order = app.order(json!([item])).await;
+    assert_eq!(order["state"], "completed", "{order:#}");
+}
+
+/// Takes a backup; its id.
+async fn backup(app: &TestApp, subscription: &str) -> String {
+    done(app, modify(subscription, &[("operation", "backup")])).await;
+    let list = app
+        .get(&format!("/api/v1/subscriptions/{subscription}/backups"))
+        .await
+        .expect(200);
+    list[0]["id"].as_str().unwrap().to_owned()
+}
+
+/// Makes a customer that is ready for the order, and the order's item.
+async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
+    app.customer(c).await;
+    let crm = |plan: &'static str, version: &'static str| app.provision(c, CRM, plan, Some(version));
+    match case {
+        Case::NewMachine => provision(c, CRM, "solo", None),
+        Case::ExistingMachine => {
+            app.provision(c, FILES, "home", None).await;
+            provision(c, CRM, "solo", None)
+        }
+        Case::Dedicated => {
+            app.provision(c, FILES, "home", None).await;
+            provision(c, YARD, "siding", None)
+        }
+        Case::PlanUp => modify(&crm("solo", "2.0").await, &[("plan", "company")]),
+        Case::PlanDown => modify(&crm("company", "2.0").await, &[("plan", "solo")]),
+        Case::VersionUp => modify(&crm("solo", "1.1").await, &[("version", "2.0")]),
+        Case::VersionDown => modify(&crm("solo", "2.0").await, &[("version", "1.1")]),
+        Case::BothUp => modify(
+            &crm("solo", "1.0").await,
+            &[("version", "2.0"), ("plan", "company")],
+        ),
+        Case::BothDown => modify(
+            &crm("company", "2.0").await,
+            &[("version", "1.1"), ("plan", "team")],
+        ),
+        Case::SuspendSubscription => set_state(&crm("solo", "2.0").await, "inactive"),
+        Case::ReactivateSubscription => {
+            let s = crm("solo", "2.0").await;
+            done(app, set_state(&s, "inactive")).await;
+            set_state(&s, "active")
+        }
+        Case::ReactivateTerminated => {
+            app.provision(c, FILES, "home", None).await;
+            let s = crm("solo", "2.0").await;
+            done(app, terminate(&s)).await;
+            set_state(&s, "active")
+        }
+        Case::TerminateOneOfTwo => {
+            app.provision(c, FILES, "home", None).await;
+            terminate(&crm("solo", "2.0").await)
+        }
+        Case::TerminateLast => terminate(&crm("solo", "2.0").await),
+        Case::TerminateOneUnderSuspended => {
+            app.provision(c, FILES, "home", None).await;
+            let s = crm("solo", "2.0").await;
+            done(app, set_state(c, "inactive")).await;
+            terminate(&s)
+        }
+        Case::TerminateLastUnderSuspended => {
+            let s = crm("solo", "2.0").await;
+            done(app, set_state(c, "inactive")).await;
+            terminate(&s)
+        }
+        Case::Backup => modify(&crm("solo", "2.0").await, &[("operation", "backup")]),
+        Case::Restore => {
+            let s = crm("solo", "2.0").await;
+            std::fs::write(app.volume(&s).join("contact"), "Ada").unwrap();
+            let id = backup(app, &s).await;
+            std::fs::write(app.volume(&s).join("contact"), "Grace").unwrap();
+            modify(&s, &[("operation", "restore"), ("backupId", &id)])
+        }
+        Case::SuspendCustomer | Case::TerminateCustomer => {
+            two_machines(app, c).await;
+            if case == Case::SuspendCustomer {
+                set_state(c, "inactive")
+            } else {
+                terminate(c)
+            }
+        }
+        Case::ReactivateCustomer => {
+            two_machines(app, c).await;
+            done(app, set_state(c, "inactive")).await;
+            set_state(c, "active")
+        }
+        Case::ReactivateTerminatedCustomer => {
+            two_machines(app, c).await;
+            done(app, terminate(c)).await;
+            set_state(c, "active")
+        }
+    }
+}
+
+/// Three applications on two machines, one of them suspended.
+async fn two_machines(app: &TestApp, c: &str) {
+    app.provision(c, CRM, "solo", None).await;
+    let files = app.provision(c, FILES, "home", None).await;
+    app.provision(c, YARD, "siding", None).await;
+    done(app, set_state(&files, "inactive")).await;
+}
+
+/// A customer that waits for the order, and everything as it was before.
+struct Ready {
+    customer: String,
+    item: Value,
+    before: BTreeMap<String, String>,
+    records: usize,
+}
+
+struct Round {
+    app: TestApp,
+    case: Case,
+    made: usize,
+    ready: Option<Ready>,
+}
+
+/// What a fault does to a job.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    effect: &'static str,
+    /// Calls that it strikes in one attempt of the job.
+    calls: u64,
+    /// Whether the job is tried again.
+    again: bool,
+}
+
+impl Round {
+    async fn new(case: Case, attempts: u64) -> Self {
+        Self {
+            app: spacious(attempts).await,
+            case,
+            made: 0,
+            ready: None,
+        }
+    }
+
+    /// The customer of the round before if nothing of it has changed, else a new one.
+    async fn ready(&mut self) -> Ready {
+        if let Some(ready) = self.ready.take() {
+            return ready;
+        }
+        self.made += 1;
+        let customer = format!("C{}", self.made);
+        let item = prepare(&self.app, self.case, &customer).await;
+        let before = snapshot(&self.app, &[&customer]).await;
+        let records = self.app.records("mediation-csv").await.len();
+        Ready {
+            customer,
+            item,
+            before,
+            records,
+        }
+    }
+
+    /// Places the order with faults set, and runs until nothing moves.
+    async fn order(&self, ready: &Ready, rules: Value) -> Value {
+        self.app.faults(json!({ "rules": rules }));
+        let order = self.app.order(json!([ready.item])).await;
+        self.app.faults(json!({}));
+        order
+    }
+
+    /// Steps of the plan, its jobs, and how many records the order writes, by running it once undisturbed.
+    async fn plan(&mut self) -> (Vec<Step>, usize, usize) {
+        let ready = self.ready().await;
+        let order = self.order(&ready, json!([])).await;
+        assert_eq!(order["state"], "completed", "{order:#}");
+        let records = self.app.records("mediation-csv").await.len() - ready.records;
+        let steps = steps(&self.app, &order).await;
+        assert!(!steps.is_empty(), "{:?} has no steps", self.case);
+        let jobs = read(&self.app)
+            .await
+            .jobs_of(uuid(&order["id"]), None)
+            .await
+            .unwrap()
+            .len();
+        (steps, jobs, records)
+    }
+
+    async fn must_be_as_before(&mut self, ready: Ready, about: &str) {
+        let now = snapshot(&self.app, &[&ready.customer]).await;
+        assert_same(&ready.before, &now, about);
+        assert_eq!(
+            self.app.records("mediation-csv").await.len(),
+            ready.records,
+            "{about}: no record"
+        );
+        self.ready = Some(ready);
+    }
+
+    async fn must_be_done(&self, ready: &Ready, order: &Value, records: usize, about: &str) {
+        assert_eq!(order["state"], "completed", "{about}: {order:#}");
+        let found = self.app.records("mediation-csv").await.len() - ready.records;
+        assert_eq!(found, records, "{about}: records");
+        let mut tx = read(&self.app).await;
+        for job in tx.jobs_of(uuid(&order["id"]), None).await.unwrap() {
+            let mut effects: BTreeMap<String, u32> = BTreeMap::new();
+            for o in operations(&self.app).iter().filter(|o| o["changed"] == true) {
+                let key = o["key"].as_str().unwrap();
+                // job.step.phase.act.try; making an archive anew is a change each time.
+                if key.starts_with(&job.id.simple().to_string())
+                    && !matches!(o["operation"].as_str(), Some("backup" | "restore"))
+                {
+                    let (step, _) = key.rsplit_once('.').unwrap();
+                    *effects.entry(format!("{step} {}", o["operation"])).or_default() += 1;
+                }
+            }
+            assert!(
+                effects.values().all(|n| *n == 1),
+                "{about}: an effect twice: {effects:?}"
+            );
+        }
+    }
+
+    /// One order that meets a fault which lasts until the job is given up.
+    async fn given_up(&mut self, begin: u64, fault: Fault, attempts: u64, records: usize) {
+        let about = format!("{:?}, {} at begin {begin}", self.case, fault.effect);
+        let ready = self.ready().await;
+        let times = fault.calls * if fault.again { attempts } else { 1 };
+        let rule = json!([{ "nth": begin, "times": times, "effect": fault.effect }]);
+        let order = self.order(&ready, rule).await;
+        let began = steps(&self.app, &order).await;
+        let past = began
+            .iter()
+            .any(|s| s.last_chance && (s.state == "begun" || s.state == "done"));
+        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
+            .as_str()
+            .unwrap_or_default();
+        let said = if fault.effect == "unknown" {
+            "the hypervisor forgets"
+        } else {
+            "fault rule"
+        };
+        assert!(message.contains(said), "{about}: the item says {message:?}");
+        if past {
+            assert_eq!(order["state"], "held", "{about}: {order:#}");
+            assert_eq!(order["serviceOrderItem"][0]["state"], "held", "{about}");
+            assert!(
+                order["jeopardyAlert"][0]["message"]
+                    .as_str()
+                    .unwrap()
+                    .contains("cannot be undone")
+            );
+            jeopardy(&self.app, &order).await;
+            let order = retry(&self.app, &order).await;
+            self.must_be_done(&ready, &order, records, &about).await;
+        } else {
+            assert_eq!(order["state"], "failed", "{about}: {order:#}");
+            self.must_be_as_before(ready, &about).await;
+        }
+    }
+
+    /// One order that fails, and whose undo fails too, until an operator tries that again.
+    async fn undo_given_up(&mut self, begin: u64) {
+        let about = format!("{:?}, everything fails from begin {begin}", self.case);
+        let ready = self.ready().await;
+        let order = self
+            .order(
+                &ready,
+                json!([{ "nth": begin, "times": 1_000_000, "effect": "fail" }]),
+            )
+            .await;
+        let order = if order["state"] == "held" {
+            let left: Vec<_> = steps(&self.app, &order).await;
+            let left: Vec<_> = left
+                .iter()
+                .filter(|s| s.state == "begun" || s.state == "done")
+                .collect();
+            let message = order["jeopardyAlert"][0]["message"].as_str().unwrap();
+            assert!(
+                message.contains("undoing failed") && !left.is_empty(),
+                "{about}: {message}"
+            );
+            assert!(
+                left.iter().all(|s| message.contains(&s.title)),
+                "{about}: {message} names {left:?}"
+            );
+            jeopardy(&self.app, &order).await;
+            retry(&self.app, &order).await
+        } else {
+            order
+        };
+        assert_eq!(order["state"], "failed", "{about}: {order:#}");
+        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
+            .as_str()
+            .unwrap();
+        assert!(
+            message.contains("was ended by a fault rule"),
+            "{about}: {message}"
+        );
+        self.must_be_as_before(ready, &about).await;
+    }
+
+    /// One order that meets a fault which passes.
+    async fn passes(&mut self, begin: u64, effect: &'static str, records: usize) {
+        let about = format!("{:?}, {effect} once at begin {begin}", self.case);
+        let ready = self.ready().await;
+        let order = self
+            .order(&ready, json!([{ "nth": begin, "effect": effect }]))
+            .await;
+        self.must_be_done(&ready, &order, records, &about).await;
+    }
+}
+
+fn assert_same(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>, about: &str) {
+    let mut text = String::new();
+    for (key, was) in before {
+        match now.get(key) {
+            None => writeln!(text, "gone: {key}: {was}").unwrap(),
+            Some(is) if is != was => writeln!(text, "was {key}: {was}\nis  {key}: {is}").unwrap(),
+            Some(_) => {}
+        }
+    }
+    for (key, is) in now.iter().filter(|(k, _)| !before.contains_key(*k)) {
+        writeln!(text, "left: {key}: {is}").unwrap();
+    }
+    assert!(text.is_empty(), "{about}:\n{text}");
+}
+
+/// The order's last event is the jeopardy event.
+async fn jeopardy(app: &TestApp, order: &Value) {
+    let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
+    let (_, kind, body) = events.last().unwrap();
+    assert_eq!(kind, "ServiceOrderJeopardyEvent");
+    assert_eq!(body.0["state"], "held");
+}
+
+/// Tries every job of the order that is in fallout again, until the order moves on.
+async fn retry(app: &TestApp, order: &Value) -> Value {
+    let fallout = app.get("/api/v1/fallout").await.expect(200);
+    let jobs: Vec<_> = fallout
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|j| j["order"] == order["id"])
+        .collect();
+    assert!(
+        !jobs.is_empty(),
+        "an order in held has a job in fallout: {order:#}"
+    );
+    for job in jobs {
+        let path = format!("/api/v1/fallout/{}/retry", job["id"].as_str().unwrap());
+        app.post(&path, &json!({ "reason": "the disk was changed" }))
+            .await
+            .expect(202);
+    }
+    app.run().await;
+    app.show(order).await
+}
+
+const fn fault(effect: &'static str, calls: u64, again: bool) -> Fault {
+    Fault { effect, calls, again }
+}
+
+const LASTING: [Fault; 6] = [
+    fault("fail", 1, false),
+    fault("retry", 1, true),
+    fault("timeout-before", 1, true),
+    fault("timeout-after-acting", 1, true),
+    fault("capacity", 1, true),
+    // Begun again three times within each attempt.
+    fault("unknown", 4, true),
+];
+
+async fn every_step(case: Case) {
+    let mut round = Round::new(case, ATTEMPTS).await;
+    let (steps, jobs, records) = round.plan().await;
+    let begins: Vec<_> = steps.iter().filter(|s| s.is_operation()).collect();
+    for begin in 1..=begins.len() as u64 {
+        for effect in [
+            "retry",
+            "timeout-before",
+            "timeout-after-acting",
+            "capacity",
+            "unknown",
+        ] {
+            round.passes(begin, effect, records).await;
+        }
+    }
+    // Between two attempts of one job the other job of the item runs, and would meet the fault in its place.
+    let attempts = if jobs == 1 { ATTEMPTS } else { 1 };
+    if attempts != ATTEMPTS {
+        validate(&round.app).await;
+        round = Round::new(case, attempts).await;
+    }
+    for (n, step) in begins.iter().enumerate() {
+        let begin = n as u64 + 1;
+        for fault in LASTING {
+            round.given_up(begin, fault, attempts, records).await;
+        }
+        if !step.last_chance {
+            round.undo_given_up(begin).await;
+        }
+    }
+    validate(&round.app).await;
+}
+
+macro_rules! every_step {
+    ($($name:ident: $case:ident,)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            Box::pin(every_step(Case::$case)).await;
+        }
+    )*};
+}
+
+every_step! {
+    provision_on_a_new_machine: NewMachine,
+    provision_on_an_existing_machine: ExistingMachine,
+    provision_on_a_dedicated_machine: Dedicated,
+    change_plan_up: PlanUp,
+    change_plan_down: PlanDown,
+    change_version_up: VersionUp,
+    change_version_down: VersionDown,
+    change_both_up: BothUp,
+    change_both_down: BothDown,
+    suspend_subscription: SuspendSubscription,
+    reactivate_subscription: ReactivateSubscription,
+    reactivate_terminated_subscription: ReactivateTerminated,
+    terminate_one_of_two: TerminateOneOfTwo,
+    terminate_the_last: TerminateLast,
+    terminate_one_under_a_suspended_customer: TerminateOneUnderSuspended,
+    terminate_the_last_under_a_suspended_customer: TerminateLastUnderSuspended,
+    take_a_backup: Backup,
+    restore_a_backup: Restore,
+    suspend_customer: SuspendCustomer,
+    reactivate_customer: ReactivateCustomer,
+    terminate_customer: TerminateCustomer,
+    reactivate_terminated_customer: ReactivateTerminatedCustomer,
+}
+
+/// The calls beside `begin`: looks at an operation, octets read and written, the address asked for.
+async fn every_call(case: Case, call: &str) {
+    let mut round = Round::new(case, ATTEMPTS).await;
+    let (_, _, records) = round.plan().await;
+    for effect in [
+        "retry",
+        "timeout-before",
+        "timeout-after-acting",
+        "capacity",
+        "unknown",
+    ] {
+        let about = format!("{case:?}, {call} {effect} once");
+        let ready = round.ready().await;
+        let order = round
+            .order(&ready, json!([{ "call": call, "nth": 1, "effect": effect }]))
+            .await;
+        round.must_be_done(&ready, &order, records, &about).await;
+    }
+    let lasting = [
+        ("fail", 1),
+        ("timeout-before", ATTEMPTS),
+        ("timeout-after-acting", ATTEMPTS),
+        ("capacity", ATTEMPTS),
+    ];
+    for (effect, times) in lasting {
+        let about = format!("{case:?}, {call} {effect} {times} times");
+        let ready = round.ready().await;
+        let rule = json!([{ "call": call, "nth": 1, "times": times, "effect": effect }]);
+        let order = round.order(&ready, rule).await;
+        assert_eq!(order["state"], "failed", "{about}: {order:#}");
+        round.must_be_as_before(ready, &about).await;
+    }
+    validate(&round.app).await;
+}
+
+macro_rules! every_call {
+    ($($name:ident: $case:ident $call:literal,)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            Box::pin(every_call(Case::$case, $call)).await;
+        }
+    )*};
+}
+
+every_call! {
+    read_faults_while_a_backup_is_fetched: Backup "read",
+    read_faults_while_the_last_backup_is_fetched: TerminateLast "read",
+    write_faults_while_a_backup_is_restored: Restore "write",
+    write_faults_while_a_subscription_comes_back: ReactivateTerminated "write",
+    observe_faults_while_a_machine_is_made: NewMachine "observe",
+    endpoint_faults_after_the_start: NewMachine "endpoint",
+}
+
+/// A backup of several chunks, broken off in the middle of each, is whole in the end and the same as the data.
+#[tokio::test]
+async fn a_large_backup_is_fetched_and_pushed_across_faults() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    let s = app.provision("C1", CRM, "solo", None).await;
+    // Does not compress, so that the archive has several chunks of 1 MiB.
+    let mut n = 0x2545_f491_4f6c_dd1d_u64;
+    let mut data = Vec::with_capacity(5 << 20);
+    while data.len() < 5 << 20 {
+        n ^= n << 13;
+        n ^= n >> 7;
+        n ^= n << 17;
+        data.extend_from_slice(&n.to_le_bytes());
+    }
+    let file = app.volume(&s).join("blob");
+    std::fs::write(&file, &data).unwrap();
+    app.faults(json!({ "rules": [
+        { "call": "read", "nth": 2, "effect": "timeout-after-acting" },
+        { "call": "read", "nth": 5, "effect": "timeout-before" },
+    ] }));
+    let id = backup(&app, &s).await;
+    std::fs::write(&file, "spoiled").unwrap();
+    app.faults(json!({ "rules": [
+        { "call": "write", "nth": 2, "effect": "timeout-after-acting" },
+        { "call": "write", "nth": 5, "effect": "timeout-before" },
+    ] }));
+    done(&app, modify(&s, &[("operation", "restore"), ("backupId", &id)])).await;
+    assert!(
+        std::fs::read(app.volume(&s).join("blob")).unwrap() == data,
+        "the data is back, octet by octet"
+    );
+    validate(&app).await;
+}
+
+/// A customer's creation has no step that could fail; its provision in the same order fails alone.
+#[tokio::test]
+async fn a_failed_item_leaves_the_completed_one() {
+    let app = TestApp::new().await;
+    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
+    let items = json!([create("C1"), provision("C1", CRM, "solo", None)]);
+    let order = app
+        .post(ORDERS, &json!({ "serviceOrderItem": items }))
+        .await
+        .expect(201);
+    app.run().await;
+    let order = app.show(&order).await;
+    assert_eq!(order["state"], "partial", "{order:#}");
+    assert!(app.machines().is_empty());
+    assert_eq!(app.service("C1").await["state"], "active");
+    validate(&app).await;
+}

@@ -1,0 +1,363 @@
+//! What tests look at from outside the doors: the whole state as text that can be compared, the steps of an order,
+//! and a judge of everything that a database tells about orders.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use telvisor::store::{Tenant, Tx};
+use telvisor_model::plan::{Act, Size};
+use telvisor_model::{ItemState, OrderState};
+use uuid::Uuid;
+
+use crate::harness::{ORDERS, TestApp};
+
+pub const TENANT: &str = "default";
+
+/// One step as the database has it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub title: String,
+    pub act: Act,
+    pub last_chance: bool,
+    pub state: String,
+}
+
+impl Step {
+    /// Whether it begins an operation of the hypervisor; the others read and write octets only.
+    pub fn is_operation(&self) -> bool {
+        !matches!(
+            self.act,
+            Act::FetchBackup { .. } | Act::PushBackup { .. } | Act::DropBackup { .. }
+        )
+    }
+}
+
+pub fn uuid(value: &Value) -> Uuid {
+    value.as_str().expect("a text").parse().expect("a UUID")
+}
+
+pub async fn read(app: &TestApp) -> Tx<Tenant> {
+    app.engine().db.read(TENANT).await.unwrap()
+}
+
+/// All steps of an order, job after job.
+pub async fn steps(app: &TestApp, order: &Value) -> Vec<Step> {
+    let mut tx = read(app).await;
+    let mut out = vec![];
+    for job in tx.jobs_of(uuid(&order["id"]), None).await.unwrap() {
+        for s in tx.steps(job.id).await.unwrap() {
+            out.push(Step {
+                title: s.title,
+                act: s.act.0,
+                last_chance: s.last_chance,
+                state: s.state,
+            });
+        }
+    }
+    out
+}
+
+/// Every order of the installation, as TMF641 shows it.
+pub async fn orders(app: &TestApp) -> Vec<Value> {
+    let mut out = vec![];
+    loop {
+        let page = app.get(&format!("{ORDERS}?limit=50&offset={}", out.len())).await;
+        let body = page.body;
+        let rows = body.as_array().expect("a list of orders");
+        if rows.is_empty() {
+            return out;
+        }
+        out.extend(rows.iter().cloned());
+    }
+}
+
+/// Files below a folder: path to content.
+fn files(root: &Path, name: &str, out: &mut BTreeMap<String, String>) {
+    let Ok(entries) = std::fs::read_dir(root) else {
+        return;
+    };
+    for entry in entries {
+        let entry = entry.unwrap();
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
+        if entry.file_type().unwrap().is_dir() {
+            files(&entry.path(), &name, out);
+        } else {
+            let octets = std::fs::read(entry.path()).unwrap();
+            out.insert(name, String::from_utf8_lossy(&octets).into_owned());
+        }
+    }
+}
+
+/// Everything that exists: the simulator's world, the backup store, and the inventory of these customers.
+/// Not in it: fences and finished operations, what never came to be (cancelled, failed), and how far a disk has
+/// grown, for disks never shrink.
+pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    let world = app.data().join("world");
+    for folder in ["volumes", "spool", "swap", "tmp"] {
+        files(&world.join(folder), folder, &mut out);
+    }
+    files(&app.data().join("backups"), "backups", &mut out);
+    for mut machine in app.machines() {
+        machine["diskGiB"] = Value::Null;
+        if let Some(list) = machine["applications"].as_array_mut() {
+            list.sort_by_key(|a| a["subscription"].to_string());
+        }
+        out.insert(format!("machine {}", machine["id"]), machine.to_string());
+    }
+    let mut tx = read(app).await;
+    for id in customers {
+        let Some(c) = tx.customer_by_id(id).await.unwrap() else {
+            continue;
+        };
+        out.insert(
+            format!("customer {id}"),
+            format!("{} until {:?}", c.state, c.restorable_until),
+        );
+        for m in tx.machines_of(c.uid).await.unwrap() {
+            let text = format!(
+                "{} {} {} on {} for {:?}",
+                m.state, m.vcpu, m.memory_mib, m.host, m.dedicated_for
+            );
+            out.insert(format!("row of machine {}", m.id), text);
+        }
+        for s in tx.subscriptions_of(c.uid).await.unwrap() {
+            for b in tx
+                .backups_of(s.id)
+                .await
+                .unwrap()
+                .iter()
+                .filter(|b| b.state != "failed")
+            {
+                let text = format!("{} {:?} {:?} {:?}", b.state, b.size, b.sha256, b.expires_at);
+                out.insert(format!("row of backup {}", b.id), text);
+            }
+            if s.state != "cancelled" {
+                let text = json!([
+                    s.state,
+                    s.plan,
+                    s.version,
+                    s.digest,
+                    s.machine,
+                    s.access_url,
+                    s.ended_with_customer,
+                    s.last_backup,
+                    s.ended_at,
+                    s.restorable_until,
+                ]);
+                out.insert(format!("row of subscription {}", s.id), text.to_string());
+            }
+        }
+    }
+    let room: Vec<_> = tx
+        .rooms()
+        .await
+        .unwrap()
+        .iter()
+        .map(|r| (r.vcpu_free, r.memory_free))
+        .collect();
+    out.insert("room".into(), format!("{room:?}"));
+    out
+}
+
+/// The operations that the simulator carried out, oldest first.
+pub fn operations(app: &TestApp) -> Vec<Value> {
+    let text = std::fs::read_to_string(app.data().join("world/operations.log")).unwrap_or_default();
+    text.lines()
+        .map(|l| serde_json::from_str(l).expect("a line of JSON"))
+        .collect()
+}
+
+/// Judges a whole database: every order, item, job, event, history entry and cancel task.
+pub async fn validate(app: &TestApp) {
+    let orders = orders(app).await;
+    assert!(!orders.is_empty(), "a test without an order");
+    let mut open = false;
+    for order in &orders {
+        open |= !judge_order(app, uuid(&order["id"])).await;
+    }
+    if !open {
+        inventory_is_as_built(app, &orders).await;
+    }
+}
+
+/// Judges one order; whether it has ended.
+async fn judge_order(app: &TestApp, id: Uuid) -> bool {
+    let mut tx = read(app).await;
+    let order = tx.order(id).await.unwrap().expect("a listed order is there");
+    let items = tx.items(id).await.unwrap();
+    let history = tx.history(id).await.unwrap();
+    let events = tx.events_of(id).await.unwrap();
+
+    let numbers: Vec<i64> = history.iter().map(|h| h.number).collect();
+    assert_eq!(
+        numbers,
+        (1..=order.history_number).collect::<Vec<_>>(),
+        "history numbers of {id}"
+    );
+    let numbers: Vec<i64> = events.iter().map(|(n, ..)| *n).collect();
+    assert_eq!(
+        numbers,
+        (1..=order.event_number).collect::<Vec<_>>(),
+        "event numbers of {id}"
+    );
+
+    let states: Vec<OrderState> = history
+        .iter()
+        .filter(|h| h.item_id.is_none())
+        .map(|h| h.state.parse().unwrap())
+        .collect();
+    assert_eq!(states[0], OrderState::Acknowledged, "{id} begins {states:?}");
+    assert_eq!(states.last(), Some(&order.state), "{id} ends {states:?}");
+    for pair in states.windows(2) {
+        assert!(
+            pair[0].may_become(pair[1]),
+            "the diagram has no arrow {} -> {} ({id})",
+            pair[0],
+            pair[1]
+        );
+    }
+    let told: Vec<OrderState> = events
+        .iter()
+        .filter(|(_, kind, _)| kind == "ServiceOrderCreateEvent" || kind == "ServiceOrderStateChangeEvent")
+        .map(|(.., body)| body.0["state"].as_str().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(told, states, "one event for each move of {id}");
+    assert_eq!(events[0].1, "ServiceOrderCreateEvent");
+
+    for item in &items {
+        let own: Vec<ItemState> = history
+            .iter()
+            .filter(|h| h.item_id.as_ref() == Some(&item.item_id))
+            .map(|h| h.state.parse().unwrap())
+            .collect();
+        let before_last = own.len().saturating_sub(1);
+        assert!(
+            own[..before_last].iter().all(|s| !s.is_final()),
+            "item {} of {id}: {own:?}",
+            item.item_id
+        );
+        assert_eq!(
+            own.last().copied().unwrap_or(ItemState::Acknowledged),
+            item.state,
+            "item of {id}"
+        );
+        if item.state == ItemState::Completed {
+            assert_eq!(item.error, None, "a completed item of {id} has no error");
+        }
+    }
+    let jobs = tx.jobs_of(id, None).await.unwrap();
+    if order.state.is_final() {
+        assert!(order.ended_at.is_some());
+        assert!(
+            items.iter().all(|i| i.state.is_final()),
+            "{id} has ended, its items have not"
+        );
+        assert_eq!(
+            order.state,
+            telvisor_model::order::end_state(&items.iter().map(|i| i.state).collect::<Vec<_>>())
+        );
+        assert!(
+            tx.open_cancel(id).await.unwrap().is_none(),
+            "{id} has ended, its cancel task has not"
+        );
+        for j in &jobs {
+            assert!(
+                matches!(j.state.as_str(), "done" | "undone" | "failed"),
+                "{id} has ended, a job is {}",
+                j.state
+            );
+        }
+    }
+    for j in &jobs {
+        let attempts = tx.attempts(j.id).await.unwrap();
+        if j.state != "running" {
+            assert!(
+                j.worker.is_none() && j.lease_until.is_none(),
+                "nobody holds a job that is {}",
+                j.state
+            );
+        }
+        for a in attempts.iter().rev().skip(usize::from(j.state == "running")) {
+            assert!(
+                a.outcome.is_some(),
+                "attempt {} of {} has no end",
+                a.attempt,
+                j.title
+            );
+        }
+        if j.state == "undone" {
+            let left: Vec<_> = tx.steps(j.id).await.unwrap();
+            assert!(
+                left.iter().all(|s| s.state == "undone" || s.state == "waiting"),
+                "{left:?}"
+            );
+        }
+    }
+    order.state.is_final()
+}
+
+/// Where nothing is on its way, the inventory says what the hypervisor has.
+async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
+    let mut customers: Vec<String> = vec![];
+    let mut tx = read(app).await;
+    for o in orders {
+        let row = tx.order(uuid(&o["id"])).await.unwrap().unwrap();
+        customers.extend(row.customer_id);
+    }
+    customers.sort();
+    customers.dedup();
+    let mut rows = BTreeMap::new();
+    let mut reserved = Size::default();
+    for id in customers {
+        let Some(c) = tx.customer_by_id(&id).await.unwrap() else {
+            continue;
+        };
+        let subscriptions = tx.subscriptions_of(c.uid).await.unwrap();
+        for m in tx.machines_of(c.uid).await.unwrap() {
+            reserved = reserved.plus(m.size());
+            let on_it: BTreeMap<_, _> = subscriptions
+                .iter()
+                .filter(|s| s.machine == Some(m.id) && s.is_live())
+                .map(|s| {
+                    let runs = s.state == "active" && m.state == "running";
+                    let state = if runs { "running" } else { "stopped" };
+                    (s.id.to_string(), json!([s.application, s.version, s.plan, state]))
+                })
+                .collect();
+            let text = json!([id, m.state, m.vcpu, m.memory_mib, m.disk_gib, on_it]);
+            rows.insert(m.id.to_string(), text);
+        }
+    }
+    let mut built = BTreeMap::new();
+    for m in app.machines() {
+        let on_it: BTreeMap<_, _> = m["applications"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|a| {
+                let text = json!([a["application"], a["version"], a["plan"], a["state"]]);
+                (a["subscription"].as_str().unwrap().to_owned(), text)
+            })
+            .collect();
+        let text = json!([
+            m["customer"],
+            m["state"],
+            m["vcpu"],
+            m["memoryMiB"],
+            m["diskGiB"],
+            on_it
+        ]);
+        built.insert(m["id"].as_str().unwrap().to_owned(), text);
+    }
+    assert_eq!(rows, built, "left: the inventory, right: the hypervisor");
+    let hosts = app.engine().driver.hosts().await.unwrap();
+    let free: u64 = hosts.iter().map(|h| h.memory_mib_total).sum::<u64>() - reserved.memory_mib;
+    let said: i64 = tx.rooms().await.unwrap().iter().map(|r| r.memory_free).sum();
+    assert_eq!(
+        i64::try_from(free).unwrap(),
+        said,
+        "reserved is what the machines have"
+    );
+}
