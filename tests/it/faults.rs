@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::harness::{CRM, ORDERS, TestApp, create, modify, provision, set_state, terminate};
-use crate::probe::{Step, journalled, operations, read, snapshot, steps, uuid, validate};
+use crate::probe::{Step, decide, journalled, operations, read, snapshot, steps, uuid, validate};
 
 const FILES: &str = "filenook";
 const YARD: &str = "yardmaster";
@@ -298,7 +298,7 @@ impl Round {
                     .contains("cannot be undone")
             );
             jeopardy(&self.app, &order).await;
-            let order = retry(&self.app, &order).await;
+            let order = decide(&self.app, &order, "retry").await;
             self.must_be_done(&ready, &order, records, &about).await;
         } else {
             assert_eq!(order["state"], "failed", "{about}: {order:#}");
@@ -325,7 +325,7 @@ impl Round {
         if left.iter().any(|s| s.last_chance) {
             // The other job of the item was past its point of no return.
             assert_eq!(order["state"], "held", "{about}: {order:#}");
-            let order = retry(&self.app, &order).await;
+            let order = decide(&self.app, &order, "retry").await;
             return self.must_be_done(&ready, &order, records, &about).await;
         }
         let order = if order["state"] == "held" {
@@ -338,7 +338,7 @@ impl Round {
                 "{about}: {alerts} names {left:?}"
             );
             jeopardy(&self.app, &order).await;
-            retry(&self.app, &order).await
+            decide(&self.app, &order, "retry").await
         } else {
             assert!(left.is_empty(), "{about}: {left:?}");
             order
@@ -391,29 +391,6 @@ async fn jeopardy(app: &TestApp, order: &Value) {
     let (_, kind, body) = events.last().unwrap();
     assert_eq!(kind, "ServiceOrderJeopardyEvent");
     assert_eq!(body.0["state"], "held");
-}
-
-/// Tries every job of the order that is in fallout again, until the order moves on.
-async fn retry(app: &TestApp, order: &Value) -> Value {
-    let fallout = app.get("/api/v1/fallout").await.expect(200);
-    let jobs: Vec<_> = fallout
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|j| j["order"] == order["id"])
-        .collect();
-    assert!(
-        !jobs.is_empty(),
-        "an order in held has a job in fallout: {order:#}"
-    );
-    for job in jobs {
-        let path = format!("/api/v1/fallout/{}/retry", job["id"].as_str().unwrap());
-        app.post(&path, &json!({ "reason": "the disk was changed" }))
-            .await
-            .expect(202);
-    }
-    app.run().await;
-    app.show(order).await
 }
 
 const fn fault(effect: &'static str, calls: u64, again: bool) -> Fault {

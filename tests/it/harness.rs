@@ -61,21 +61,11 @@ pub fn start_time() -> DateTime<Utc> {
 
 /// A fresh database on the server that `TEST_DATABASE_URL` names; none: SQLite.
 async fn database() -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where tests learn of PostgreSQL"
-    )]
-    let server = std::env::var("TEST_DATABASE_URL")
-        .ok()
-        .filter(|url| !url.is_empty())?;
+    #[expect(clippy::disallowed_methods, reason = "this is where tests learn of PostgreSQL")]
+    let server = std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())?;
     let name = format!("t_{}", new_id().simple());
-    let pool = sqlx::PgPool::connect(&server)
-        .await
-        .expect("TEST_DATABASE_URL answers");
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&pool)
-        .await
-        .expect("a new database");
+    let pool = sqlx::PgPool::connect(&server).await.expect("TEST_DATABASE_URL answers");
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await.expect("a new database");
     pool.close().await;
     let (base, _) = server.rsplit_once('/').expect("a URL with a database");
     Some(format!("{base}/{name}"))
@@ -100,39 +90,19 @@ impl TestApp {
     }
 
     async fn open(folder: TempDir, config: Config, clock: TestClock) -> Self {
-        let running = app::open(config.clone(), std::sync::Arc::new(clock.clone()))
-            .await
-            .expect("it starts");
+        let running = app::open(config.clone(), std::sync::Arc::new(clock.clone())).await.expect("it starts");
         // Recipients get what is journalled after they were configured.
         clock.advance(TimeDelta::seconds(1));
-        let doors = Doors {
-            engine: running.engine.clone(),
-            metrics: app::recorder(),
-            draining: CancellationToken::new(),
-        };
-        let connection = Connection {
-            peer: "127.0.0.1:1".parse().unwrap(),
-            sent: std::sync::Arc::default(),
-        };
+        let doors =
+            Doors { engine: running.engine.clone(), metrics: app::recorder(), draining: CancellationToken::new() };
+        let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: std::sync::Arc::default() };
         let router = router(doors).layer(axum::Extension(ConnectInfo(connection)));
-        Self {
-            running,
-            clock,
-            config,
-            router,
-            folder,
-        }
+        Self { running, clock, config, router, folder }
     }
 
     /// Stops, and starts again on the same data, as after a crash or an upgrade.
     pub async fn restart(self) -> Self {
-        let Self {
-            running,
-            clock,
-            config,
-            router,
-            folder,
-        } = self;
+        let Self { running, clock, config, router, folder } = self;
         drop(router);
         running.close().await;
         Self::open(folder, config, clock).await
@@ -143,10 +113,7 @@ impl TestApp {
     }
 
     pub fn simulator(&self) -> &Simulator {
-        self.running
-            .simulator
-            .as_ref()
-            .expect("the simulator is in this process")
+        self.running.simulator.as_ref().expect("the simulator is in this process")
     }
 
     /// Sets latency and faults of the simulator; see `hypervisor::simulator::faults`.
@@ -159,17 +126,8 @@ impl TestApp {
         self.config.data.clone()
     }
 
-    pub async fn request(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Option<&[u8]>,
-    ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "localhost:8080");
+    pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8080");
         if body.is_some() && !headers.iter().any(|(k, _)| *k == "content-type") {
             request = request.header("content-type", "application/json");
         }
@@ -177,21 +135,12 @@ impl TestApp {
             request = request.header(*k, *v);
         }
         let body = body.map_or_else(Body::empty, |b| Body::from(b.to_vec()));
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.body(body).unwrap())
-            .await
-            .unwrap();
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let octets = to_bytes(body, 64 << 20).await.unwrap();
         let body = serde_json::from_slice(&octets)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&octets).into_owned()));
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -199,13 +148,11 @@ impl TestApp {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.request(Method::POST, path, &[], Some(body.to_string().as_bytes()))
-            .await
+        self.request(Method::POST, path, &[], Some(body.to_string().as_bytes())).await
     }
 
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
-        self.request(Method::PATCH, path, &[], Some(body.to_string().as_bytes()))
-            .await
+        self.request(Method::PATCH, path, &[], Some(body.to_string().as_bytes())).await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
@@ -215,18 +162,8 @@ impl TestApp {
     /// Runs everything that is due; moves the clock to what is delayed, until nothing is left to do.
     pub async fn run(&self) {
         for _ in 0..1000 {
-            pool::run_to_empty(self.engine())
-                .await
-                .expect("the database answers");
-            let next = self
-                .engine()
-                .db
-                .read_system()
-                .await
-                .unwrap()
-                .next_due()
-                .await
-                .unwrap();
+            pool::run_to_empty(self.engine()).await.expect("the database answers");
+            let next = self.engine().db.read_system().await.unwrap().next_due().await.unwrap();
             match next {
                 None => return,
                 Some(at) => {
@@ -240,19 +177,14 @@ impl TestApp {
 
     /// Places an order with these items and runs it to its end; the order as it is then.
     pub async fn order(&self, items: Value) -> Value {
-        let placed = self
-            .post(ORDERS, &json!({ "serviceOrderItem": items }))
-            .await
-            .expect(201);
+        let placed = self.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
         self.run().await;
         self.show(&placed).await
     }
 
     /// An order as it is now.
     pub async fn show(&self, order: &Value) -> Value {
-        self.get(&format!("{ORDERS}/{}", order["id"].as_str().unwrap()))
-            .await
-            .expect(200)
+        self.get(&format!("{ORDERS}/{}", order["id"].as_str().unwrap())).await.expect(200)
     }
 
     /// A service of TMF638 as it is now.
@@ -267,32 +199,17 @@ impl TestApp {
     }
 
     /// Provisions an application; the subscription's id.
-    pub async fn provision(
-        &self,
-        customer: &str,
-        application: &str,
-        plan: &str,
-        version: Option<&str>,
-    ) -> String {
-        let done = self
-            .order(json!([provision(customer, application, plan, version)]))
-            .await;
+    pub async fn provision(&self, customer: &str, application: &str, plan: &str, version: Option<&str>) -> String {
+        let done = self.order(json!([provision(customer, application, plan, version)])).await;
         assert_eq!(done["state"], "completed", "{done:#}");
-        done["serviceOrderItem"][0]["service"]["id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        done["serviceOrderItem"][0]["service"]["id"].as_str().unwrap().to_owned()
     }
 
     /// The simulator's machines: what stands in `world/machines`.
     pub fn machines(&self) -> Vec<Value> {
         let folder = self.data().join("world/machines");
-        let Ok(entries) = std::fs::read_dir(folder) else {
-            return vec![];
-        };
-        entries
-            .map(|e| serde_json::from_slice(&std::fs::read(e.unwrap().path()).unwrap()).unwrap())
-            .collect()
+        let Ok(entries) = std::fs::read_dir(folder) else { return vec![] };
+        entries.map(|e| serde_json::from_slice(&std::fs::read(e.unwrap().path()).unwrap()).unwrap()).collect()
     }
 
     /// Folder of a subscription's data in the simulator's world.
@@ -309,17 +226,10 @@ impl TestApp {
 
     /// The records of all sealed files of a recipient, after sealing what is open.
     pub async fn records(&self, recipient: &str) -> Vec<Value> {
-        self.request(Method::POST, "/api/v1/sdr/seal", &[], None)
-            .await
-            .expect(200);
+        self.request(Method::POST, "/api/v1/sdr/seal", &[], None).await.expect(200);
         let files = self.get("/api/v1/sdr/files").await.expect(200);
         let mut out = vec![];
-        for f in files
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|f| f["recipient"] == recipient)
-        {
+        for f in files.as_array().unwrap().iter().filter(|f| f["recipient"] == recipient) {
             let octets = std::fs::read(f["path"].as_str().unwrap()).expect("a listed file is there");
             let decoded = telvisor_sdr::decode::decode(&octets).expect("our own files decode");
             let decoded: Value = serde_json::from_str(&telvisor_sdr::decode::to_json(&decoded)).unwrap();
@@ -357,10 +267,7 @@ pub fn provision(customer: &str, application: &str, plan: &str, version: Option<
 
 /// An item that changes characteristics of a service.
 pub fn modify(service: &str, characteristics: &[(&str, &str)]) -> Value {
-    let list: Vec<Value> = characteristics
-        .iter()
-        .map(|(n, v)| json!({ "name": n, "value": v }))
-        .collect();
+    let list: Vec<Value> = characteristics.iter().map(|(n, v)| json!({ "name": n, "value": v })).collect();
     json!({ "id": "modify", "action": "modify", "service": { "id": service, "serviceCharacteristic": list } })
 }
 
