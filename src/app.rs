@@ -1,5 +1,6 @@
 //! Puts one process together, runs it and drains it.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,8 +11,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::io::{Connection, Counting};
-use crate::api::{Doors, router};
+use crate::api::io::Counting;
+use crate::api::{self, Doors};
 use crate::apps::catalogue::{self, Catalogue};
 use crate::clock::{Clock, new_id};
 use crate::config::Config;
@@ -50,6 +51,8 @@ pub struct Running {
     pub engine: Arc<Engine>,
     /// The in-process simulator, where it is one.
     pub simulator: Option<Arc<Simulator>>,
+    /// Held as long as the process uses the data folder.
+    _lock: Option<File>,
 }
 
 impl Running {
@@ -69,6 +72,11 @@ impl Running {
 pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("data: the folder {} cannot be made", config.data.display()))?;
+    let lock = if config.database_url().starts_with("sqlite:") {
+        Some(lock(&config.data)?)
+    } else {
+        None
+    };
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
     let options = DbOptions {
@@ -86,7 +94,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let engine = Engine {
         db,
         catalogue,
-        queue: Queue::default(),
+        queue: Queue::new(config.role.has_worker()),
         driver,
         objects,
         files: Arc::new(Disk),
@@ -100,13 +108,31 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     Ok(Running {
         engine: Arc::new(engine),
         simulator,
+        _lock: lock,
     })
+}
+
+/// SQLite serves one server process: the second on a data folder does not start.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)?;
+    file.try_lock().map_err(|_| {
+        anyhow::anyhow!(
+            "data: another telvisor uses {}; stop it, or give --data another folder",
+            data.display()
+        )
+    })?;
+    Ok(file)
 }
 
 /// The driver that the configuration names.
 async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<Simulator>>)> {
     if let Some(path) = config.hypervisor.strip_prefix("sim+unix:") {
-        let remote = RemoteSimulator::connect(Path::new(path)).await.with_context(|| {
+        let remote = RemoteSimulator::connect_with_limit(Path::new(path), call_limit(config)).await.with_context(|| {
             format!("hypervisor: no simulator answers at {path}; start `telvisor simulator` first")
         })?;
         return Ok((Arc::new(remote), None));
@@ -123,13 +149,15 @@ async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<
         faults,
     };
     let world = config.data.join("world");
-    let simulator = Simulator::open(&world, options).await.with_context(|| {
-        format!(
-            "data: another telvisor uses {}; stop it, or give --data another folder",
-            config.data.display()
-        )
-    })?;
+    let simulator = Simulator::open(&world, options)
+        .await
+        .with_context(|| format!("data: the world {} cannot be opened", world.display()))?;
     Ok((simulator.clone(), Some(simulator)))
+}
+
+/// Longest driver call: at most half a lease, so that no call outlives the lease it was begun under.
+fn call_limit(config: &Config) -> Duration {
+    Duration::from_secs(10).min(Duration::from_secs(config.jobs.lease_s) / 2)
 }
 
 /// The database remembers the world it was first used with, and never drives another.
@@ -214,11 +242,9 @@ pub async fn serve(
             let listener = Counting::bind(*address)
                 .with_context(|| format!("listen: {address} cannot be used; is another server on it?"))?;
             urls.push(format!("http://{}", listener.address()?));
-            let service = router(doors.clone()).into_make_service_with_connect_info::<Connection>();
-            let stop = shutdown.clone();
+            let doors = doors.clone();
             tasks.spawn(async move {
-                let served = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
-                if let Err(e) = served.await {
+                if let Err(e) = api::serve(listener, doors).await {
                     tracing::error!(error = %e, "the listener ended");
                 }
             });
@@ -240,12 +266,16 @@ pub async fn serve(
     };
     // Whoever started us may have gone; we serve all the same.
     ready.send(started).ok();
-    shutdown.cancelled().await;
+    // A task that breaks takes the process down: better restarted than serving half.
+    let mut broken = None;
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        Some(Err(e)) = tasks.join_next() => broken = Some(e),
+    }
+    shutdown.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
         while let Some(ended) = tasks.join_next().await {
-            if let Err(e) = ended {
-                tracing::error!(error = %e, "a task ended badly");
-            }
+            broken = broken.take().or(ended.err());
         }
     });
     if drained.await.is_err() {
@@ -254,7 +284,10 @@ pub async fn serve(
     }
     drop(engine);
     running.close().await;
-    Ok(())
+    match broken {
+        Some(e) => Err(e).context("a task of the server broke"),
+        None => Ok(()),
+    }
 }
 
 /// Closes what is due and delivers what is sealed; full files every thirty rounds.

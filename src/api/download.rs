@@ -17,16 +17,16 @@ use uuid::Uuid;
 use super::Doors;
 use super::io::{Connection, Sent};
 use super::problem::Problem;
+use super::progress::{self, STORED_EVERY};
 use crate::access::Caller;
+use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::mediation::journal;
 use crate::store::StoreError;
 use crate::store::backups::BackupRow;
-use crate::store::links::LinkRow;
+use crate::store::links::{End, LinkRow};
 
 const CHUNK: usize = 64 << 10;
-/// Octets after which the progress of a download is stored; a resumed one may begin so far behind it.
-const STORED_EVERY: u64 = 8 << 20;
 
 fn signature(engine: &Engine, tenant: &str, link: Uuid, expires: i64) -> [u8; 32] {
     engine.secrets.digest(
@@ -143,7 +143,15 @@ pub async fn get(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        send(engine.clone(), connection.sent, tenant, id, &backup, from, to).await?
+        send(
+            engine.clone(),
+            &connection,
+            tenant,
+            id,
+            backup.clone(),
+            (from, to),
+        )
+        .await?
     };
     let mut response = (status, body).into_response();
     let h = response.headers_mut();
@@ -175,29 +183,30 @@ pub async fn get(
 /// The body, and beside it the task that notes what has really gone out.
 async fn send(
     engine: Arc<Engine>,
-    sent: Arc<Sent>,
+    connection: &Connection,
     tenant: String,
     link: Uuid,
-    backup: &BackupRow,
-    from: u64,
-    to: u64,
+    backup: BackupRow,
+    (from, to): (u64, u64),
 ) -> Result<Body, Problem> {
     let (file, _) = engine.objects.read(&backup.object_key, from).await.map_err(|e| {
         tracing::error!(error = %e, backup = %backup.id, "the object of an available backup cannot be read");
         Problem::not_found("backup", &backup.id.to_string())
     })?;
-    sent.begin();
-    tokio::spawn(watch(
+    let sent = connection.sent.begin();
+    let response = Noted {
         engine,
-        sent.clone(),
         tenant,
         link,
-        backup.clone(),
-        from,
-        to,
-    ));
+        backup,
+        response: new_id(),
+    };
+    response.note(Step::Begin(from)).await;
+    tokio::spawn(watch(response, sent.clone(), from, to));
     let reader = file.take(to - from);
     let octets = stream::try_unfold((reader, sent), |(mut reader, sent)| async move {
+        // No more goes out than can be told after a crash.
+        sent.room(STORED_EVERY - CHUNK as u64).await;
         let mut buffer = vec![0; CHUNK];
         let n = reader.read(&mut buffer).await?;
         if n == 0 {
@@ -211,188 +220,88 @@ async fn send(
 }
 
 /// Stores the progress of one response, and its end.
-async fn watch(
-    engine: Arc<Engine>,
-    sent: Arc<Sent>,
-    tenant: String,
-    link: Uuid,
-    backup: BackupRow,
-    from: u64,
-    to: u64,
-) {
-    let mut stored = from;
-    note(
-        &engine,
-        &tenant,
-        link,
-        &backup,
-        Progress {
-            from,
-            to: from,
-            open: true,
-        },
-    )
-    .await;
+async fn watch(response: Noted, sent: Arc<Sent>, from: u64, to: u64) {
+    let mut stored = 0;
     loop {
-        let (taken, closed) = sent.state();
-        let at = from + taken;
-        if at >= to {
-            note(
-                &engine,
-                &tenant,
-                link,
-                &backup,
-                Progress {
-                    from,
-                    to,
-                    open: false,
-                },
-            )
-            .await;
-            return;
+        let state = sent.state();
+        if from + state.taken >= to {
+            return response.note(Step::End(to, End::Whole)).await;
         }
-        if closed {
-            return;
+        if let Some(reached) = state.closed {
+            return response.note(Step::End(from + reached, End::Broken)).await;
         }
-        if at - stored >= STORED_EVERY {
-            stored = at;
-            note(
-                &engine,
-                &tenant,
-                link,
-                &backup,
-                Progress {
-                    from,
-                    to: at,
-                    open: true,
-                },
-            )
-            .await;
+        if state.taken - stored >= STORED_EVERY / 2 {
+            stored = state.taken;
+            response.note(Step::At(from + stored)).await;
+            sent.stored(stored);
         }
         sent.changed().await;
     }
 }
 
-/// What one response has sent. `open`: it had not ended, and may have sent a little more than it could store.
-#[derive(Debug, Clone, Copy)]
-struct Progress {
-    from: u64,
-    to: u64,
-    open: bool,
+/// What one response tells of itself.
+enum Step {
+    Begin(u64),
+    At(u64),
+    End(u64, End),
 }
 
-async fn note(engine: &Engine, tenant: &str, link: Uuid, backup: &BackupRow, p: Progress) {
-    if let Err(e) = write(engine, tenant, link, backup, p).await {
-        tracing::warn!(error = %e, %link, "the progress of a download was not stored");
-    }
-}
-
-async fn write(
-    engine: &Engine,
-    tenant: &str,
+/// One response under a link.
+struct Noted {
+    engine: Arc<Engine>,
+    tenant: String,
     link: Uuid,
-    backup: &BackupRow,
-    p: Progress,
-) -> Result<(), StoreError> {
-    let mut tx = engine.db.tenant(tenant).await?;
-    let Some(mut row) = tx.link(link).await? else {
-        return Ok(());
-    };
-    if row.completed_at.is_some() {
-        return Ok(());
-    }
-    let now = tx.now();
-    let first = *row.first_sent_at.get_or_insert(now);
-    row.sent.0 = join(&row.sent.0, p);
-    let size = u64::try_from(backup.size.unwrap_or(0)).unwrap_or(0);
-    let whole = size == 0 || row.sent.0.iter().any(|(from, to, _)| *from == 0 && *to >= size);
-    if whole && !p.open {
-        row.completed_at = Some(now);
-        journal::downloaded(&mut tx, link, backup, (now - first).num_seconds()).await?;
-        tracing::info!(%link, backup = %backup.id, "downloaded");
-    }
-    tx.save_link(&row).await?;
-    engine
-        .commit(
-            tx,
-            ["link.before_commit", "link.after_commit", "line.after_publish"],
-        )
-        .await
+    backup: BackupRow,
+    response: Uuid,
 }
 
-/// Adds a range to the union. A range that begins within 8 MiB behind the stored end of a response that broke off
-/// closes the gap, because that much may have gone out without being stored.
-fn join(known: &[(u64, u64, bool)], p: Progress) -> Vec<(u64, u64, bool)> {
-    let mut all: Vec<(u64, u64, bool)> = known.to_vec();
-    // A response replaces its own earlier progress.
-    all.retain(|(from, to, open)| !(*open && *from == p.from && *to <= p.to));
-    all.push((p.from, p.to, p.open));
-    all.sort_unstable();
-    let mut out: Vec<(u64, u64, bool)> = vec![];
-    for (from, to, open) in all {
-        match out.last_mut() {
-            Some(last)
-                if from
-                    <= last.1
-                        + if last.2 && from >= last.1 && (from, to) != (last.0, last.1) {
-                            STORED_EVERY
-                        } else {
-                            0
-                        } =>
-            {
-                if to > last.1 {
-                    *last = (last.0, to, open);
-                } else if to == last.1 {
-                    last.2 &= open;
-                }
-            }
-            _ => out.push((from, to, open)),
+impl Noted {
+    /// Stores a step. A database that does not answer does not stop the download; what it missed is not attested.
+    async fn note(&self, step: Step) {
+        if let Err(e) = self.write(step).await {
+            tracing::warn!(error = %e, link = %self.link, "the progress of a download was not stored");
         }
     }
-    out
+
+    async fn write(&self, step: Step) -> Result<(), StoreError> {
+        let mut tx = self.engine.db.tenant(&self.tenant).await?;
+        let Some(mut row) = tx.lock_link(self.link).await? else {
+            return Ok(());
+        };
+        if row.completed_at.is_some() {
+            return Ok(());
+        }
+        let now = tx.now();
+        let first = *row.first_sent_at.get_or_insert(now);
+        let parts = &mut row.sent.0;
+        let mut ended = false;
+        match step {
+            Step::Begin(from) => progress::begin(parts, &self.engine.worker, self.response, from),
+            Step::At(to) => progress::advance(parts, self.response, to, None),
+            Step::End(to, end) => {
+                ended = end == End::Whole;
+                progress::advance(parts, self.response, to, Some(end));
+            }
+        }
+        let size = u64::try_from(self.backup.size.unwrap_or(0)).unwrap_or(0);
+        if ended && progress::whole(parts, size) {
+            row.completed_at = Some(now);
+            journal::downloaded(&mut tx, self.link, &self.backup, (now - first).num_seconds()).await?;
+            tracing::info!(link = %self.link, backup = %self.backup.id, "downloaded");
+        }
+        tx.save_link(&row).await?;
+        self.engine
+            .commit(
+                tx,
+                ["link.before_commit", "link.after_commit", "line.after_publish"],
+            )
+            .await
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MIB: u64 = 1 << 20;
-
-    fn run(steps: &[(u64, u64, bool)]) -> Vec<(u64, u64, bool)> {
-        steps.iter().fold(vec![], |known, (from, to, open)| {
-            join(
-                &known,
-                Progress {
-                    from: *from,
-                    to: *to,
-                    open: *open,
-                },
-            )
-        })
-    }
-
-    #[test]
-    fn finished_ranges_join_only_where_they_touch() {
-        assert_eq!(run(&[(0, 10, false), (10, 20, false)]), [(0, 20, false)]);
-        assert_eq!(
-            run(&[(0, 10, false), (11, 20, false)]),
-            [(0, 10, false), (11, 20, false)]
-        );
-        assert_eq!(run(&[(50, 60, false), (0, 55, false)]), [(0, 60, false)]);
-    }
-
-    #[test]
-    fn a_response_that_broke_off_is_continued_within_8_mib() {
-        let resumed = run(&[
-            (0, 0, true),
-            (0, 8 * MIB, true),
-            (15 * MIB, 20 * MIB, true),
-            (15 * MIB, 20 * MIB, false),
-        ]);
-        assert_eq!(resumed, [(0, 20 * MIB, false)]);
-        let too_far = run(&[(0, 0, true), (17 * MIB, 20 * MIB, false)]);
-        assert_eq!(too_far.len(), 2);
-    }
 
     #[test]
     fn ranges_are_read_as_http_says() {

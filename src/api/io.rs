@@ -3,8 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -16,54 +15,134 @@ use tokio::sync::Notify;
 /// Send buffer of a connection: what the kernel may hold without the client having it.
 const SEND_BUFFER: u32 = 64 << 10;
 
-/// How many octets of the present body were handed over, and how many of them the kernel took.
+/// What became of the octets of one body.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct State {
+    /// Octets that the body gave to the server.
+    pub given: u64,
+    /// Octets of them that the kernel has taken for certain.
+    pub taken: u64,
+    /// The connection is gone: so many octets may have been taken, counted by what was written since the last flush.
+    pub closed: Option<u64>,
+    /// Octets up to which the progress is stored.
+    stored: u64,
+}
+
+/// One body on its way to the client.
 #[derive(Default)]
 pub struct Sent {
-    /// Octets that the body gave to the server.
-    given: AtomicU64,
-    /// Octets of them that the kernel has taken.
-    taken: AtomicU64,
-    /// The connection is gone.
-    closed: AtomicBool,
+    state: Mutex<State>,
+    /// Wakes who watches the progress.
     changed: Notify,
+    /// Wakes the body.
+    room: Notify,
 }
 
 impl Sent {
-    /// Begins a new body on the connection.
-    pub fn begin(&self) {
-        self.given.store(0, Ordering::SeqCst);
-        self.taken.store(0, Ordering::SeqCst);
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The body hands octets over.
     pub fn give(&self, octets: u64) {
-        self.given.fetch_add(octets, Ordering::SeqCst);
+        self.lock().given += octets;
     }
 
-    /// Octets taken so far, and whether the connection is gone.
-    pub fn state(&self) -> (u64, bool) {
-        (
-            self.taken.load(Ordering::SeqCst),
-            self.closed.load(Ordering::SeqCst),
-        )
+    #[must_use]
+    pub fn state(&self) -> State {
+        *self.lock()
     }
 
-    /// Waits for a change of [`Sent::state`].
+    /// Waits for a change of [`Sent::state`] by the connection.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Everything handed over before is with the kernel.
+    /// The progress is stored so far.
+    pub fn stored(&self, octets: u64) {
+        self.lock().stored = octets;
+        self.room.notify_one();
+    }
+
+    /// Waits until fewer than `most` octets are given and not stored.
+    pub async fn room(&self, most: u64) {
+        loop {
+            let state = self.state();
+            if state.given - state.stored < most {
+                return;
+            }
+            self.room.notified().await;
+        }
+    }
+
     fn flushed(&self) {
-        let given = self.given.load(Ordering::SeqCst);
-        if self.taken.swap(given, Ordering::SeqCst) != given {
+        let mut state = self.lock();
+        if state.taken != state.given {
+            state.taken = state.given;
             self.changed.notify_one();
         }
     }
 
-    fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+    fn close(&self, written: u64) {
+        let mut state = self.lock();
+        state.closed = Some(state.given.min(state.taken + written));
         self.changed.notify_one();
+    }
+}
+
+/// The bodies under way on one connection: usually one, but the next may begin before the last octets of the one
+/// before it are out.
+#[derive(Default)]
+pub struct Bodies(Mutex<Line>);
+
+#[derive(Default)]
+struct Line {
+    bodies: Vec<Weak<Sent>>,
+    /// Octets written since the last flush.
+    written: u64,
+    closed: bool,
+}
+
+impl Bodies {
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a new body on the connection.
+    pub fn begin(&self) -> Arc<Sent> {
+        let sent = Arc::<Sent>::default();
+        let mut line = self.lock();
+        line.bodies.retain(|b| b.strong_count() > 0);
+        line.bodies.push(Arc::downgrade(&sent));
+        if line.closed {
+            sent.close(0);
+        }
+        sent
+    }
+
+    /// The kernel took octets: of heads or bodies, in the order in which they were handed over.
+    fn written(&self, octets: usize) {
+        self.lock().written += octets as u64;
+    }
+
+    /// Everything handed over before is with the kernel.
+    fn flushed(&self) {
+        let mut line = self.lock();
+        line.written = 0;
+        line.bodies
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|b| b.flushed());
+    }
+
+    fn close(&self) {
+        let mut line = self.lock();
+        line.closed = true;
+        let written = line.written;
+        line.bodies
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|b| b.close(written));
     }
 }
 
@@ -71,7 +150,7 @@ impl Sent {
 #[derive(Clone)]
 pub struct Connection {
     pub peer: SocketAddr,
-    pub sent: Arc<Sent>,
+    pub sent: Arc<Bodies>,
 }
 
 /// A listener whose connections count.
@@ -137,7 +216,16 @@ impl Connected<IncomingStream<'_, Counting>> for Connection {
 /// A TCP stream that notes when everything handed over has been taken.
 pub struct CountedStream {
     stream: TcpStream,
-    sent: Arc<Sent>,
+    sent: Arc<Bodies>,
+}
+
+impl CountedStream {
+    fn count(&self, wrote: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(octets)) = wrote {
+            self.sent.written(octets);
+        }
+        wrote
+    }
 }
 
 impl Drop for CountedStream {
@@ -158,7 +246,8 @@ impl AsyncRead for CountedStream {
 
 impl AsyncWrite for CountedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let wrote = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.count(wrote)
     }
 
     fn poll_write_vectored(
@@ -166,14 +255,16 @@ impl AsyncWrite for CountedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.count(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
 
-    /// The server flushes only after it has written all that it holds.
+    /// The server (hyper, HTTP/1) hands a flush down only when its write buffer is empty, and it takes a body's frame
+    /// into that buffer in the same poll in which the body gives it.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         if matches!(flushed, Poll::Ready(Ok(()))) {

@@ -5,6 +5,7 @@ pub mod health;
 pub mod io;
 pub mod own;
 pub mod problem;
+pub mod progress;
 pub mod query;
 pub mod request;
 pub mod tmf633;
@@ -20,6 +21,7 @@ use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::io::{Connection, Counting};
 use crate::engine::Engine;
 
 /// What every handler gets.
@@ -39,6 +41,18 @@ pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
 pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
 /// Our own API, base path.
 pub const OWN: &str = "/api/v1";
+
+/// Answers on one listener until the doors drain; requests that run are brought to their end.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
+    let stop = doors.draining.clone();
+    let service = router(doors).into_make_service_with_connect_info::<Connection>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
+}
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {

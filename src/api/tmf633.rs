@@ -30,7 +30,7 @@ fn value(v: &str, default: bool) -> Value {
     json!({ "value": v, "valueType": "string", "isDefault": default })
 }
 
-fn characteristic(name: &str, description: &str, least: u32, values: Vec<Value>) -> Value {
+fn characteristic(name: &str, description: &str, least: u32, values: &[Value]) -> Value {
     json!({
         "id": name, "name": name, "description": description, "valueType": "string", "configurable": true,
         "minCardinality": least, "maxCardinality": 1, "characteristicValueSpecification": values,
@@ -57,7 +57,7 @@ fn declared(d: &Declared) -> Value {
         &d.name,
         &d.description,
         u32::from(d.required == Required::Yes),
-        values,
+        &values,
     );
     out["valueType"] = json!(kind);
     if let Some(pattern) = &d.pattern {
@@ -68,33 +68,28 @@ fn declared(d: &Declared) -> Value {
 
 fn specification(base: &str, app: &Application) -> Value {
     let newest = app.newest_orderable().map(|v| v.id.clone()).unwrap_or_default();
-    let plans = app.plans.iter().map(|p| value(&p.id, false)).collect();
-    let versions = app
+    let plans: Vec<_> = app.plans.iter().map(|p| value(&p.id, false)).collect();
+    let versions: Vec<_> = app
         .versions
         .iter()
         .filter(|v| !v.withdrawn)
         .map(|v| value(&v.id, v.id == newest))
         .collect();
     let mut characteristics = vec![
-        characteristic("plan", "size in which it is sold, smallest first", 1, plans),
+        characteristic("plan", "size in which it is sold, smallest first", 1, &plans),
         characteristic(
             "version",
             "oldest first; the newest when none is given",
             0,
-            versions,
+            &versions,
         ),
         characteristic(
             "operation",
             "what a modify does beside plan and version",
             0,
-            vec![value("backup", false), value("restore", false)],
+            &[value("backup", false), value("restore", false)],
         ),
-        characteristic(
-            "backupId",
-            "the backup that operation restore puts back",
-            0,
-            vec![],
-        ),
+        characteristic("backupId", "the backup that operation restore puts back", 0, &[]),
     ];
     characteristics.extend(app.characteristics.iter().map(declared));
     json!({
@@ -125,12 +120,12 @@ fn customer_account(base: &str) -> Value {
         "isBundle": false,
         "lifecycleStatus": "Active",
         "specCharacteristic": [
-            characteristic("name", "name of the person or company", 1, vec![]),
-            characteristic("email", "where the customer is written to", 0, vec![]),
-            characteristic("phone", "where the customer is called", 0, vec![]),
-            characteristic("language", "language of what the customer reads", 0, vec![]),
+            characteristic("name", "name of the person or company", 1, &[]),
+            characteristic("email", "where the customer is written to", 0, &[]),
+            characteristic("phone", "where the customer is called", 0, &[]),
+            characteristic("language", "language of what the customer reads", 0, &[]),
             characteristic("test", "true: a test customer; its records go into test files. Never changed", 0,
-                vec![value("false", true), value("true", false)]),
+                &[value("false", true), value("true", false)]),
         ],
         "@type": "ServiceSpecification",
         "@baseType": "ServiceSpecification",

@@ -3,16 +3,16 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use telvisor_model::plan::Act;
+use telvisor_model::view::Intent;
 use telvisor_model::{Action, Role};
 use telvisor_sdr::record::RecordType;
 use uuid::Uuid;
 
 use super::causes;
 use crate::engine::Engine;
-use crate::orders::finish::Done;
-use crate::orders::moves::Moving;
 use crate::store::backups::BackupRow;
-use crate::store::orders::{Before, ItemRow};
+use crate::store::jobs::Done;
+use crate::store::orders::{Before, ItemRow, OrderRow};
 use crate::store::sdr::NewSdr;
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{StoreError, Tenant, Tx};
@@ -53,7 +53,7 @@ struct Entry {
     body: Body,
 }
 
-fn body(s: &SubscriptionRow, moving: &Moving) -> Body {
+fn body(s: &SubscriptionRow, order: &OrderRow) -> Body {
     Body {
         application: s.application.clone(),
         version: s.version.clone(),
@@ -66,8 +66,8 @@ fn body(s: &SubscriptionRow, moving: &Moving) -> Body {
         volume_octets: None,
         plan: Some(s.plan.clone()),
         previous_plan: None,
-        order: Some(moving.order.parent.unwrap_or(moving.order.id)),
-        external_order: moving.order.external_id.clone(),
+        order: Some(order.parent.unwrap_or(order.id)),
+        external_order: order.external_id.clone(),
     }
 }
 
@@ -96,24 +96,23 @@ fn fetched(jobs: &[Done], backup: Uuid) -> Option<DateTime<Utc>> {
 pub async fn completed_item(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
-    moving: &Moving,
-    n: usize,
+    order: &OrderRow,
+    item: &ItemRow,
     jobs: &[Done],
 ) -> Result<(), StoreError> {
-    let item = &moving.items[n];
     let Some(intent) = &item.intent.0 else {
         return Ok(());
     };
     let before = item.before.as_ref().map(|b| b.0.clone()).unwrap_or_default();
     match intent.action {
         Action::ReactivateCustomer if before.state.as_deref() == Some("terminated") => {
-            let Some(customer) = moving.order.customer else {
+            let Some(customer) = order.customer else {
                 return Ok(());
             };
             for s in tx.subscriptions_of(customer).await? {
                 if let Some(at) = ended(jobs, s.id, &[Role::Install]) {
-                    let entry = installed(&s, moving, at);
-                    write(tx, moving, item, &s, entry).await?;
+                    let entry = installed(&s, order, at);
+                    write(tx, order, item, &s, entry).await?;
                 }
             }
             Ok(())
@@ -136,7 +135,7 @@ pub async fn completed_item(
             let now = tx.now();
             for entry in entries(
                 engine,
-                moving,
+                order,
                 intent.action,
                 &before,
                 &s,
@@ -144,7 +143,7 @@ pub async fn completed_item(
                 jobs,
                 now,
             ) {
-                write(tx, moving, item, &s, entry).await?;
+                write(tx, order, item, &s, entry).await?;
             }
             Ok(())
         }
@@ -152,12 +151,12 @@ pub async fn completed_item(
     }
 }
 
-fn installed(s: &SubscriptionRow, moving: &Moving, at: DateTime<Utc>) -> Entry {
+fn installed(s: &SubscriptionRow, order: &OrderRow, at: DateTime<Utc>) -> Entry {
     Entry {
         kind: RecordType::ApplicationInstalled,
         change: "none",
         event_time: at,
-        body: body(s, moving),
+        body: body(s, order),
     }
 }
 
@@ -167,7 +166,7 @@ fn installed(s: &SubscriptionRow, moving: &Moving, at: DateTime<Utc>) -> Entry {
 )]
 fn entries(
     engine: &Engine,
-    moving: &Moving,
+    order: &OrderRow,
     action: Action,
     before: &Before,
     s: &SubscriptionRow,
@@ -184,15 +183,15 @@ fn entries(
         body: Body {
             backup: backup.map(|b| b.id),
             volume_octets: volume,
-            ..body(s, moving)
+            ..body(s, order)
         },
     };
     match action {
-        Action::Provision => vec![installed(s, moving, at(&[Role::Install]))],
+        Action::Provision => vec![installed(s, order, at(&[Role::Install]))],
         Action::ReactivateSubscription if before.state.as_deref() == Some("terminated") => {
-            vec![installed(s, moving, at(&[Role::Install]))]
+            vec![installed(s, order, at(&[Role::Install]))]
         }
-        Action::Change => changes(engine, moving, before, s, &at),
+        Action::Change => changes(engine, order, before, s, &at),
         Action::Backup => {
             let done = backup.and_then(|b| fetched(jobs, b.id)).unwrap_or(now);
             vec![of_backup(RecordType::BackupTaken, done)]
@@ -205,7 +204,7 @@ fn entries(
 /// A change of both version and plan writes two records, the version's first.
 fn changes(
     engine: &Engine,
-    moving: &Moving,
+    order: &OrderRow,
     before: &Before,
     s: &SubscriptionRow,
     at: &dyn Fn(&[Role]) -> DateTime<Utc>,
@@ -230,7 +229,7 @@ fn changes(
             body: Body {
                 previous_version: Some(version.to_owned()),
                 plan: Some(plan.to_owned()),
-                ..body(s, moving)
+                ..body(s, order)
             },
         });
     }
@@ -241,7 +240,7 @@ fn changes(
             event_time: at(&[Role::Configure]),
             body: Body {
                 previous_plan: Some(plan.to_owned()),
-                ..body(s, moving)
+                ..body(s, order)
             },
         });
     }
@@ -250,7 +249,7 @@ fn changes(
 
 async fn write(
     tx: &mut Tx<Tenant>,
-    moving: &Moving,
+    order: &OrderRow,
     item: &ItemRow,
     s: &SubscriptionRow,
     mut entry: Entry,
@@ -276,7 +275,7 @@ async fn write(
         event_time: entry.event_time,
     })
     .await?;
-    tracing::info!(order.id = %moving.order.id, sdr.type_ = entry.kind.as_str(), subscription = %s.id, "record journalled");
+    tracing::info!(order.id = %order.id, sdr.type_ = entry.kind.as_str(), subscription = %s.id, "record journalled");
     Ok(())
 }
 
@@ -284,8 +283,12 @@ async fn write(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
-    let item = &moving.items[n];
+pub async fn failed_item(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    order: &OrderRow,
+    item: &ItemRow,
+) -> Result<(), StoreError> {
     let Some(intent) = &item.intent.0 else {
         return Ok(());
     };
@@ -297,7 +300,7 @@ pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Resu
     };
     let kind = match intent.action {
         Action::Provision | Action::ReactivateSubscription => RecordType::ApplicationInstalled,
-        Action::Change => RecordType::ApplicationUpgraded,
+        Action::Change => direction(engine, &s, intent),
         Action::Backup => RecordType::BackupTaken,
         Action::Restore => RecordType::BackupRestored,
         _ => return Ok(()),
@@ -308,11 +311,11 @@ pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Resu
         success: false,
         cause,
         backup: intent.backup,
-        ..body(&s, moving)
+        ..body(&s, order)
     };
     write(
         tx,
-        moving,
+        order,
         item,
         &s,
         Entry {
@@ -323,6 +326,23 @@ pub async fn failed_item(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Resu
         },
     )
     .await
+}
+
+/// The direction of a change that did not come to be: the version's, else the plan's.
+fn direction(engine: &Engine, s: &SubscriptionRow, intent: &Intent) -> RecordType {
+    let order = engine.catalogue.find(&s.application).and_then(|app| {
+        let version = intent
+            .version
+            .as_ref()
+            .and_then(|v| app.compare_versions(&s.version, v));
+        let plan = intent.plan.as_ref().and_then(|p| app.compare_plans(&s.plan, p));
+        version.filter(|o| o.is_ne()).or(plan)
+    });
+    if order == Some(std::cmp::Ordering::Less) {
+        RecordType::ApplicationDowngraded
+    } else {
+        RecordType::ApplicationUpgraded
+    }
 }
 
 /// Journals a download: once per link, when every octet has been sent under it.

@@ -104,6 +104,7 @@ pub async fn given_up(
     job.error = Some(why.to_owned());
     job.worker = None;
     job.lease_until = None;
+    tx.lock_jobs(moving.order.id).await?;
     let n = item_of(moving, job);
     let undoing = job.phase == "undo";
     let stuck = if undoing {
@@ -283,6 +284,7 @@ pub async fn decide(
     let mut moving = Moving::load(&mut tx, job.order_id.unwrap_or_default())
         .await?
         .ok_or_else(missing)?;
+    tx.lock_jobs(moving.order.id).await?;
     if job.state != "fallout" {
         let message = format!("the job is not in fallout, it is {}", job.state);
         return Err(OrderError::Forbidden { item: None, message });

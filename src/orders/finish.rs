@@ -11,12 +11,9 @@ use uuid::Uuid;
 use super::moves::Moving;
 use crate::engine::Engine;
 use crate::mediation::journal;
-use crate::store::jobs::{JobRow, StepRow};
+use crate::store::jobs::{Done, JobRow, StepRow};
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{StoreError, Tenant, Tx};
-
-/// A finished job with its steps.
-pub type Done = (JobRow, Vec<StepRow>);
 
 /// Loads the jobs of an item with their steps.
 ///
@@ -55,7 +52,7 @@ pub async fn end_item(
     if state != ItemState::Completed {
         take_back(tx, moving, n).await?;
         if engine.config.sdr.failures && state == ItemState::Failed {
-            journal::failed_item(tx, moving, n).await?;
+            journal::failed_item(engine, tx, &moving.order, &moving.items[n]).await?;
         }
     }
     moving
@@ -179,7 +176,7 @@ pub async fn apply(
     } else {
         subscription_after(engine, tx, &intent, jobs, until).await?;
     }
-    journal::completed_item(engine, tx, moving, n, jobs).await
+    journal::completed_item(engine, tx, &moving.order, &moving.items[n], jobs).await
 }
 
 async fn machine_after(tx: &mut Tx<Tenant>, job: &JobRow, steps: &[StepRow]) -> Result<(), StoreError> {
@@ -300,8 +297,8 @@ async fn customer_after(
                 s.machine = machine_for(jobs, s.id);
                 s.access_url = address_of(jobs, s.id);
                 s.state = was;
-                revive(&mut s);
                 limit_backups(tx, &s, None).await?;
+                revive(&mut s);
                 schedule(engine, tx, &s).await?;
             }
             Action::ReactivateCustomer => {
@@ -345,7 +342,8 @@ fn end(s: &mut SubscriptionRow, now: DateTime<Utc>, until: Option<DateTime<Utc>>
     s.last_backup = last;
 }
 
-/// Backups without a time of their own are kept as long as their subscription can come back.
+/// Backups without a time of their own are kept as long as their subscription can come back (`until`; none when it
+/// has come back). A time that is not the one given at the termination is their own.
 async fn limit_backups(
     tx: &mut Tx<Tenant>,
     s: &SubscriptionRow,
@@ -353,7 +351,7 @@ async fn limit_backups(
 ) -> Result<(), StoreError> {
     for mut b in tx.backups_of(s.id).await? {
         let own_time = b.expires_at.is_some() && b.expires_at != s.restorable_until;
-        if b.state == "available" && b.purpose != "last" && !(own_time && until.is_some()) {
+        if b.state == "available" && b.purpose != "last" && !own_time {
             b.expires_at = until;
             tx.save_backup(&b).await?;
         }
@@ -417,13 +415,17 @@ async fn subscription_after(
     tx.save_subscription(&s).await
 }
 
-/// Sets when the plan's next scheduled backup is due.
+/// Sets when the plan's next scheduled backup is due. One that is due already stays: the sweep orders it.
 async fn schedule(engine: &Engine, tx: &mut Tx<Tenant>, s: &SubscriptionRow) -> Result<(), StoreError> {
     let next = if s.state == "active" {
         super::schedule::next(engine, s, tx.now())
     } else {
         None
     };
+    let due = tx.scheduled(s.id).await?.is_some_and(|at| at <= tx.now());
+    if due && next.is_some() {
+        return Ok(());
+    }
     tx.set_schedule(s.id, next).await
 }
 

@@ -59,7 +59,7 @@ impl Moving {
             tx.insert_history(&mut self.order, None, state.as_str(), reason, by)
                 .await?;
             self.event(tx, "ServiceOrderStateChangeEvent").await?;
-            tracing::info!(order.id = %self.order.id, order.state = %state, reason, by, "order moved");
+            tracing::info!(order.id = %self.order.id, request.id = self.order.request_id, order.state = %state, reason, by, "order moved");
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Moving {
         let id = item.item_id.clone();
         tx.insert_history(&mut self.order, Some(&id), to.as_str(), reason, by)
             .await?;
-        tracing::info!(order.id = %self.order.id, item = id, item.state = %to, reason, by, "item moved");
+        tracing::info!(order.id = %self.order.id, request.id = self.order.request_id, item = id, item.state = %to, reason, by, "item moved");
         Ok(())
     }
 

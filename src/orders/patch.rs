@@ -1,14 +1,18 @@
 //! Changing what may still be changed of an order: everything but its state and items.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
 use super::moves::Moving;
-use super::{Member, OrderError};
+use super::resolve::SEATS;
+use super::{Given, Member, OrderError, accept};
 use crate::access::Caller;
 use crate::engine::{Engine, LINE};
-use crate::store::Hint;
+use crate::store::{Hint, Json, Tenant, Tx};
 
 /// Members to change; the outer option: leave alone, the inner: remove.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +25,8 @@ pub struct Patch {
     pub expected_completion: Option<Option<DateTime<Utc>>>,
     /// Notes to add.
     pub notes: Vec<Value>,
+    /// Characteristics supplied to items of a pending order.
+    pub supplied: Vec<(String, Vec<Given>)>,
     /// Members of the request as echoed, already merged.
     pub request: Option<Value>,
 }
@@ -56,6 +62,7 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
     let o = &mut moving.order;
     set(&mut o.category, patch.category.as_ref());
     set(&mut o.priority, patch.priority.as_ref());
+    o.urgency = accept::urgency(o.priority.as_deref());
     set(&mut o.external_id, patch.external_id.as_ref());
     set(&mut o.requested_completion, patch.requested_completion.as_ref());
     set(&mut o.expected_completion, patch.expected_completion.as_ref());
@@ -64,6 +71,9 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
     notes.extend(patch.notes.iter().cloned());
     tx.update_personal(id, patch.request.as_ref().unwrap_or(&personal.request.0), &notes)
         .await?;
+    if !patch.supplied.is_empty() {
+        supply(engine, &mut tx, &mut moving, &patch.supplied).await?;
+    }
     moving
         .event(&mut tx, "ServiceOrderAttributeValueChangeEvent")
         .await?;
@@ -76,6 +86,66 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
         });
     }
     engine.commit(tx, LINE).await?;
+    Ok(())
+}
+
+/// Takes the information that a pending order waits for: it leaves its place and goes on at a new one.
+async fn supply(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    supplied: &[(String, Vec<Given>)],
+) -> Result<(), OrderError> {
+    if moving.order.state != OrderState::Pending {
+        let message = format!("the order is {}, and waits for nothing", moving.order.state);
+        return Err(OrderError::Forbidden { item: None, message });
+    }
+    for (item, list) in supplied {
+        let place = moving.items.iter().position(|i| i.item_id == *item);
+        let Some(n) = place else {
+            return Err(OrderError::invalid(
+                None,
+                Member::Items,
+                format!("there is no item {item:?}"),
+            ));
+        };
+        if moving.items[n].state != ItemState::Pending {
+            return Err(OrderError::invalid(n, Member::Service, "the item waits for nothing"));
+        }
+        let Some(mut s) = (match moving.items[n].subscription {
+            Some(id) => tx.subscription(id).await?,
+            None => None,
+        }) else {
+            return Err(OrderError::invalid(
+                n,
+                Member::Service,
+                "the item waits for nothing",
+            ));
+        };
+        let Some(app) = engine.catalogue.find(&s.application) else {
+            return Err(OrderError::invalid(
+                n,
+                Member::Service,
+                "the application left the catalogue",
+            ));
+        };
+        let known = s.characteristics.0.as_object().cloned().unwrap_or_default();
+        let mut values: BTreeMap<String, Value> = known.into_iter().collect();
+        let seats = values.remove(SEATS);
+        values.extend(list.iter().map(|g| (g.name.clone(), g.value.clone())));
+        let mut checked = app.check_characteristics(&values).map_err(|errors| {
+            let first = errors.into_iter().next().expect("an error list is never empty");
+            OrderError::invalid(n, Member::Characteristic(first.path), first.message)
+        })?;
+        checked.values.extend(seats.map(|v| (SEATS.to_owned(), v)));
+        s.characteristics = Json(serde_json::to_value(&checked.values).unwrap_or_default());
+        tx.save_subscription(&s).await?;
+    }
+    if let Some(customer_id) = moving.order.customer_id.clone() {
+        moving.order.place = Some(tx.next_place(&customer_id).await?);
+    }
+    moving.order.waits_for = None;
+    moving.order.goes_on = true;
     Ok(())
 }
 

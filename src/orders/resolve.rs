@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use telvisor_model::Action;
 use telvisor_model::catalogue::{Application, Downgrade, plain};
 use telvisor_model::view::{CustomerView, Intent};
+use telvisor_model::{Action, SubscriptionState};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
@@ -14,6 +14,9 @@ use crate::apps::catalogue::Catalogue;
 use crate::clock::new_id;
 use crate::store::backups::BackupRow;
 use crate::store::subscriptions::SubscriptionRow;
+
+/// The characteristic that keeps the `quantity` of an application with seats.
+pub const SEATS: &str = "seats";
 
 /// What a customer is created with.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +59,10 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
     match &item.ask {
         Ask::Nothing { reason } => Err(OrderError::invalid(n, Member::Service, reason.clone())),
         Ask::NoChange => Ok(none()),
+        _ if item.quantity.is_some_and(|q| !fits(scene, item, q)) => {
+            let why = "must be 1, or the seats that the subscription has; seats are given when it is provisioned";
+            Err(OrderError::invalid(n, Member::Quantity, why))
+        }
         Ask::Add { names_id: true, .. } => Err(OrderError::invalid(
             n,
             Member::Service,
@@ -84,6 +91,18 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
             characteristics,
         } => modify(scene, n, service, state.as_deref(), characteristics),
     }
+}
+
+/// Whether the `quantity` of an item fits what the item is about. A provision is judged with its application.
+fn fits(scene: &Scene<'_>, item: &DraftItem, quantity: i64) -> bool {
+    let service = match &item.ask {
+        Ask::Add { specification, .. } => return specification != CUSTOMER_ACCOUNT || quantity == 1,
+        Ask::Modify { service, .. } | Ask::Delete { service } => service,
+        Ask::NoChange | Ask::Nothing { .. } => return true,
+    };
+    let named = scene.subscriptions.iter().find(|s| s.id.to_string() == *service);
+    let seats = named.and_then(|s| s.characteristics.0.get(SEATS)?.as_i64());
+    quantity == 1 || seats == Some(quantity)
 }
 
 enum Named<'a> {
@@ -301,6 +320,11 @@ fn provision(
     let mut resolved = acting(Action::Provision);
     resolved.digest = digest;
     resolved.characteristics = checked.values;
+    if app.seats.is_some() {
+        resolved
+            .characteristics
+            .insert(SEATS.to_owned(), Value::from(quantity));
+    }
     if let Some(intent) = &mut resolved.intent {
         intent.subscription = Some(new_id());
         intent.application = Some(app.id.clone());
@@ -320,6 +344,8 @@ fn modify(
 ) -> Result<Resolved, OrderError> {
     no_doubles(n, list)?;
     let named = find(scene, n, service)?;
+    // A client that sends the whole service back changes only what differs.
+    let state = state.filter(|s| list.is_empty() || !shows(scene, &named, s));
     if let Some(state) = state {
         if let Some(g) = list.first() {
             let why = "a state and characteristics cannot be changed in one item; use two items";
@@ -357,6 +383,17 @@ fn modify(
         return operation(scene, n, s, &text(n, g)?, list);
     }
     change(scene, n, s, list)
+}
+
+/// Whether a service is in this state of TMF638 already, after the orders before.
+fn shows(scene: &Scene<'_>, named: &Named<'_>, state: &str) -> bool {
+    let Named::Subscription(s) = named else { return false };
+    let wanted = match state {
+        "active" => SubscriptionState::Active,
+        "inactive" => SubscriptionState::Suspended,
+        _ => return false,
+    };
+    scene.view.subscription(s.id).is_some_and(|v| v.state == wanted)
 }
 
 fn operation(

@@ -1,8 +1,9 @@
 //! An item's turn: judged once more against the inventory, then taken apart into jobs.
 
+use telvisor_model::catalogue::Required;
 use telvisor_model::plan::{self, Act, JobPlan, MachineView, Size, StoredBackup, Target, Undo};
 use telvisor_model::view::Intent;
-use telvisor_model::{Action, ItemState, Refusal, Verdict};
+use telvisor_model::{Action, ItemState, OrderState, Refusal, Verdict};
 use uuid::Uuid;
 
 use super::finish;
@@ -37,6 +38,9 @@ pub async fn start_item(
     else {
         return finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await;
     };
+    if let Some(missing) = missing(engine, tx, &intent).await? {
+        return ask(tx, moving, n, &missing).await;
+    }
     // Retention was judged at acceptance, and an accepted order keeps its backup from deletion.
     let keeps = engine.config.terminate.retention_days > 0;
     let loaded = view::load(tx, &customer_id, moving.order.order_date, keeps).await?;
@@ -68,6 +72,41 @@ pub async fn start_item(
             }
         }
     }
+}
+
+/// Characteristics that the package wants before the start and that are not known yet.
+async fn missing(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    intent: &Intent,
+) -> Result<Option<String>, StoreError> {
+    let (Action::Provision, Some(id)) = (intent.action, intent.subscription) else {
+        return Ok(None);
+    };
+    let Some(s) = tx.subscription(id).await? else {
+        return Ok(None);
+    };
+    let Some(app) = engine.catalogue.find(&s.application) else {
+        return Ok(None);
+    };
+    let missing: Vec<_> = app
+        .characteristics
+        .iter()
+        .filter(|d| d.required == Required::BeforeStart && s.characteristics.0.get(&d.name).is_none())
+        .map(|d| d.name.clone())
+        .collect();
+    Ok((!missing.is_empty()).then(|| missing.join(", ")))
+}
+
+/// The order waits for information: a PATCH of its item supplies it.
+async fn ask(tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize, missing: &str) -> Result<(), StoreError> {
+    let text = format!("item {} needs: {missing}", moving.items[n].item_id);
+    moving
+        .item_to(tx, n, ItemState::Pending, Some(&text), "line")
+        .await?;
+    moving.order.waits_for = Some(text.clone());
+    moving.to(tx, OrderState::Pending, Some(&text), "line").await?;
+    moving.event(tx, "ServiceOrderInformationRequiredEvent").await
 }
 
 fn words(why: Refusal) -> String {
@@ -221,8 +260,8 @@ async fn plan_item(
     }
     match make(&planner, tx, moving, intent, &stored) {
         Ok(planned) => {
-            let rooms = tx.rooms().await?;
-            match place(&planner, &planned, &rooms) {
+            let mut rooms = tx.rooms().await?;
+            match place(&planner, &planned, &mut rooms) {
                 Ok(rows) => {
                     write(tx, &planner, moving, n, &planned, &rows).await?;
                     Ok(Ok(planned.jobs.len()))
@@ -278,7 +317,7 @@ fn make(
         Action::ReactivateSubscription => {
             let s = p.subscription(intent)?;
             if s.state == "terminated" {
-                install(p, &mut out, s, Some(kept(s, stored)?))?;
+                install(p, &mut out, s, Some(&kept(s, stored)?))?;
             } else {
                 out.jobs.push(plan::resume(&p.machine_of(s)?, &p.target(s)?));
             }
@@ -316,7 +355,7 @@ fn make(
         }
         Action::Backup => {
             let s = p.subscription(intent)?;
-            let purpose = if moving.order.channel == "schedule" {
+            let purpose = if moving.order.door == "schedule" {
                 "schedule"
             } else {
                 "ordered"
@@ -350,7 +389,7 @@ fn install(
     p: &Planner<'_>,
     out: &mut Planned,
     s: &SubscriptionRow,
-    data: Option<StoredBackup>,
+    data: Option<&StoredBackup>,
 ) -> Result<(), Words> {
     let home = p.home(s)?;
     let new_machine = new_id();
@@ -362,7 +401,7 @@ fn install(
         new_machine,
         p.base,
         &p.target(s)?,
-        data.as_ref(),
+        data,
     ));
     Ok(())
 }
@@ -460,12 +499,13 @@ fn largest(job: &JobPlan) -> Option<Size> {
 }
 
 /// Finds a host for each machine to be made, and room for each that grows.
-fn place(p: &Planner<'_>, planned: &Planned, rooms: &[Room]) -> Result<Vec<(MachineRow, Size)>, Words> {
+fn place(p: &Planner<'_>, planned: &Planned, rooms: &mut [Room]) -> Result<Vec<(MachineRow, Size)>, Words> {
     let mut rows = vec![];
     for job in &planned.jobs {
         let Some(size) = largest(job) else { continue };
         if let Some((id, dedicated_for)) = planned.machines.iter().find(|(id, _)| *id == job.machine) {
-            let room = rooms.iter().find(|r| r.fits(size)).ok_or_else(|| no_room(size))?;
+            let room = rooms.iter_mut().find(|r| r.fits(size)).ok_or_else(|| no_room(size))?;
+            room.take(size);
             let mut row = MachineRow {
                 id: *id,
                 customer: p.customer.uid,
@@ -490,11 +530,9 @@ fn place(p: &Planner<'_>, planned: &Planned, rooms: &[Room]) -> Result<Vec<(Mach
                 memory_mib: size.memory_mib.saturating_sub(now.memory_mib),
                 disk_gib: size.disk_gib.saturating_sub(now.disk_gib),
             };
-            let room = rooms
-                .iter()
-                .find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
-            if more != Size::default() && !room.is_some_and(|r| r.fits(more)) {
-                return Err(no_room(more));
+            let room = rooms.iter_mut().find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
+            if more != Size::default() {
+                room.filter(|r| r.fits(more)).ok_or_else(|| no_room(more))?.take(more);
             }
             rows.push((machine.clone(), now.max(size)));
         }
@@ -557,6 +595,7 @@ async fn write(
             fence: 0,
             error: None,
             trace_parent: moving.order.trace_parent.clone(),
+            request_id: moving.order.request_id.clone(),
             created_at: now,
             ended_at: None,
         };

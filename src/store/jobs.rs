@@ -38,6 +38,8 @@ pub struct JobRow {
     pub fence: i64,
     pub error: Option<String>,
     pub trace_parent: Option<String>,
+    /// Id of the request that placed the order.
+    pub request_id: Option<String>,
     pub created_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
 }
@@ -63,6 +65,9 @@ pub struct StepRow {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+/// A finished job with its steps.
+pub type Done = (JobRow, Vec<StepRow>);
+
 /// One claim of a job, for the operator.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct AttemptRow {
@@ -76,15 +81,21 @@ pub struct AttemptRow {
     pub output: Option<String>,
 }
 
-const DUE_SQLITE: &str = "SELECT * FROM jobs WHERE class = $1
+// The first condition says what follows from the second: SQLite uses a partial index only where its words stand.
+const DUE_SQLITE: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
    AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
+   AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
+     AND r.state = 'running' AND r.lease_until >= $2)
    ORDER BY urgency, run_after LIMIT 1";
-const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1
+const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
    AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
+   AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
+     AND r.state = 'running' AND r.lease_until >= $2)
    ORDER BY urgency, run_after LIMIT 1 FOR UPDATE SKIP LOCKED";
 
 impl Tx<System> {
-    /// Claims the most urgent due job of a class: a lease, the next attempt, and the next fence of its machine.
+    /// Claims the most urgent due job of a class: a lease, the next attempt, and the next fence of its machine. Jobs on
+    /// one machine run one at a time.
     pub async fn claim_job(
         &mut self,
         class: &str,
@@ -119,6 +130,20 @@ impl Tx<System> {
                 machine
             )?;
             job.fence = fence;
+            // The machine's row is locked now: nobody else claims a job on it until we are through.
+            let (busy,) = sql!(
+                self,
+                one: (i64,),
+                "SELECT COUNT(*) FROM jobs WHERE tenant = $1 AND machine = $2 AND id <> $3 AND state = 'running'
+                 AND lease_until >= $4",
+                &job.tenant,
+                machine,
+                job.id,
+                now
+            )?;
+            if busy > 0 {
+                return Ok(None);
+            }
         }
         job.state = "running".into();
         job.attempt += 1;
@@ -157,7 +182,8 @@ impl Tx<System> {
             self,
             all: (String, String, Uuid),
             "SELECT class, tenant, id FROM jobs
-             WHERE (state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1)
+             WHERE state IN ('ready', 'running')
+               AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
              ORDER BY urgency, run_after LIMIT $2",
             now,
             limit
@@ -190,8 +216,8 @@ impl Tx<Tenant> {
             self,
             execute,
             "INSERT INTO jobs (tenant, id, order_id, item_id, customer, class, title, state, phase, urgency, run_after,
-               attempt, tries, machine, hypervisor, host, fence, trace_parent, created_at)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)",
+               attempt, tries, machine, hypervisor, host, fence, trace_parent, request_id, created_at)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
             &j.tenant,
             j.id,
             j.order_id,
@@ -210,6 +236,7 @@ impl Tx<Tenant> {
             &j.host,
             j.fence,
             &j.trace_parent,
+            &j.request_id,
             j.created_at
         )?;
         Ok(())
@@ -322,6 +349,21 @@ impl Tx<Tenant> {
             cause,
             now
         )?;
+        Ok(())
+    }
+
+    /// Locks the jobs of an order: after this, no worker has a step begun that we do not see.
+    pub async fn lock_jobs(&mut self, order: Uuid) -> Result<(), StoreError> {
+        if self.is_postgres() {
+            let tenant = self.tenant();
+            sql!(
+                self,
+                all: (Uuid,),
+                "SELECT id FROM jobs WHERE tenant = $1 AND order_id = $2 ORDER BY id FOR UPDATE",
+                &tenant,
+                order
+            )?;
+        }
         Ok(())
     }
 

@@ -1,9 +1,30 @@
 //! Download links and what was sent under them.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Json, StoreError, Tenant, Tx, sql};
+
+/// Octets that have gone out under a link: `from`, `to` (excluded).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub from: u64,
+    pub to: u64,
+    pub end: End,
+}
+
+/// How the response ended that sent the last octets of a part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum End {
+    /// With all that it had to send.
+    Whole,
+    /// It broke off.
+    Broken,
+    /// It had not ended when this was stored. It broke off too when its process is no more.
+    Running { worker: String, response: Uuid },
+}
 
 /// One link to one backup for one customer.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -12,15 +33,16 @@ pub struct LinkRow {
     pub backup: Uuid,
     pub customer: Uuid,
     pub expires_at: DateTime<Utc>,
-    /// Union of the octet ranges sent, sorted: from, to (excluded), and whether the response broke off there.
-    pub sent: Json<Vec<(u64, u64, bool)>>,
+    /// What was sent, and what is being sent.
+    pub sent: Json<Vec<Part>>,
     pub first_sent_at: Option<DateTime<Utc>>,
     pub completed_at: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
 }
 
 impl Tx<Tenant> {
-    pub async fn link(&mut self, id: Uuid) -> Result<Option<LinkRow>, StoreError> {
+    /// A link for writing: its row is locked.
+    pub async fn lock_link(&mut self, id: Uuid) -> Result<Option<LinkRow>, StoreError> {
         let tenant = self.tenant();
         if self.is_postgres() {
             return sql!(
@@ -31,6 +53,11 @@ impl Tx<Tenant> {
                 id
             );
         }
+        self.link(id).await
+    }
+
+    pub async fn link(&mut self, id: Uuid) -> Result<Option<LinkRow>, StoreError> {
+        let tenant = self.tenant();
         sql!(self, optional: LinkRow, "SELECT * FROM download_links WHERE tenant = $1 AND id = $2", &tenant, id)
     }
 

@@ -102,6 +102,19 @@ impl Tx<Tenant> {
         Ok(())
     }
 
+    /// When a subscription's next scheduled backup is due.
+    pub async fn scheduled(&mut self, id: Uuid) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let tenant = self.tenant();
+        let row = sql!(
+            self,
+            optional: (DateTime<Utc>,),
+            "SELECT next_at FROM backup_schedules WHERE tenant = $1 AND subscription = $2",
+            &tenant,
+            id
+        )?;
+        Ok(row.map(|(at,)| at))
+    }
+
     /// Sets when a subscription's next scheduled backup is due; none: no schedule.
     pub async fn set_schedule(&mut self, id: Uuid, next: Option<DateTime<Utc>>) -> Result<(), StoreError> {
         let tenant = self.tenant();

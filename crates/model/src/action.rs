@@ -204,7 +204,8 @@ pub fn table_as_markdown() -> String {
          HTTP status of the refusal, with its reason. *expired*: terminated, and the retention time is over. \
          *cancelled*: never installed. For `provision` the column is the subscription of the same application \
          (an application with `multiple = true` always counts as absent). A change to the plan and version that \
-         an active customer's live subscription has already *holds*.\n",
+         an active customer's live subscription has already *holds*. A restore of a backup that the subscription \
+         does not have is 400 in every state.\n",
     );
     for &action in Action::ALL {
         let columns = columns(action);

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use telvisor_model::catalogue::RESERVED_CHARACTERISTICS;
 use uuid::Uuid;
 
 use super::{path, render};
@@ -15,6 +16,7 @@ use crate::api::request::{JsonBody, takes_json};
 use crate::api::web::base;
 use crate::api::{Doors, TMF641};
 use crate::clock::show;
+use crate::orders::Given;
 use crate::orders::patch::{self, Patch};
 
 /// PATCH: 200 with the order as it is then.
@@ -88,6 +90,9 @@ fn read(
                 );
                 return Err(Problem::conflict("forbiddenState", message));
             }
+            "serviceOrderItem" if stored["state"] == "pending" => {
+                out.supplied = supplied(&list(name, value)?)?
+            }
             "serviceOrderItem" | "relatedParty" => {
                 let message =
                     format!("{name}: what an order is about cannot be changed; cancel it and place another");
@@ -136,6 +141,38 @@ fn list(name: &str, value: &Value) -> Result<Vec<Value>, Problem> {
     let list = value.as_array().filter(|l| l.iter().all(Value::is_object));
     list.cloned()
         .ok_or_else(|| Problem::invalid(name, "must be an array of objects"))
+}
+
+/// The characteristics that a patch supplies to items.
+fn supplied(items: &[Value]) -> Result<Vec<(String, Vec<Given>)>, Problem> {
+    let mut out = vec![];
+    for (n, item) in items.iter().enumerate() {
+        let Some(id) = item["id"].as_str() else {
+            return Err(Problem::invalid(
+                &format!("serviceOrderItem[{n}].id"),
+                "is missing",
+            ));
+        };
+        let given = item["service"]["serviceCharacteristic"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let mut list = vec![];
+        for (i, c) in given.iter().enumerate() {
+            let Some(name) = c["name"].as_str() else {
+                let path = format!("serviceOrderItem[{n}].service.serviceCharacteristic[{i}].name");
+                return Err(Problem::invalid(&path, "is missing"));
+            };
+            if !RESERVED_CHARACTERISTICS.contains(&name) {
+                list.push(Given {
+                    name: name.to_owned(),
+                    value: c["value"].clone(),
+                });
+            }
+        }
+        out.push((id.to_owned(), list));
+    }
+    Ok(out)
 }
 
 /// The notes of a patch that the order does not have; notes are added, never taken away.

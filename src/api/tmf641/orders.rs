@@ -59,7 +59,7 @@ pub async fn create(
     let base = base(&doors, &headers);
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let order = tx
-        .order(accepted.id)
+        .order_even_hidden(accepted.id)
         .await?
         .ok_or_else(|| Problem::not_found("order", &accepted.id.to_string()))?;
     let shown = render::load(&mut tx, &base, &order).await?;
