@@ -102,7 +102,12 @@ async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(),
             }
         }
     }
-    for (job, steps) in jobs_of(tx, moving, n).await? {
+    for (job, mut steps) in jobs_of(tx, moving, n).await? {
+        if job.state == "failed" {
+            // Given up as it is: what was done is there, and is not undone.
+            steps.retain(|s| s.state == "done");
+            machine_after(tx, &job, &steps).await?;
+        }
         if let Some(mut m) = machine_of(tx, &job).await? {
             // A disk that was grown stays so: the size after the undo is not always the one before.
             for step in steps.iter().filter(|s| s.state == "undone") {
@@ -112,6 +117,9 @@ async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(),
                     m.set_size(*size);
                     tx.save_machine(&m).await?;
                 }
+            }
+            if m.ended_at.is_some() {
+                continue;
             }
             if m.state == "planned" {
                 m.ended_at = Some(tx.now());
