@@ -384,13 +384,6 @@ async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
     );
 }
 
-/// Places an order without running anything.
-pub async fn place(app: &TestApp, items: Value) -> Value {
-    app.post(ORDERS, &json!({ "serviceOrderItem": items }))
-        .await
-        .expect(201)
-}
-
 /// Lets the lines move, and carries no job out: what can begin is in progress afterwards.
 pub async fn begin(app: &TestApp) {
     sweep::look(app.engine()).await.unwrap();
