@@ -180,7 +180,8 @@ async fn a_cancel_that_was_refused() {
 /// A subscriber's life with faults that come and go: whatever happens, every order went along the diagram.
 #[tokio::test]
 async fn a_life_with_faults() {
-    let app = TestApp::new().await;
+    // Tries are counted over all steps of a job.
+    let app = TestApp::with(|c| c.jobs.attempts = 50).await;
     app.customer("C1").await;
     let calls = ["begin", "observe", "read", "write", "endpoint"];
     let effects = ["retry", "timeout-before", "timeout-after-acting", "unknown"];
