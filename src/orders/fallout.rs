@@ -209,6 +209,16 @@ pub async fn job_ended(
         .iter()
         .any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed"))
     {
+        let stuck = |j: &JobRow| j.state == "fallout";
+        let moves = |j: &JobRow| matches!(j.state.as_str(), "ready" | "running");
+        if moving.order.state == OrderState::InProgress
+            && jobs.iter().any(|(j, _)| stuck(j))
+            && !jobs.iter().any(|(j, _)| moves(j))
+        {
+            let why = "another job of the item needs an operator";
+            moving.item_to(tx, n, ItemState::Held, Some(why), "jobs").await?;
+            moving.to(tx, OrderState::Held, Some(why), "jobs").await?;
+        }
         return Ok(());
     }
     if jobs.iter().all(|(j, _)| j.state == "done") {
@@ -321,18 +331,14 @@ pub async fn decide(
                 return Err(OrderError::Forbidden { item: None, message });
             }
             skip(&mut tx, &moving, n).await?;
-            moving
-                .item_to(&mut tx, n, ItemState::Held, reason, &by)
-                .await?;
+            moving.item_to(&mut tx, n, ItemState::Held, reason, &by).await?;
             moving.to(&mut tx, OrderState::InProgress, reason, &by).await?;
             fail_item(engine, &mut tx, &mut moving, n).await?;
             line::run_items(engine, &mut tx, &mut moving).await?;
         }
         Decision::Abandon => {
             moving.items[n].error_code = Some(ABANDONED.into());
-            moving
-                .item_to(&mut tx, n, ItemState::Held, reason, &by)
-                .await?;
+            moving.item_to(&mut tx, n, ItemState::Held, reason, &by).await?;
             if moving.order.state == OrderState::Held {
                 moving.order.cancel_reason = reason.map(str::to_owned);
             }

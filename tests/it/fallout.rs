@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use telvisor::config::OnFailure;
 
-use crate::harness::{CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, terminate};
+use crate::harness::{
+    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, terminate,
+};
 use crate::probe::{decide, fallout, inside, operations, read, snapshot, uuid, validate, validate_orders};
 
 const FILES: &str = "filenook";
@@ -287,5 +289,33 @@ async fn nothing_moves_an_order_that_has_ended() {
         app.run().await;
         assert_eq!(app.show(&order).await["state"], order["state"]);
     }
+    validate(&app).await;
+}
+
+/// An item with a job on each of two machines, both in fallout: an operator decides about one after the other.
+#[tokio::test]
+async fn a_retry_of_one_of_two_jobs_leaves_the_order_held_for_the_other() {
+    let app = holding().await;
+    app.customer("C1").await;
+    app.provision("C1", CRM, "solo", None).await;
+    app.provision("C1", "yardmaster", "siding", None).await;
+    breaks(&app, "suspend_machine");
+    let order = app.order(json!([set_state("C1", "inactive")])).await;
+    mends(&app);
+    assert_eq!(order["state"], "held", "{order:#}");
+    let jobs = fallout(&app, &order).await;
+    assert_eq!(jobs.len(), 2, "{jobs:#?}");
+    let retry = |job: &Value| format!("/api/v1/fallout/{}/retry", job["id"].as_str().unwrap());
+    app.post(&retry(&jobs[0]), &json!({})).await.expect(202);
+    app.run().await;
+    let here = app.show(&order).await;
+    assert_eq!(
+        here["state"], "held",
+        "nothing moves without the operator: {here:#}"
+    );
+    app.post(&retry(&jobs[1]), &json!({})).await.expect(202);
+    app.run().await;
+    let end = app.show(&order).await;
+    assert_eq!(end["state"], "completed", "{end:#}");
     validate(&app).await;
 }

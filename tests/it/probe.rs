@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use telvisor::jobs::{run, sweep};
 use telvisor::orders::line;
 use telvisor::queue::MACHINE_JOBS;
+use telvisor::store::hosts::Room;
 use telvisor::store::{Tenant, Tx};
 use telvisor_model::plan::{Act, Size};
 use telvisor_model::{ItemState, OrderState};
@@ -43,6 +44,12 @@ pub fn uuid(value: &Value) -> Uuid {
 
 pub async fn read(app: &TestApp) -> Tx<Tenant> {
     app.engine().db.read(TENANT).await.unwrap()
+}
+
+/// The free room of all hosts. Read as placement does, under a lock, and so not in a transaction that only reads.
+async fn rooms(app: &TestApp) -> Vec<Room> {
+    let mut tx = app.engine().db.tenant(TENANT).await.unwrap();
+    tx.rooms().await.unwrap()
 }
 
 /// All steps of an order, job after job.
@@ -154,10 +161,9 @@ pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, Str
             }
         }
     }
-    let room: Vec<_> = tx
-        .rooms()
+    drop(tx);
+    let room: Vec<_> = rooms(app)
         .await
-        .unwrap()
         .iter()
         .map(|r| (r.vcpu_free, r.memory_free))
         .collect();
@@ -376,7 +382,8 @@ async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
     assert_eq!(rows, built, "left: the inventory, right: the hypervisor");
     let hosts = app.engine().driver.hosts().await.unwrap();
     let free: u64 = hosts.iter().map(|h| h.memory_mib_total).sum::<u64>() - reserved.memory_mib;
-    let said: i64 = tx.rooms().await.unwrap().iter().map(|r| r.memory_free).sum();
+    drop(tx);
+    let said: i64 = rooms(app).await.iter().map(|r| r.memory_free).sum();
     assert_eq!(
         i64::try_from(free).unwrap(),
         said,
