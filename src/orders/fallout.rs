@@ -12,6 +12,9 @@ use crate::queue::MACHINE_JOBS;
 use crate::store::jobs::{JobRow, StepRow};
 use crate::store::{Hint, StoreError, Tenant, Tx};
 
+/// Error code of an item that an operator gave up; it stays while the item is undone, and through a retry of that.
+const ABANDONED: &str = "abandoned";
+
 fn begun(step: &StepRow) -> bool {
     step.state == "begun" || step.state == "done"
 }
@@ -206,6 +209,16 @@ pub async fn job_ended(
         .iter()
         .any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed"))
     {
+        let stuck = |j: &JobRow| j.state == "fallout";
+        let moves = |j: &JobRow| matches!(j.state.as_str(), "ready" | "running");
+        if moving.order.state == OrderState::InProgress
+            && jobs.iter().any(|(j, _)| stuck(j))
+            && !jobs.iter().any(|(j, _)| moves(j))
+        {
+            let why = "another job of the item needs an operator";
+            moving.item_to(tx, n, ItemState::Held, Some(why), "jobs").await?;
+            moving.to(tx, OrderState::Held, Some(why), "jobs").await?;
+        }
         return Ok(());
     }
     if jobs.iter().all(|(j, _)| j.state == "done") {
@@ -218,7 +231,7 @@ pub async fn job_ended(
             cancel::granted(engine, tx, moving, &mut task).await?;
             tx.update_cancel(&task).await?;
         }
-    } else if moving.order.state == OrderState::Held {
+    } else if moving.items[n].error_code.as_deref() == Some(ABANDONED) {
         abandoned(engine, tx, moving).await?;
     } else {
         fail_item(engine, tx, moving, n).await?;
@@ -236,13 +249,10 @@ async fn abandoned(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving) ->
             finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
         }
     }
+    let reason = moving.order.cancel_reason.clone();
+    let reason = reason.as_deref().unwrap_or("abandoned by an operator");
     moving
-        .to(
-            tx,
-            OrderState::Cancelled,
-            Some("abandoned by an operator"),
-            "operator",
-        )
+        .to(tx, OrderState::Cancelled, Some(reason), "operator")
         .await
 }
 
@@ -321,11 +331,19 @@ pub async fn decide(
                 return Err(OrderError::Forbidden { item: None, message });
             }
             skip(&mut tx, &moving, n).await?;
+            moving.item_to(&mut tx, n, ItemState::Held, reason, &by).await?;
             moving.to(&mut tx, OrderState::InProgress, reason, &by).await?;
             fail_item(engine, &mut tx, &mut moving, n).await?;
             line::run_items(engine, &mut tx, &mut moving).await?;
         }
-        Decision::Abandon => abandon(engine, &mut tx, &mut moving, &mut job).await?,
+        Decision::Abandon => {
+            moving.items[n].error_code = Some(ABANDONED.into());
+            moving.item_to(&mut tx, n, ItemState::Held, reason, &by).await?;
+            if moving.order.state == OrderState::Held {
+                moving.order.cancel_reason = reason.map(str::to_owned);
+            }
+            abandon(engine, &mut tx, &mut moving, &mut job).await?;
+        }
     }
     moving.save(&mut tx).await?;
     let action = format!("fallout.{decision:?}").to_lowercase();

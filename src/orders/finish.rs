@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use telvisor_model::order::end_state;
-use telvisor_model::plan::Act;
+use telvisor_model::plan::{Act, Undo};
 use telvisor_model::view::Intent;
 use telvisor_model::{Action, ItemState, Role};
 use uuid::Uuid;
@@ -102,8 +102,25 @@ async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(),
             }
         }
     }
-    for (job, _) in jobs_of(tx, moving, n).await? {
+    for (job, mut steps) in jobs_of(tx, moving, n).await? {
+        if job.state == "failed" {
+            // Given up as it is: what was done is there, and is not undone.
+            steps.retain(|s| s.state == "done");
+            machine_after(tx, &job, &steps).await?;
+        }
         if let Some(mut m) = machine_of(tx, &job).await? {
+            // A disk that was grown stays so: the size after the undo is not always the one before.
+            for step in steps.iter().filter(|s| s.state == "undone") {
+                if let Undo::By(acts) = &step.undo.0
+                    && let [Act::ResizeMachine { size }] = acts.as_slice()
+                {
+                    m.set_size(*size);
+                    tx.save_machine(&m).await?;
+                }
+            }
+            if m.ended_at.is_some() {
+                continue;
+            }
             if m.state == "planned" {
                 m.ended_at = Some(tx.now());
                 tx.save_machine(&m).await?;

@@ -4,13 +4,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
+use telvisor::jobs::{run, sweep};
+use telvisor::orders::line;
+use telvisor::queue::MACHINE_JOBS;
+use telvisor::store::hosts::Room;
 use telvisor::store::{Tenant, Tx};
 use telvisor_model::plan::{Act, Size};
 use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
-use crate::harness::{ORDERS, TestApp};
+use crate::harness::{ORDERS, TestApp, start_time};
 
 pub const TENANT: &str = "default";
 
@@ -39,6 +44,12 @@ pub fn uuid(value: &Value) -> Uuid {
 
 pub async fn read(app: &TestApp) -> Tx<Tenant> {
     app.engine().db.read(TENANT).await.unwrap()
+}
+
+/// The free room of all hosts. Read as placement does, under a lock, and so not in a transaction that only reads.
+async fn rooms(app: &TestApp) -> Vec<Room> {
+    let mut tx = app.engine().db.tenant(TENANT).await.unwrap();
+    tx.rooms().await.unwrap()
 }
 
 /// All steps of an order, job after job.
@@ -150,15 +161,24 @@ pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, Str
             }
         }
     }
-    let room: Vec<_> = tx
-        .rooms()
+    drop(tx);
+    let room: Vec<_> = rooms(app)
         .await
-        .unwrap()
         .iter()
         .map(|r| (r.vcpu_free, r.memory_free))
         .collect();
     out.insert("room".into(), format!("{room:?}"));
     out
+}
+
+/// How many service detail records are in the journal. Only for tests that seal nothing.
+pub async fn journalled(app: &TestApp) -> usize {
+    let far = start_time() + TimeDelta::days(10_000);
+    let mut tx = app.engine().db.read_system().await.unwrap();
+    tx.unsealed(TENANT, "mediation-csv", false, DateTime::UNIX_EPOCH, far)
+        .await
+        .unwrap()
+        .len()
 }
 
 /// The operations that the simulator carried out, oldest first.
@@ -169,17 +189,25 @@ pub fn operations(app: &TestApp) -> Vec<Value> {
         .collect()
 }
 
-/// Judges a whole database: every order, item, job, event, history entry and cancel task.
+/// Judges a whole database: every order, item, job, event, history entry and cancel task; and the inventory where
+/// nothing is on its way.
 pub async fn validate(app: &TestApp) {
     let orders = orders(app).await;
-    assert!(!orders.is_empty(), "a test without an order");
-    let mut open = false;
-    for order in &orders {
-        open |= !judge_order(app, uuid(&order["id"])).await;
-    }
-    if !open {
+    if validate_orders(app).await {
         inventory_is_as_built(app, &orders).await;
     }
+}
+
+/// Judges a whole database, but for the inventory: where an operator gave something up, it is as he left it.
+/// Whether all orders have ended.
+pub async fn validate_orders(app: &TestApp) -> bool {
+    let orders = orders(app).await;
+    assert!(!orders.is_empty(), "a test without an order");
+    let mut ended = true;
+    for order in &orders {
+        ended &= judge_order(app, uuid(&order["id"])).await;
+    }
+    ended
 }
 
 /// Judges one order; whether it has ended.
@@ -354,10 +382,60 @@ async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
     assert_eq!(rows, built, "left: the inventory, right: the hypervisor");
     let hosts = app.engine().driver.hosts().await.unwrap();
     let free: u64 = hosts.iter().map(|h| h.memory_mib_total).sum::<u64>() - reserved.memory_mib;
-    let said: i64 = tx.rooms().await.unwrap().iter().map(|r| r.memory_free).sum();
+    drop(tx);
+    let said: i64 = rooms(app).await.iter().map(|r| r.memory_free).sum();
     assert_eq!(
         i64::try_from(free).unwrap(),
         said,
         "reserved is what the machines have"
     );
+}
+
+/// Lets the lines move, and carries no job out: what can begin is in progress afterwards.
+pub async fn begin(app: &TestApp) {
+    sweep::look(app.engine()).await.unwrap();
+    while let Some((tenant, customer)) = app.engine().queue.take_line() {
+        line::look(app.engine(), &tenant, &customer).await.unwrap();
+    }
+}
+
+/// Carries one due job out, as far as it comes.
+pub async fn work_once(app: &TestApp) {
+    begin(app).await;
+    assert!(
+        run::work(app.engine(), MACHINE_JOBS).await.unwrap(),
+        "a job is due"
+    );
+}
+
+/// The jobs of an order that need an operator.
+pub async fn fallout(app: &TestApp, order: &Value) -> Vec<Value> {
+    let all = app.get("/api/v1/fallout").await.expect(200);
+    all.as_array()
+        .unwrap()
+        .iter()
+        .filter(|j| j["order"] == order["id"])
+        .cloned()
+        .collect()
+}
+
+/// An operator's decision about every job of the order that is in fallout, and what comes of it.
+pub async fn decide(app: &TestApp, order: &Value, decision: &str) -> Value {
+    let jobs = fallout(app, order).await;
+    assert!(!jobs.is_empty(), "the order has a job in fallout: {order:#}");
+    for job in jobs {
+        let path = format!("/api/v1/fallout/{}/{decision}", job["id"].as_str().unwrap());
+        app.post(&path, &json!({ "reason": "the disk was changed" }))
+            .await
+            .expect(202);
+    }
+    app.run().await;
+    app.show(order).await
+}
+
+/// An order with jobs and history.
+pub async fn inside(app: &TestApp, order: &Value) -> Value {
+    app.get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap()))
+        .await
+        .expect(200)
 }
