@@ -207,6 +207,8 @@ async fn services_are_customer_facing_or_resource_facing() {
         list(&format!("id={crm},C2,nobody")).await,
         sorted(vec![own("C2"), crm.clone()])
     );
+    let page = app.get(&format!("{SERVICES}?id={crm},C2&limit=1")).await;
+    assert!(header(&page, "link").contains("\"next\""), "{:?}", page.headers);
     assert_eq!(
         list(&format!("id={crm},C2&category=CFS&state=active&limit=1"))
             .await
