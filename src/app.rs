@@ -72,7 +72,11 @@ impl Running {
 pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("data: the folder {} cannot be made", config.data.display()))?;
-    let lock = if config.database_url().starts_with("sqlite:") { Some(lock(&config.data)?) } else { None };
+    let lock = if config.database_url().starts_with("sqlite:") {
+        Some(lock(&config.data)?)
+    } else {
+        None
+    };
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
     let options = DbOptions {
@@ -90,7 +94,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let engine = Engine {
         db,
         catalogue,
-        queue: Queue::default(),
+        queue: Queue::new(config.role.has_worker()),
         driver,
         objects,
         files: Arc::new(Disk),
@@ -111,9 +115,16 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
 /// SQLite serves one server process: the second on a data folder does not start.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)?;
     file.try_lock().map_err(|_| {
-        anyhow::anyhow!("data: another telvisor uses {}; stop it, or give --data another folder", data.display())
+        anyhow::anyhow!(
+            "data: another telvisor uses {}; stop it, or give --data another folder",
+            data.display()
+        )
     })?;
     Ok(file)
 }
@@ -121,7 +132,7 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 /// The driver that the configuration names.
 async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<Simulator>>)> {
     if let Some(path) = config.hypervisor.strip_prefix("sim+unix:") {
-        let remote = RemoteSimulator::connect(Path::new(path)).await.with_context(|| {
+        let remote = RemoteSimulator::connect_with_limit(Path::new(path), call_limit(config)).await.with_context(|| {
             format!("hypervisor: no simulator answers at {path}; start `telvisor simulator` first")
         })?;
         return Ok((Arc::new(remote), None));
@@ -142,6 +153,11 @@ async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<
         .await
         .with_context(|| format!("data: the world {} cannot be opened", world.display()))?;
     Ok((simulator.clone(), Some(simulator)))
+}
+
+/// Longest driver call: at most half a lease, so that no call outlives the lease it was begun under.
+fn call_limit(config: &Config) -> Duration {
+    Duration::from_secs(10).min(Duration::from_secs(config.jobs.lease_s) / 2)
 }
 
 /// The database remembers the world it was first used with, and never drives another.

@@ -8,6 +8,7 @@ use figment::{Figment, Metadata, Provider};
 use serde::{Deserialize, Serialize};
 
 pub mod describe;
+pub mod document;
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("config.default.toml");

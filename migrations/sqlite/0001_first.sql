@@ -168,7 +168,7 @@ CREATE TABLE subscriptions (
   restorable_until TEXT,
   PRIMARY KEY (tenant, id)
 );
-CREATE INDEX subscriptions_customer ON subscriptions (tenant, customer, created_at);
+CREATE INDEX subscriptions_customer ON subscriptions (tenant, customer, created_at, id);
 CREATE INDEX subscriptions_created ON subscriptions (tenant, created_at, id);
 
 CREATE TABLE orders (
@@ -196,6 +196,7 @@ CREATE TABLE orders (
   cancel_reason TEXT,
   place INTEGER,
   waits_for TEXT,
+  goes_on BOOLEAN NOT NULL,
   version INTEGER NOT NULL,
   event_number INTEGER NOT NULL,
   history_number INTEGER NOT NULL,
@@ -213,8 +214,8 @@ CREATE INDEX orders_customer ON orders (tenant, customer_id, order_date);
 -- The open part of a line, and orders that wait for their date.
 CREATE INDEX orders_line ON orders (tenant, customer_id, place)
   WHERE state IN ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation');
-CREATE INDEX orders_waiting ON orders (order_date)
-  WHERE state = 'acknowledged';
+CREATE INDEX orders_waiting ON orders (tenant, customer_id)
+  WHERE state = 'acknowledged' OR goes_on;
 
 -- Personal values of an order: parties, characteristics and the request as given; notes.
 CREATE TABLE order_personal (
@@ -336,6 +337,7 @@ CREATE TABLE jobs (
   PRIMARY KEY (tenant, id)
 );
 CREATE INDEX jobs_due ON jobs (class, urgency, run_after) WHERE state IN ('ready', 'running');
+CREATE INDEX jobs_machine ON jobs (tenant, machine) WHERE state = 'running';
 CREATE INDEX jobs_order ON jobs (tenant, order_id, item_id);
 CREATE INDEX jobs_fallout ON jobs (tenant, ended_at) WHERE state = 'fallout';
 
@@ -396,7 +398,7 @@ CREATE TABLE backups (
   PRIMARY KEY (tenant, id)
 );
 CREATE INDEX backups_subscription ON backups (tenant, subscription, created_at);
-CREATE INDEX backups_expiry ON backups (expires_at) WHERE state = 'available' AND expires_at IS NOT NULL;
+CREATE INDEX backups_expiry ON backups (expires_at) WHERE expires_at IS NOT NULL;
 
 -- The next time that a plan's backup schedule orders a backup.
 CREATE TABLE backup_schedules (

@@ -131,12 +131,7 @@ mod tests {
         assert!(!whole(&parts, 20 * MIB), "three of four are still under way");
         for n in 0..3_u64 {
             assert!(!whole(&parts, 20 * MIB));
-            advance(
-                &mut parts,
-                id(u128::from(n)),
-                (n + 1) * 5 * MIB,
-                Some(End::Whole),
-            );
+            advance(&mut parts, id(u128::from(n)), (n + 1) * 5 * MIB, Some(End::Whole));
         }
         assert!(whole(&parts, 20 * MIB));
     }

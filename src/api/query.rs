@@ -330,8 +330,8 @@ pub fn list_headers(
         if query.offset > 0 {
             links.push(link((query.offset - limit).max(0), "prev"));
         }
-        if query.offset + limit < total {
-            links.push(link(query.offset + limit, "next"));
+        if query.offset.saturating_add(limit) < total {
+            links.push(link(query.offset.saturating_add(limit), "next"));
         }
         links.push(link((total - 1) / limit * limit, "last"));
         put("link", links.join(", "));

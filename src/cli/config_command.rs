@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Global;
 use super::out::Out;
-use crate::config::{self, describe};
+use crate::config::{self, describe, document};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -15,11 +15,19 @@ pub enum Command {
     Check,
     /// Print every key with its value and where that came from; passwords are hidden.
     Show,
+    /// Print the page that explains every key (Markdown).
+    Document,
 }
 
 pub fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyhow::Result<u8> {
+    if matches!(command, Command::Document) {
+        // It tells the defaults, so it needs no configuration that is well.
+        out.bytes(document::document().as_bytes())?;
+        return Ok(0);
+    }
     let mut config = global.load()?;
     match command {
+        Command::Document => unreachable!("answered above"),
         Command::Check if out.json => out.json(&json!({ "ok": true }))?,
         Command::Check => out.line("the configuration is well")?,
         Command::Show => {

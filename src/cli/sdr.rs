@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use telvisor_sdr::icd::{IcdSettings, interface_control_document};
 use super::Global;
 use super::http::{Http, query, segment};
 use super::out::{Out, complain};
-use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, FileFormat};
 use crate::mediation::causes::CAUSES;
 
@@ -192,8 +192,9 @@ fn show(name: &str, octets: &[u8], out: &mut Out<'_>) -> anyhow::Result<()> {
 
 /// What the document says of an installation with this configuration.
 fn icd_settings(config: &Config) -> IcdSettings {
-    let now = SystemClock.now().with_timezone(&config.zone()).fixed_offset();
-    let now = telvisor_sdr::time::whole_seconds(now);
+    // Any time does for an example; the same one makes the same document every day.
+    let example: DateTime<Utc> = "2026-11-24T00:00:00Z".parse().expect("a time");
+    let now = example.with_timezone(&config.zone()).fixed_offset();
     let recipients = &config.mediation.recipient;
     let format = |format| match format {
         FileFormat::Csv => "CSV",

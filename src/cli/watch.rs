@@ -263,7 +263,8 @@ fn job_lines(was: Option<&Job>, now: &Job, lines: &mut Vec<String>) {
 /// The ids in a value that is one, several or none.
 fn names(value: &Value) -> String {
     match value {
-        Value::String(id) => clean(id),
+        // The server says it in words: `waits for order ...`, or what the order needs.
+        Value::String(text) => clean(text.strip_prefix("waits for ").unwrap_or(text)),
         Value::Array(all) => all
             .iter()
             .map(names)
@@ -429,9 +430,12 @@ mod tests {
     #[test]
     fn waiting_and_holding_are_told() {
         let mut waiting = order("acknowledged", "acknowledged", &[]);
-        waiting["waitsFor"] = json!(["o0"]);
+        waiting["waitsFor"] = json!("waits for order o0 (held)");
         let waiting = read(waiting);
-        assert_eq!(lines(None, &waiting)[0], "order acknowledged, waits for o0");
+        assert_eq!(
+            lines(None, &waiting)[0],
+            "order acknowledged, waits for order o0 (held)"
+        );
         let held = read(order("held", "held", &[]));
         assert!(lines(Some(&waiting), &held)[1].contains("telvisor fallout list"));
         assert!(!held.is_final());

@@ -30,7 +30,7 @@ pub trait FileLayer: Send + Sync {
     /// As the file system says.
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
 
-    /// Makes a folder and those above it.
+    /// Makes a folder and those above it, and brings them to the disk.
     ///
     /// # Errors
     /// As the file system says.
@@ -74,6 +74,18 @@ impl FileLayer for Disk {
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        if path.is_dir() {
+            return Ok(());
+        }
+        // A folder that is only in memory takes with it every file in it, however well that one was synced.
+        let above = path.parent().filter(|p| !p.as_os_str().is_empty());
+        if let Some(above) = above {
+            self.make_folder(above)?;
+        }
+        match fs::create_dir(path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
+        self.sync_folder(above.unwrap_or(Path::new(".")))
     }
 }

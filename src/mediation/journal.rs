@@ -331,7 +331,10 @@ pub async fn failed_item(
 /// The direction of a change that did not come to be: the version's, else the plan's.
 fn direction(engine: &Engine, s: &SubscriptionRow, intent: &Intent) -> RecordType {
     let order = engine.catalogue.find(&s.application).and_then(|app| {
-        let version = intent.version.as_ref().and_then(|v| app.compare_versions(&s.version, v));
+        let version = intent
+            .version
+            .as_ref()
+            .and_then(|v| app.compare_versions(&s.version, v));
         let plan = intent.plan.as_ref().and_then(|p| app.compare_plans(&s.plan, p));
         version.filter(|o| o.is_ne()).or(plan)
     });

@@ -21,6 +21,12 @@ use crate::store::sdr::SdrRow;
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
 use crate::store::{Json, StoreError, System, Tx};
 
+/// Reasons to close a file, as in [`telvisor_sdr::file::CLOSE_REASONS`].
+const NORMAL: u8 = 0;
+const SIZE: u8 = 1;
+const RECORDS: u8 = 3;
+const OPERATOR: u8 = 4;
+
 /// Version of the encoders; a file that was sealed by another cannot be rebuilt by this one.
 const CODEC: &str = "1.0";
 
@@ -85,51 +91,67 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
         let mut tx = engine.db.read_system().await?;
         (tx.recipients().await?, tx.sdr_kinds().await?)
     };
-    let mut sealed = vec![];
+    let (mut sealed, mut trouble) = (vec![], None);
     for row in &recipients {
-        let recipient: Recipient =
-            serde_json::from_value(row.config.0.clone()).map_err(|e| SealError::Recipient {
-                name: row.name.clone(),
-                problem: e.to_string(),
-            })?;
         for (tenant, test) in &kinds {
-            sealed.extend(stream(engine, row, &recipient, tenant, *test, cut).await?);
+            match stream(engine, row, tenant, *test, cut).await {
+                Ok(files) => sealed.extend(files),
+                // The other streams do not wait for this one.
+                Err(e) => keep_first(&mut trouble, e),
+            }
         }
     }
-    deliver(engine).await?;
-    Ok(sealed)
+    if let Err(e) = deliver(engine).await {
+        keep_first(&mut trouble, e);
+    }
+    trouble.map_or(Ok(sealed), Err)
+}
+
+/// Keeps the first error to answer; a later one is only logged.
+fn keep_first(first: &mut Option<SealError>, e: SealError) {
+    match first {
+        None => *first = Some(e),
+        Some(_) => tracing::error!(error = %e, "mediation has more than one trouble"),
+    }
 }
 
 /// Seals one stream, in one transaction.
 async fn stream(
     engine: &Engine,
     row: &RecipientRow,
-    recipient: &Recipient,
     tenant: &str,
     test: bool,
     cut: Cut,
 ) -> Result<Vec<FileRow>, SealError> {
-    let schedule = Schedule::parse(&recipient.schedule).map_err(|problem| SealError::Recipient {
+    let wrong = |problem: String| SealError::Recipient {
         name: row.name.clone(),
         problem,
-    })?;
+    };
+    let recipient: Recipient =
+        serde_json::from_value(row.config.0.clone()).map_err(|e| wrong(e.to_string()))?;
+    let schedule = Schedule::parse(&recipient.schedule).map_err(wrong)?;
     let zone = engine.config.zone();
     if cut == Cut::Period {
         // Looked at every second: nobody is made to wait for a cut that is not due.
         let mut tx = engine.db.read_system().await?;
         let (boundary, _) = schedule.period(zone, tx.now());
-        if tx.last_cut(tenant, &row.name, test).await?.is_some_and(|at| boundary <= at) {
+        if tx
+            .last_cut(tenant, &row.name, test)
+            .await?
+            .is_some_and(|at| boundary <= at)
+        {
             return Ok(vec![]);
         }
     }
     let mut tx = engine.db.system().await?;
     tx.lock_cut().await?;
-    let now = tx.now();
+    let now = tx.lease_now().await?;
     let mut stream = tx.stream(tenant, &row.name, test, row.since).await?;
     let (boundary, _) = schedule.period(zone, now);
     let until = match cut {
         Cut::Period => boundary.max(stream.cut_time),
-        Cut::Manual | Cut::Limits => now + TimeDelta::microseconds(1),
+        // Everything that is committed; under the lock there is no more to come.
+        Cut::Manual | Cut::Limits => now + TimeDelta::days(1),
     };
     // What was journalled before the last cut was sealed by it; the hour is for clocks that disagree.
     let since = row.since.max(stream.cut_time - TimeDelta::hours(1));
@@ -139,33 +161,36 @@ async fn stream(
     while let Some(first) = rest.first() {
         let (start, end) = schedule.period(zone, first.record_time);
         let in_period = rest.iter().take_while(|r| r.record_time < end).count();
-        let full = in_period >= recipient.records;
-        if cut == Cut::Limits && !full && end > now {
-            break;
-        }
         let span = Span {
             schedule: (start, end),
             now,
             cut: if end <= now { Cut::Period } else { cut },
         };
-        let (file, records) = file(
-            engine,
-            &mut tx,
-            row,
-            recipient,
-            &mut stream,
-            &rest[..in_period],
-            &span,
-        )
-        .await?;
-        files.push(file);
-        rest = &rest[records..];
+        let fitted = fit(engine, &recipient, &stream, &rest[..in_period], &span)?;
+        if span.cut == Cut::Limits && fitted.info.close_reason == NORMAL {
+            break;
+        }
+        let taken = &rest[..fitted.count];
+        files.push(
+            file(
+                engine,
+                &mut tx,
+                row,
+                &recipient,
+                &mut stream,
+                taken,
+                &span,
+                fitted,
+            )
+            .await?,
+        );
+        rest = &rest[taken.len()..];
     }
-    if cut != Cut::Limits {
-        stream.cut_time = stream
-            .cut_time
-            .max(until - TimeDelta::microseconds(1))
-            .max(boundary);
+    let last = rows.last().map_or(stream.cut_time, |r| r.record_time);
+    match cut {
+        Cut::Limits => {}
+        Cut::Period => stream.cut_time = stream.cut_time.max(boundary),
+        Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(last),
     }
     tx.update_stream(&stream).await?;
     engine
@@ -191,29 +216,34 @@ struct Span {
     cut: Cut,
 }
 
-/// Seals one file from the first of `rows`; how many it took.
-async fn file(
+/// A file as it would be: how many records it takes, and why it ends there.
+struct Fitted {
+    count: usize,
+    info: FileInfo,
+    octets: Vec<u8>,
+}
+
+/// Fits as many of `rows` into the next file as its limits allow.
+fn fit(
     engine: &Engine,
-    tx: &mut Tx<System>,
-    row: &RecipientRow,
     recipient: &Recipient,
-    stream: &mut StreamRow,
+    stream: &StreamRow,
     rows: &[SdrRow],
     span: &Span,
-) -> Result<(FileRow, usize), SealError> {
+) -> Result<Fitted, SealError> {
     let local = |t: DateTime<Utc>| -> DateTime<FixedOffset> {
         let zoned = t.with_timezone(&engine.config.zone());
         whole_seconds(zoned.with_timezone(&zoned.offset().fix()))
     };
     let mut count = rows.len().min(recipient.records);
-    let mut reason: u8 = match span.cut {
-        _ if count == recipient.records => 3,
-        Cut::Manual => 4,
-        Cut::Period | Cut::Limits => 0,
+    let mut reason = match span.cut {
+        _ if count == recipient.records => RECORDS,
+        Cut::Manual => OPERATOR,
+        Cut::Period | Cut::Limits => NORMAL,
     };
     loop {
         let taken = &rows[..count];
-        let info = FileInfo {
+        let mut info = FileInfo {
             node_id: engine.config.node_id.clone(),
             recipient: stream.recipient.clone(),
             file_seq: u32::try_from(stream.next_file).unwrap_or(u32::MAX),
@@ -225,65 +255,84 @@ async fn file(
             tenant: stream.tenant.clone(),
             close_reason: reason,
         };
-        let numbered: Vec<(i64, &SdrRow)> = taken
-            .iter()
-            .enumerate()
-            .map(|(i, r)| (stream.next_number + i64::try_from(i).unwrap_or(0), r))
-            .collect();
-        let octets = encode(
-            recipient.format,
-            &info,
-            &engine.config.node_id,
-            &numbered,
-            info.closed_at.timezone(),
-        )?;
-        if octets.len() > recipient.bytes && count > 1 {
-            count = (count * recipient.bytes / octets.len()).clamp(1, count - 1);
-            reason = 1;
-            continue;
-        }
-        let manifest = json!({ "info": info, "format": recipient.format, "framing": recipient.framing });
-        let last = stream.next_number + i64::try_from(count).unwrap_or(0) - 1;
-        let out = FileRow {
-            tenant: stream.tenant.clone(),
-            recipient: stream.recipient.clone(),
-            test: stream.test,
-            file_seq: stream.next_file,
-            revision: 1,
-            config_version: row.version,
-            name: info.default_name(match recipient.format {
-                FileFormat::Csv => "csv",
-                FileFormat::Asn1 => "cdr",
-            }),
-            state: "sealed".into(),
-            records: i64::try_from(count).unwrap_or(i64::MAX),
-            first_number: stream.next_number,
-            last_number: last,
-            bytes: i64::try_from(octets.len()).unwrap_or(i64::MAX),
-            sha256: hex::encode(Sha256::digest(&octets)),
-            manifest: Json(manifest),
-            node_id: engine.config.node_id.clone(),
-            node_address: None,
-            utc_offset_s: i64::from(info.closed_at.offset().local_minus_utc()),
-            period_start: span.schedule.0,
-            period_end: span.schedule.1,
-            opened_at: taken[0].record_time,
-            closed_at: span.now,
-            close_reason: i64::from(reason),
-            codec_version: CODEC.into(),
-            rejected_reference: None,
-            delivered_at: None,
-            acknowledged_at: None,
+        let numbered = number(stream, taken);
+        let make = |info: &FileInfo| {
+            let (node, zone) = (&engine.config.node_id, info.closed_at.timezone());
+            encode(recipient.format, info, node, &numbered, zone)
         };
-        for (number, record) in &numbered {
-            tx.number_record(stream, *number, record.record_id, stream.next_file)
-                .await?;
+        let mut octets = make(&info)?;
+        if octets.len() > recipient.bytes {
+            reason = SIZE;
+            if count > 1 {
+                count = (count * recipient.bytes / octets.len()).clamp(1, count - 1);
+                continue;
+            }
+            // One record is never too large for a file.
+            info.close_reason = reason;
+            octets = make(&info)?;
         }
-        tx.insert_file(&out).await?;
-        stream.next_file += 1;
-        stream.next_number = last + 1;
-        return Ok((out, count));
+        return Ok(Fitted { count, info, octets });
     }
+}
+
+/// The records with the numbers that they get in the stream's next file.
+fn number<'a>(stream: &StreamRow, rows: &'a [SdrRow]) -> Vec<(i64, &'a SdrRow)> {
+    (stream.next_number..).zip(rows).collect()
+}
+
+/// Seals one file of `rows`.
+#[expect(clippy::too_many_arguments, reason = "all of them are facts about one file")]
+async fn file(
+    engine: &Engine,
+    tx: &mut Tx<System>,
+    row: &RecipientRow,
+    recipient: &Recipient,
+    stream: &mut StreamRow,
+    rows: &[SdrRow],
+    span: &Span,
+    Fitted { count, info, octets }: Fitted,
+) -> Result<FileRow, SealError> {
+    let manifest = json!({ "info": info, "format": recipient.format, "framing": recipient.framing });
+    let last = stream.next_number + i64::try_from(count).unwrap_or(0) - 1;
+    let out = FileRow {
+        tenant: stream.tenant.clone(),
+        recipient: stream.recipient.clone(),
+        test: stream.test,
+        file_seq: stream.next_file,
+        revision: 1,
+        config_version: row.version,
+        name: info.default_name(match recipient.format {
+            FileFormat::Csv => "csv",
+            FileFormat::Asn1 => "cdr",
+        }),
+        state: "sealed".into(),
+        records: i64::try_from(count).unwrap_or(i64::MAX),
+        first_number: stream.next_number,
+        last_number: last,
+        bytes: i64::try_from(octets.len()).unwrap_or(i64::MAX),
+        sha256: hex::encode(Sha256::digest(&octets)),
+        manifest: Json(manifest),
+        node_id: engine.config.node_id.clone(),
+        node_address: None,
+        utc_offset_s: i64::from(info.closed_at.offset().local_minus_utc()),
+        period_start: span.schedule.0,
+        period_end: span.schedule.1,
+        opened_at: rows[0].record_time,
+        closed_at: span.now,
+        close_reason: i64::from(info.close_reason),
+        codec_version: CODEC.into(),
+        rejected_reference: None,
+        delivered_at: None,
+        acknowledged_at: None,
+    };
+    for (number, record) in number(stream, rows) {
+        tx.number_record(stream, number, record.record_id, stream.next_file)
+            .await?;
+    }
+    tx.insert_file(&out).await?;
+    stream.next_file += 1;
+    stream.next_number = last + 1;
+    Ok(out)
 }
 
 /// The file's octets.
@@ -396,20 +445,38 @@ pub async fn rebuild(engine: &Engine, f: &FileRow) -> Result<Vec<u8>, SealError>
     Ok(octets)
 }
 
-/// Delivers every sealed file, in the order of their numbers: `.tmp`, fsync, rename, fsync of the folder.
+/// Delivers every sealed file, in the order of their numbers: `.tmp`, fsync, rename, fsync of the folder. A file that
+/// cannot be delivered keeps back those behind it in its stream, and no others.
 ///
 /// # Errors
 /// See [`SealError`]; the file is tried again by the next call.
 pub async fn deliver(engine: &Engine) -> Result<(), SealError> {
     let files = engine.db.read_system().await?.undelivered().await?;
+    let (mut stuck, mut trouble) = (vec![], None);
     for f in files {
-        let octets = rebuild(engine, &f).await?;
-        put(engine.files.as_ref(), &root(engine), &f, &octets)?;
-        let mut tx = engine.db.system().await?;
-        tx.mark_delivered(&f, true).await?;
-        tx.commit().await?;
-        fault::point("seal.after_delivered");
+        let stream = (f.tenant.clone(), f.recipient.clone(), f.test);
+        if stuck.contains(&stream) {
+            continue;
+        }
+        if let Err(e) = deliver_one(engine, &f).await {
+            stuck.push(stream);
+            keep_first(&mut trouble, e);
+        }
     }
+    trouble.map_or(Ok(()), Err)
+}
+
+/// One at a time, in all processes: two that write one `.tmp` would put a half-written file under the final name.
+async fn deliver_one(engine: &Engine, f: &FileRow) -> Result<(), SealError> {
+    let octets = rebuild(engine, f).await?;
+    let mut tx = engine.db.system().await?;
+    if !tx.lock_delivery(f).await? {
+        return Ok(());
+    }
+    put(engine.files.as_ref(), &root(engine), f, &octets)?;
+    tx.mark_delivered(f, true).await?;
+    tx.commit().await?;
+    fault::point("seal.after_delivered");
     Ok(())
 }
 

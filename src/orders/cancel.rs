@@ -42,6 +42,7 @@ pub async fn cancel(
         tx.lock_line(customer_id).await?;
     }
     let mut moving = Moving::load(&mut tx, request.order).await?.ok_or_else(missing)?;
+    tx.lock_jobs(request.order).await?;
     let forbidden = |message: String| Err(OrderError::Forbidden { item: None, message });
     if moving.order.state.is_final() {
         return forbidden(format!("the order has ended: it is {}", moving.order.state));

@@ -104,6 +104,7 @@ pub async fn given_up(
     job.error = Some(why.to_owned());
     job.worker = None;
     job.lease_until = None;
+    tx.lock_jobs(moving.order.id).await?;
     let n = item_of(moving, job);
     let undoing = job.phase == "undo";
     let stuck = if undoing {
@@ -131,7 +132,10 @@ pub async fn given_up(
     tx.update_job(job).await?;
     let message = format!("{}: {why} ({stuck})", job.title);
     let id = moving.items[n].item_id.clone();
-    moving.items[n].error = Some(message.clone());
+    // What the item fails with in the end is why it is undone, not why the undo came to a stop.
+    if !undoing || moving.items[n].error.is_none() {
+        moving.items[n].error = Some(message.clone());
+    }
     moving
         .item_to(tx, n, ItemState::Held, Some(&message), "jobs")
         .await?;
@@ -280,6 +284,7 @@ pub async fn decide(
     let mut moving = Moving::load(&mut tx, job.order_id.unwrap_or_default())
         .await?
         .ok_or_else(missing)?;
+    tx.lock_jobs(moving.order.id).await?;
     if job.state != "fallout" {
         let message = format!("the job is not in fallout, it is {}", job.state);
         return Err(OrderError::Forbidden { item: None, message });
@@ -299,6 +304,9 @@ pub async fn decide(
                 tenant: job.tenant.clone(),
                 id: job.id,
             });
+            if job.phase == "do" {
+                moving.items[n].error = None;
+            }
             moving
                 .item_to(&mut tx, n, ItemState::InProgress, reason, &by)
                 .await?;

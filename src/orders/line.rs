@@ -39,12 +39,27 @@ fn extent(items: &[ItemRow]) -> Extent {
     Extent::Subscriptions(open.iter().filter_map(|i| i.subscription).collect())
 }
 
-/// What an open order that has begun keeps others from.
-fn occupied(order: &OrderRow, items: &[ItemRow]) -> Extent {
-    match order.state {
-        OrderState::Pending | OrderState::Held => extent(items),
+/// What an open order that has begun keeps others from. A held order whose jobs still have something to do or to
+/// undo on the machine itself keeps the whole customer: another order would find a machine that is about to change,
+/// and an undo could take it away under that order's application.
+async fn occupied(tx: &mut Tx<Tenant>, order: &OrderRow, items: &[ItemRow]) -> Result<Extent, StoreError> {
+    Ok(match order.state {
+        OrderState::Pending => extent(items),
+        OrderState::Held if !works_on_machine(tx, order.id).await? => extent(items),
         _ => Extent::Customer,
+    })
+}
+
+async fn works_on_machine(tx: &mut Tx<Tenant>, order: Uuid) -> Result<bool, StoreError> {
+    for job in tx.jobs_of(order, None).await? {
+        if matches!(job.state.as_str(), "done" | "undone" | "failed") {
+            continue;
+        }
+        if tx.steps(job.id).await?.iter().any(|s| s.act.0.is_on_machine()) {
+            return Ok(true);
+        }
     }
+    Ok(false)
 }
 
 /// Looks at a customer's line: gives due orders their place, and starts what can start.
@@ -54,12 +69,21 @@ fn occupied(order: &OrderRow, items: &[ItemRow]) -> Extent {
 pub async fn look(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(), StoreError> {
     let mut tx = engine.db.tenant(tenant).await?;
     tx.lock_line(customer_id).await?;
+    place_due(&mut tx, customer_id).await?;
+    advance(engine, &mut tx, customer_id).await?;
+    engine.commit(tx, LINE).await
+}
+
+/// Gives every order of a locked line its place whose date has come.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn place_due(tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), StoreError> {
     for mut order in tx.due_without_place(customer_id).await? {
         order.place = Some(tx.next_place(customer_id).await?);
         tx.update_order(&mut order).await?;
     }
-    advance(engine, &mut tx, customer_id).await?;
-    engine.commit(tx, LINE).await
+    Ok(())
 }
 
 /// Starts every order of a locked line whose turn it is. Orders that end at once make room for the next.
@@ -81,12 +105,9 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
         let mut started = None;
         for order in line {
             let items = items_of(order.id);
-            let goes_on = order.state == OrderState::Pending && order.waits_for.is_none();
-            if order.state != OrderState::Acknowledged && !goes_on {
-                before.push((
-                    occupied(&order, &items),
-                    format!("order {} ({})", order.id, order.state),
-                ));
+            if order.state != OrderState::Acknowledged && !order.goes_on {
+                let extent = occupied(tx, &order, &items).await?;
+                before.push((extent, format!("order {} ({})", order.id, order.state)));
                 continue;
             }
             let extent = extent(&items);
@@ -100,6 +121,7 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
         }
         let Some(mut moving) = started else { return Ok(()) };
         moving.order.waits_for = None;
+        moving.order.goes_on = false;
         moving.to(tx, OrderState::InProgress, None, "line").await?;
         run_items(engine, tx, &mut moving).await?;
         moving.save(tx).await?;

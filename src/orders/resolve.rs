@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use telvisor_model::{Action, SubscriptionState};
 use telvisor_model::catalogue::{Application, Downgrade, plain};
 use telvisor_model::view::{CustomerView, Intent};
+use telvisor_model::{Action, SubscriptionState};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
@@ -321,7 +321,9 @@ fn provision(
     resolved.digest = digest;
     resolved.characteristics = checked.values;
     if app.seats.is_some() {
-        resolved.characteristics.insert(SEATS.to_owned(), Value::from(quantity));
+        resolved
+            .characteristics
+            .insert(SEATS.to_owned(), Value::from(quantity));
     }
     if let Some(intent) = &mut resolved.intent {
         intent.subscription = Some(new_id());

@@ -75,10 +75,20 @@ pub async fn start_item(
 }
 
 /// Characteristics that the package wants before the start and that are not known yet.
-async fn missing(engine: &Engine, tx: &mut Tx<Tenant>, intent: &Intent) -> Result<Option<String>, StoreError> {
-    let (Action::Provision, Some(id)) = (intent.action, intent.subscription) else { return Ok(None) };
-    let Some(s) = tx.subscription(id).await? else { return Ok(None) };
-    let Some(app) = engine.catalogue.find(&s.application) else { return Ok(None) };
+async fn missing(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    intent: &Intent,
+) -> Result<Option<String>, StoreError> {
+    let (Action::Provision, Some(id)) = (intent.action, intent.subscription) else {
+        return Ok(None);
+    };
+    let Some(s) = tx.subscription(id).await? else {
+        return Ok(None);
+    };
+    let Some(app) = engine.catalogue.find(&s.application) else {
+        return Ok(None);
+    };
     let missing: Vec<_> = app
         .characteristics
         .iter()
@@ -91,7 +101,9 @@ async fn missing(engine: &Engine, tx: &mut Tx<Tenant>, intent: &Intent) -> Resul
 /// The order waits for information: a PATCH of its item supplies it.
 async fn ask(tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize, missing: &str) -> Result<(), StoreError> {
     let text = format!("item {} needs: {missing}", moving.items[n].item_id);
-    moving.item_to(tx, n, ItemState::Pending, Some(&text), "line").await?;
+    moving
+        .item_to(tx, n, ItemState::Pending, Some(&text), "line")
+        .await?;
     moving.order.waits_for = Some(text.clone());
     moving.to(tx, OrderState::Pending, Some(&text), "line").await?;
     moving.event(tx, "ServiceOrderInformationRequiredEvent").await
@@ -248,8 +260,8 @@ async fn plan_item(
     }
     match make(&planner, tx, moving, intent, &stored) {
         Ok(planned) => {
-            let rooms = tx.rooms().await?;
-            match place(&planner, &planned, &rooms) {
+            let mut rooms = tx.rooms().await?;
+            match place(&planner, &planned, &mut rooms) {
                 Ok(rows) => {
                     write(tx, &planner, moving, n, &planned, &rows).await?;
                     Ok(Ok(planned.jobs.len()))
@@ -343,7 +355,7 @@ fn make(
         }
         Action::Backup => {
             let s = p.subscription(intent)?;
-            let purpose = if moving.order.channel == "schedule" {
+            let purpose = if moving.order.door == "schedule" {
                 "schedule"
             } else {
                 "ordered"
@@ -487,12 +499,13 @@ fn largest(job: &JobPlan) -> Option<Size> {
 }
 
 /// Finds a host for each machine to be made, and room for each that grows.
-fn place(p: &Planner<'_>, planned: &Planned, rooms: &[Room]) -> Result<Vec<(MachineRow, Size)>, Words> {
+fn place(p: &Planner<'_>, planned: &Planned, rooms: &mut [Room]) -> Result<Vec<(MachineRow, Size)>, Words> {
     let mut rows = vec![];
     for job in &planned.jobs {
         let Some(size) = largest(job) else { continue };
         if let Some((id, dedicated_for)) = planned.machines.iter().find(|(id, _)| *id == job.machine) {
-            let room = rooms.iter().find(|r| r.fits(size)).ok_or_else(|| no_room(size))?;
+            let room = rooms.iter_mut().find(|r| r.fits(size)).ok_or_else(|| no_room(size))?;
+            room.take(size);
             let mut row = MachineRow {
                 id: *id,
                 customer: p.customer.uid,
@@ -517,11 +530,9 @@ fn place(p: &Planner<'_>, planned: &Planned, rooms: &[Room]) -> Result<Vec<(Mach
                 memory_mib: size.memory_mib.saturating_sub(now.memory_mib),
                 disk_gib: size.disk_gib.saturating_sub(now.disk_gib),
             };
-            let room = rooms
-                .iter()
-                .find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
-            if more != Size::default() && !room.is_some_and(|r| r.fits(more)) {
-                return Err(no_room(more));
+            let room = rooms.iter_mut().find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
+            if more != Size::default() {
+                room.filter(|r| r.fits(more)).ok_or_else(|| no_room(more))?.take(more);
             }
             rows.push((machine.clone(), now.max(size)));
         }

@@ -81,15 +81,21 @@ pub struct AttemptRow {
     pub output: Option<String>,
 }
 
-const DUE_SQLITE: &str = "SELECT * FROM jobs WHERE class = $1
+// The first condition says what follows from the second: SQLite uses a partial index only where its words stand.
+const DUE_SQLITE: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
    AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
+   AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
+     AND r.state = 'running' AND r.lease_until >= $2)
    ORDER BY urgency, run_after LIMIT 1";
-const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1
+const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
    AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
+   AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
+     AND r.state = 'running' AND r.lease_until >= $2)
    ORDER BY urgency, run_after LIMIT 1 FOR UPDATE SKIP LOCKED";
 
 impl Tx<System> {
-    /// Claims the most urgent due job of a class: a lease, the next attempt, and the next fence of its machine.
+    /// Claims the most urgent due job of a class: a lease, the next attempt, and the next fence of its machine. Jobs on
+    /// one machine run one at a time.
     pub async fn claim_job(
         &mut self,
         class: &str,
@@ -124,6 +130,20 @@ impl Tx<System> {
                 machine
             )?;
             job.fence = fence;
+            // The machine's row is locked now: nobody else claims a job on it until we are through.
+            let (busy,) = sql!(
+                self,
+                one: (i64,),
+                "SELECT COUNT(*) FROM jobs WHERE tenant = $1 AND machine = $2 AND id <> $3 AND state = 'running'
+                 AND lease_until >= $4",
+                &job.tenant,
+                machine,
+                job.id,
+                now
+            )?;
+            if busy > 0 {
+                return Ok(None);
+            }
         }
         job.state = "running".into();
         job.attempt += 1;
@@ -162,7 +182,8 @@ impl Tx<System> {
             self,
             all: (String, String, Uuid),
             "SELECT class, tenant, id FROM jobs
-             WHERE (state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1)
+             WHERE state IN ('ready', 'running')
+               AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
              ORDER BY urgency, run_after LIMIT $2",
             now,
             limit
@@ -328,6 +349,21 @@ impl Tx<Tenant> {
             cause,
             now
         )?;
+        Ok(())
+    }
+
+    /// Locks the jobs of an order: after this, no worker has a step begun that we do not see.
+    pub async fn lock_jobs(&mut self, order: Uuid) -> Result<(), StoreError> {
+        if self.is_postgres() {
+            let tenant = self.tenant();
+            sql!(
+                self,
+                all: (Uuid,),
+                "SELECT id FROM jobs WHERE tenant = $1 AND order_id = $2 ORDER BY id FOR UPDATE",
+                &tenant,
+                order
+            )?;
+        }
         Ok(())
     }
 

@@ -237,6 +237,23 @@ pub struct DbOptions {
     pub connections: u32,
 }
 
+/// How SQLite is opened: a commit is on the disk before it is answered.
+///
+/// # Errors
+/// When the URL is malformed.
+pub fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
+    Ok(SqliteConnectOptions::from_str(url)
+        .map_err(|e| StoreError::Url {
+            url: url.to_owned(),
+            reason: e.to_string(),
+        })?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10)))
+}
+
 impl Db {
     /// Opens `sqlite:PATH` (made when missing) or `postgres://…`.
     ///
@@ -249,13 +266,7 @@ impl Db {
             reason,
         };
         let pool = if url.starts_with("sqlite:") {
-            let connect = SqliteConnectOptions::from_str(url)
-                .map_err(|e| bad(e.to_string()))?
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true)
-                .busy_timeout(Duration::from_secs(10));
+            let connect = sqlite_options(url)?;
             let write = SqlitePoolOptions::new()
                 .max_connections(1)
                 .connect_with(connect.clone())
@@ -300,7 +311,11 @@ impl Db {
                 Conn::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)
             }
             Pool::Sqlite { read, .. } => Conn::Sqlite(read.begin().await?),
-            Pool::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+            Pool::Postgres(pool) if write => Conn::Postgres(pool.begin().await?),
+            // One snapshot, as SQLite gives.
+            Pool::Postgres(pool) => {
+                Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
         };
         Ok(Tx {
             conn,

@@ -38,6 +38,8 @@ pub struct OrderRow {
     pub place: Option<i64>,
     /// What it waits for, in words.
     pub waits_for: Option<String>,
+    /// A pending order has what it waited for, and goes on at its turn.
+    pub goes_on: bool,
     pub version: i64,
     pub event_number: i64,
     pub history_number: i64,
@@ -226,9 +228,9 @@ impl Tx<Tenant> {
             "INSERT INTO orders (tenant, id, kind, parent, customer_id, customer, door, channel, client, external_id,
                category, priority, urgency, state, order_date, requested_start, requested_completion,
                expected_completion, started_at, ended_at, cancelled_at, cancel_reason, place, waits_for, version,
-               event_number, history_number, errors, trace_parent, request_id)
+               event_number, history_number, errors, trace_parent, request_id, goes_on)
              VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,
-               $27,$28,$29,$30)",
+               $27,$28,$29,$30,$31)",
             &tenant,
             o.id,
             &o.kind,
@@ -258,7 +260,8 @@ impl Tx<Tenant> {
             o.history_number,
             &o.errors,
             &o.trace_parent,
-            &o.request_id
+            &o.request_id,
+            o.goes_on
         )?;
         Ok(())
     }
@@ -272,7 +275,7 @@ impl Tx<Tenant> {
             "UPDATE orders SET category = $3, priority = $4, urgency = $5, state = $6, requested_start = $7,
                requested_completion = $8, expected_completion = $9, started_at = $10, ended_at = $11,
                cancelled_at = $12, cancel_reason = $13, place = $14, waits_for = $15, event_number = $16,
-               history_number = $17, errors = $18, external_id = $19, customer = $20, version = version + 1
+               history_number = $17, errors = $18, external_id = $19, customer = $20, goes_on = $22, version = version + 1
              WHERE tenant = $1 AND id = $2 AND version = $21",
             &tenant,
             o.id,
@@ -294,7 +297,8 @@ impl Tx<Tenant> {
             &o.errors,
             &o.external_id,
             o.customer,
-            o.version
+            o.version,
+            o.goes_on
         )?;
         if rows == 0 {
             return Err(StoreError::Missing {
@@ -329,6 +333,12 @@ impl Tx<Tenant> {
         )
     }
 
+    /// An order by its id, hidden or not: what a repeat of its request is answered with.
+    pub async fn order_for_replay(&mut self, id: Uuid) -> Result<Option<OrderRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(self, optional: OrderRow, "SELECT * FROM orders WHERE tenant = $1 AND id = $2", &tenant, id)
+    }
+
     /// Hides an order from reads; it is kept for audit, and its key stays used.
     pub async fn hide_order(&mut self, id: Uuid) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());
@@ -358,13 +368,15 @@ impl Tx<Tenant> {
     }
 
     /// The items of the open orders in a customer's line.
+    ///
+    /// CROSS JOIN makes SQLite begin with the orders; by itself it begins with all items of the tenant.
     pub async fn line_items(&mut self, customer_id: &str) -> Result<Vec<ItemRow>, StoreError> {
         let tenant = self.tenant();
         sql!(
             self,
             all: ItemRow,
-            "SELECT i.* FROM order_items i JOIN orders o ON o.tenant = i.tenant AND o.id = i.order_id
-             WHERE o.tenant = $1 AND o.customer_id = $2 AND o.place IS NOT NULL AND o.state IN
+            "SELECT i.* FROM orders o CROSS JOIN order_items i
+             WHERE i.tenant = o.tenant AND i.order_id = o.id AND o.tenant = $1 AND o.customer_id = $2 AND o.place IS NOT NULL AND o.state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
              ORDER BY o.place, i.number",
             &tenant,
@@ -607,8 +619,8 @@ impl Tx<System> {
             self,
             all: LineKey,
             "SELECT DISTINCT tenant, customer_id FROM orders
-             WHERE state = 'acknowledged' AND customer_id IS NOT NULL
-               AND (place IS NOT NULL OR requested_start IS NULL OR requested_start <= $1)
+             WHERE customer_id IS NOT NULL AND (goes_on OR (state = 'acknowledged'
+               AND (place IS NOT NULL OR requested_start IS NULL OR requested_start <= $1)))
              LIMIT $2",
             now,
             limit
@@ -648,6 +660,21 @@ impl Tx<Tenant> {
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')",
             &tenant,
             customer_id
+        )?;
+        Ok(n > 0)
+    }
+
+    /// Whether a subscription has an order that has not ended and has its place.
+    pub async fn has_open_order_on(&mut self, subscription: Uuid) -> Result<bool, StoreError> {
+        let tenant = self.tenant();
+        let (n,) = sql!(
+            self,
+            one: (i64,),
+            "SELECT COUNT(*) FROM order_items i JOIN orders o ON o.tenant = i.tenant AND o.id = i.order_id
+             WHERE i.tenant = $1 AND i.subscription = $2 AND o.place IS NOT NULL AND o.state IN
+             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')",
+            &tenant,
+            subscription
         )?;
         Ok(n > 0)
     }

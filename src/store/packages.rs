@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use telvisor_model::catalogue::Application;
 
 use super::{Json, StoreError, Tx, sql};
 
@@ -16,9 +17,10 @@ pub struct VersionRow {
 
 impl<S> Tx<S> {
     /// All applications, in catalogue order.
-    pub async fn applications(&mut self) -> Result<Vec<Json<Value>>, StoreError> {
-        let rows = sql!(self, all: (Json<Value>,), "SELECT body FROM applications ORDER BY position, id")?;
-        Ok(rows.into_iter().map(|(b,)| b).collect())
+    pub async fn applications(&mut self) -> Result<Vec<Application>, StoreError> {
+        let rows =
+            sql!(self, all: (Json<Application>,), "SELECT body FROM applications ORDER BY position, id")?;
+        Ok(rows.into_iter().map(|(body,)| body.0).collect())
     }
 
     /// Writes an application's catalogue entry.

@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::{Json, StoreError, System, Tx, sql};
 
+/// Key of the PostgreSQL advisory lock under which one process at a time delivers.
+const DELIVERY_LOCK: i64 = 0x7464_7201;
+
 /// A recipient's configuration by version: a change applies from the next file.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct RecipientRow {
@@ -258,6 +261,26 @@ impl Tx<System> {
             all: FileRow,
             "SELECT * FROM sdr_files WHERE state = 'sealed' ORDER BY tenant, recipient, test, file_seq, revision"
         )
+    }
+
+    /// Waits until nobody else delivers, and keeps others from it until this transaction ends; whether the file still
+    /// waits for delivery.
+    pub async fn lock_delivery(&mut self, f: &FileRow) -> Result<bool, StoreError> {
+        if self.is_postgres() {
+            sql!(self, execute, "SELECT pg_advisory_xact_lock($1)", DELIVERY_LOCK)?;
+        }
+        let (n,) = sql!(
+            self,
+            one: (i64,),
+            "SELECT COUNT(*) FROM sdr_files WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4
+             AND revision = $5 AND state = 'sealed'",
+            &f.tenant,
+            &f.recipient,
+            f.test,
+            f.file_seq,
+            f.revision
+        )?;
+        Ok(n > 0)
     }
 
     /// All files, oldest first.

@@ -14,6 +14,18 @@ const YARD: &str = "yardmaster";
 /// Attempts that a job has in these tests.
 const ATTEMPTS: u64 = 3;
 
+/// A server with room for the many customers of one test.
+async fn spacious(attempts: u64) -> TestApp {
+    TestApp::with(|c| {
+        c.jobs.attempts = i64::try_from(attempts).unwrap();
+        let world = c.data.join("world");
+        std::fs::create_dir_all(&world).unwrap();
+        let host = json!([{ "name": "h", "vcpu": 10_000, "memoryMiB": 10_000_000, "diskGiB": 100_000 }]);
+        std::fs::write(world.join("hosts.json"), host.to_string()).unwrap();
+    })
+    .await
+}
+
 /// A kind of order, with what must be there before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Case {
@@ -49,7 +61,10 @@ async fn done(app: &TestApp, item: Value) {
 /// Takes a backup; its id.
 async fn backup(app: &TestApp, subscription: &str) -> String {
     done(app, modify(subscription, &[("operation", "backup")])).await;
-    let list = app.get(&format!("/api/v1/subscriptions/{subscription}/backups")).await.expect(200);
+    let list = app
+        .get(&format!("/api/v1/subscriptions/{subscription}/backups"))
+        .await
+        .expect(200);
     list[0]["id"].as_str().unwrap().to_owned()
 }
 
@@ -71,8 +86,14 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         Case::PlanDown => modify(&crm("company", "2.0").await, &[("plan", "solo")]),
         Case::VersionUp => modify(&crm("solo", "1.1").await, &[("version", "2.0")]),
         Case::VersionDown => modify(&crm("solo", "2.0").await, &[("version", "1.1")]),
-        Case::BothUp => modify(&crm("solo", "1.0").await, &[("version", "2.0"), ("plan", "company")]),
-        Case::BothDown => modify(&crm("company", "2.0").await, &[("version", "1.1"), ("plan", "team")]),
+        Case::BothUp => modify(
+            &crm("solo", "1.0").await,
+            &[("version", "2.0"), ("plan", "company")],
+        ),
+        Case::BothDown => modify(
+            &crm("company", "2.0").await,
+            &[("version", "1.1"), ("plan", "team")],
+        ),
         Case::SuspendSubscription => set_state(&crm("solo", "2.0").await, "inactive"),
         Case::ReactivateSubscription => {
             let s = crm("solo", "2.0").await;
@@ -111,7 +132,11 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         }
         Case::SuspendCustomer | Case::TerminateCustomer => {
             two_machines(app, c).await;
-            if case == Case::SuspendCustomer { set_state(c, "inactive") } else { terminate(c) }
+            if case == Case::SuspendCustomer {
+                set_state(c, "inactive")
+            } else {
+                terminate(c)
+            }
         }
         Case::ReactivateCustomer => {
             two_machines(app, c).await;
@@ -153,14 +178,20 @@ struct Round {
 #[derive(Debug, Clone, Copy)]
 struct Fault {
     effect: &'static str,
-    /// Calls in a row that it strikes.
-    times: u64,
+    /// Calls that it strikes in one attempt of the job.
+    calls: u64,
+    /// Whether the job is tried again.
+    again: bool,
 }
 
 impl Round {
-    async fn new(case: Case) -> Self {
-        let app = TestApp::with(|c| c.jobs.attempts = i64::try_from(ATTEMPTS).unwrap()).await;
-        Self { app, case, made: 0, ready: None }
+    async fn new(case: Case, attempts: u64) -> Self {
+        Self {
+            app: spacious(attempts).await,
+            case,
+            made: 0,
+            ready: None,
+        }
     }
 
     /// The customer of the round before if nothing of it has changed, else a new one.
@@ -173,7 +204,12 @@ impl Round {
         let item = prepare(&self.app, self.case, &customer).await;
         let before = snapshot(&self.app, &[&customer]).await;
         let records = self.app.records("mediation-csv").await.len();
-        Ready { customer, item, before, records }
+        Ready {
+            customer,
+            item,
+            before,
+            records,
+        }
     }
 
     /// Places the order with faults set, and runs until nothing moves.
@@ -184,21 +220,31 @@ impl Round {
         order
     }
 
-    /// Steps of the plan, and how many records the order writes, by running it once undisturbed.
-    async fn plan(&mut self) -> (Vec<Step>, usize) {
+    /// Steps of the plan, its jobs, and how many records the order writes, by running it once undisturbed.
+    async fn plan(&mut self) -> (Vec<Step>, usize, usize) {
         let ready = self.ready().await;
         let order = self.order(&ready, json!([])).await;
         assert_eq!(order["state"], "completed", "{order:#}");
         let records = self.app.records("mediation-csv").await.len() - ready.records;
         let steps = steps(&self.app, &order).await;
         assert!(!steps.is_empty(), "{:?} has no steps", self.case);
-        (steps, records)
+        let jobs = read(&self.app)
+            .await
+            .jobs_of(uuid(&order["id"]), None)
+            .await
+            .unwrap()
+            .len();
+        (steps, jobs, records)
     }
 
     async fn must_be_as_before(&mut self, ready: Ready, about: &str) {
         let now = snapshot(&self.app, &[&ready.customer]).await;
         assert_same(&ready.before, &now, about);
-        assert_eq!(self.app.records("mediation-csv").await.len(), ready.records, "{about}: no record");
+        assert_eq!(
+            self.app.records("mediation-csv").await.len(),
+            ready.records,
+            "{about}: no record"
+        );
         self.ready = Some(ready);
     }
 
@@ -219,25 +265,42 @@ impl Round {
                     *effects.entry(format!("{step} {}", o["operation"])).or_default() += 1;
                 }
             }
-            assert!(effects.values().all(|n| *n == 1), "{about}: an effect twice: {effects:?}");
+            assert!(
+                effects.values().all(|n| *n == 1),
+                "{about}: an effect twice: {effects:?}"
+            );
         }
     }
 
     /// One order that meets a fault which lasts until the job is given up.
-    async fn given_up(&mut self, begin: u64, fault: Fault, records: usize) {
+    async fn given_up(&mut self, begin: u64, fault: Fault, attempts: u64, records: usize) {
         let about = format!("{:?}, {} at begin {begin}", self.case, fault.effect);
         let ready = self.ready().await;
-        let rule = json!([{ "nth": begin, "times": fault.times, "effect": fault.effect }]);
+        let times = fault.calls * if fault.again { attempts } else { 1 };
+        let rule = json!([{ "nth": begin, "times": times, "effect": fault.effect }]);
         let order = self.order(&ready, rule).await;
         let began = steps(&self.app, &order).await;
-        let past = began.iter().any(|s| s.last_chance && (s.state == "begun" || s.state == "done"));
-        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap_or_default();
-        let said = if fault.effect == "unknown" { "the hypervisor forgets" } else { "fault rule" };
+        let past = began
+            .iter()
+            .any(|s| s.last_chance && (s.state == "begun" || s.state == "done"));
+        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
+            .as_str()
+            .unwrap_or_default();
+        let said = if fault.effect == "unknown" {
+            "the hypervisor forgets"
+        } else {
+            "fault rule"
+        };
         assert!(message.contains(said), "{about}: the item says {message:?}");
         if past {
             assert_eq!(order["state"], "held", "{about}: {order:#}");
             assert_eq!(order["serviceOrderItem"][0]["state"], "held", "{about}");
-            assert!(order["jeopardyAlert"][0]["message"].as_str().unwrap().contains("cannot be undone"));
+            assert!(
+                order["jeopardyAlert"][0]["message"]
+                    .as_str()
+                    .unwrap()
+                    .contains("cannot be undone")
+            );
             jeopardy(&self.app, &order).await;
             let order = retry(&self.app, &order).await;
             self.must_be_done(&ready, &order, records, &about).await;
@@ -251,21 +314,40 @@ impl Round {
     async fn undo_given_up(&mut self, begin: u64) {
         let about = format!("{:?}, everything fails from begin {begin}", self.case);
         let ready = self.ready().await;
-        let order = self.order(&ready, json!([{ "nth": begin, "times": 1_000_000, "effect": "fail" }])).await;
+        let order = self
+            .order(
+                &ready,
+                json!([{ "nth": begin, "times": 1_000_000, "effect": "fail" }]),
+            )
+            .await;
         let order = if order["state"] == "held" {
             let left: Vec<_> = steps(&self.app, &order).await;
-            let left: Vec<_> = left.iter().filter(|s| s.state == "begun" || s.state == "done").collect();
+            let left: Vec<_> = left
+                .iter()
+                .filter(|s| s.state == "begun" || s.state == "done")
+                .collect();
             let message = order["jeopardyAlert"][0]["message"].as_str().unwrap();
-            assert!(message.contains("undoing failed") && !left.is_empty(), "{about}: {message}");
-            assert!(left.iter().all(|s| message.contains(&s.title)), "{about}: {message} names {left:?}");
+            assert!(
+                message.contains("undoing failed") && !left.is_empty(),
+                "{about}: {message}"
+            );
+            assert!(
+                left.iter().all(|s| message.contains(&s.title)),
+                "{about}: {message} names {left:?}"
+            );
             jeopardy(&self.app, &order).await;
             retry(&self.app, &order).await
         } else {
             order
         };
         assert_eq!(order["state"], "failed", "{about}: {order:#}");
-        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap();
-        assert!(message.contains("was ended by a fault rule"), "{about}: {message}");
+        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
+            .as_str()
+            .unwrap();
+        assert!(
+            message.contains("was ended by a fault rule"),
+            "{about}: {message}"
+        );
         self.must_be_as_before(ready, &about).await;
     }
 
@@ -273,7 +355,9 @@ impl Round {
     async fn passes(&mut self, begin: u64, effect: &'static str, records: usize) {
         let about = format!("{:?}, {effect} once at begin {begin}", self.case);
         let ready = self.ready().await;
-        let order = self.order(&ready, json!([{ "nth": begin, "effect": effect }])).await;
+        let order = self
+            .order(&ready, json!([{ "nth": begin, "effect": effect }]))
+            .await;
         self.must_be_done(&ready, &order, records, &about).await;
     }
 }
@@ -304,40 +388,68 @@ async fn jeopardy(app: &TestApp, order: &Value) {
 /// Tries every job of the order that is in fallout again, until the order moves on.
 async fn retry(app: &TestApp, order: &Value) -> Value {
     let fallout = app.get("/api/v1/fallout").await.expect(200);
-    let jobs: Vec<_> = fallout.as_array().unwrap().iter().filter(|j| j["order"] == order["id"]).collect();
-    assert!(!jobs.is_empty(), "an order in held has a job in fallout: {order:#}");
+    let jobs: Vec<_> = fallout
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|j| j["order"] == order["id"])
+        .collect();
+    assert!(
+        !jobs.is_empty(),
+        "an order in held has a job in fallout: {order:#}"
+    );
     for job in jobs {
         let path = format!("/api/v1/fallout/{}/retry", job["id"].as_str().unwrap());
-        app.post(&path, &json!({ "reason": "the disk was changed" })).await.expect(202);
+        app.post(&path, &json!({ "reason": "the disk was changed" }))
+            .await
+            .expect(202);
     }
     app.run().await;
     app.show(order).await
 }
 
+const fn fault(effect: &'static str, calls: u64, again: bool) -> Fault {
+    Fault { effect, calls, again }
+}
+
 const LASTING: [Fault; 6] = [
-    Fault { effect: "fail", times: 1 },
-    Fault { effect: "retry", times: ATTEMPTS },
-    Fault { effect: "timeout-before", times: ATTEMPTS },
-    Fault { effect: "timeout-after-acting", times: ATTEMPTS },
-    Fault { effect: "capacity", times: ATTEMPTS },
-    // Begun again three times within each try.
-    Fault { effect: "unknown", times: 4 * ATTEMPTS },
+    fault("fail", 1, false),
+    fault("retry", 1, true),
+    fault("timeout-before", 1, true),
+    fault("timeout-after-acting", 1, true),
+    fault("capacity", 1, true),
+    // Begun again three times within each attempt.
+    fault("unknown", 4, true),
 ];
 
 async fn every_step(case: Case) {
-    let mut round = Round::new(case).await;
-    let (steps, records) = round.plan().await;
+    let mut round = Round::new(case, ATTEMPTS).await;
+    let (steps, jobs, records) = round.plan().await;
     let begins: Vec<_> = steps.iter().filter(|s| s.is_operation()).collect();
+    for begin in 1..=begins.len() as u64 {
+        for effect in [
+            "retry",
+            "timeout-before",
+            "timeout-after-acting",
+            "capacity",
+            "unknown",
+        ] {
+            round.passes(begin, effect, records).await;
+        }
+    }
+    // Between two attempts of one job the other job of the item runs, and would meet the fault in its place.
+    let attempts = if jobs == 1 { ATTEMPTS } else { 1 };
+    if attempts != ATTEMPTS {
+        validate(&round.app).await;
+        round = Round::new(case, attempts).await;
+    }
     for (n, step) in begins.iter().enumerate() {
         let begin = n as u64 + 1;
         for fault in LASTING {
-            round.given_up(begin, fault, records).await;
+            round.given_up(begin, fault, attempts, records).await;
         }
         if !step.last_chance {
             round.undo_given_up(begin).await;
-        }
-        for effect in ["retry", "timeout-before", "timeout-after-acting", "capacity", "unknown"] {
-            round.passes(begin, effect, records).await;
         }
     }
     validate(&round.app).await;
@@ -379,15 +491,28 @@ every_step! {
 
 /// The calls beside `begin`: looks at an operation, octets read and written, the address asked for.
 async fn every_call(case: Case, call: &str) {
-    let mut round = Round::new(case).await;
-    let (_, records) = round.plan().await;
-    for effect in ["retry", "timeout-before", "timeout-after-acting", "capacity", "unknown"] {
+    let mut round = Round::new(case, ATTEMPTS).await;
+    let (_, _, records) = round.plan().await;
+    for effect in [
+        "retry",
+        "timeout-before",
+        "timeout-after-acting",
+        "capacity",
+        "unknown",
+    ] {
         let about = format!("{case:?}, {call} {effect} once");
         let ready = round.ready().await;
-        let order = round.order(&ready, json!([{ "call": call, "nth": 1, "effect": effect }])).await;
+        let order = round
+            .order(&ready, json!([{ "call": call, "nth": 1, "effect": effect }]))
+            .await;
         round.must_be_done(&ready, &order, records, &about).await;
     }
-    let lasting = [("fail", 1), ("timeout-before", ATTEMPTS), ("timeout-after-acting", ATTEMPTS), ("capacity", ATTEMPTS)];
+    let lasting = [
+        ("fail", 1),
+        ("timeout-before", ATTEMPTS),
+        ("timeout-after-acting", ATTEMPTS),
+        ("capacity", ATTEMPTS),
+    ];
     for (effect, times) in lasting {
         let about = format!("{case:?}, {call} {effect} {times} times");
         let ready = round.ready().await;
@@ -445,7 +570,10 @@ async fn a_large_backup_is_fetched_and_pushed_across_faults() {
         { "call": "write", "nth": 5, "effect": "timeout-before" },
     ] }));
     done(&app, modify(&s, &[("operation", "restore"), ("backupId", &id)])).await;
-    assert!(std::fs::read(app.volume(&s).join("blob")).unwrap() == data, "the data is back, octet by octet");
+    assert!(
+        std::fs::read(app.volume(&s).join("blob")).unwrap() == data,
+        "the data is back, octet by octet"
+    );
     validate(&app).await;
 }
 
@@ -455,7 +583,10 @@ async fn a_failed_item_leaves_the_completed_one() {
     let app = TestApp::new().await;
     app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
     let items = json!([create("C1"), provision("C1", CRM, "solo", None)]);
-    let order = app.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
+    let order = app
+        .post(ORDERS, &json!({ "serviceOrderItem": items }))
+        .await
+        .expect(201);
     app.run().await;
     let order = app.show(&order).await;
     assert_eq!(order["state"], "partial", "{order:#}");

@@ -59,15 +59,18 @@ pub fn start_time() -> DateTime<Utc> {
     "2026-11-23T08:00:00Z".parse().unwrap()
 }
 
+/// A setting of the test run, from the environment; none when it is not set or empty.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where tests learn how they are run"
+)]
+pub fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// A fresh database on the server that `TEST_DATABASE_URL` names; none: SQLite.
-async fn database() -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where tests learn of PostgreSQL"
-    )]
-    let server = std::env::var("TEST_DATABASE_URL")
-        .ok()
-        .filter(|url| !url.is_empty())?;
+pub async fn database() -> Option<String> {
+    let server = setting("TEST_DATABASE_URL")?;
     let name = format!("t_{}", new_id().simple());
     let pool = sqlx::PgPool::connect(&server)
         .await
@@ -424,4 +427,16 @@ pub fn set_state(service: &str, state: &str) -> Value {
 /// An item that terminates a service.
 pub fn terminate(service: &str) -> Value {
     json!({ "id": "delete", "action": "delete", "service": { "id": service } })
+}
+
+/// Octets that no packer makes smaller, the same for the same seed (xorshift, Marsaglia 2003).
+pub fn noise(seed: u64, size: usize) -> Vec<u8> {
+    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let words = std::iter::repeat_with(|| {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        x.to_le_bytes()
+    });
+    words.flatten().take(size).collect()
 }

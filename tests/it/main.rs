@@ -3,7 +3,10 @@
 
 mod actions;
 mod asking;
+mod backups;
 mod bad_input;
+mod crash;
+mod docs;
 mod faults;
 mod harness;
 mod idempotency;
@@ -11,6 +14,7 @@ mod lines;
 mod pending;
 mod probe;
 mod reading;
+mod schema;
 mod smoke;
 mod stories;
 mod walls;

@@ -26,7 +26,10 @@ pub struct Step {
 impl Step {
     /// Whether it begins an operation of the hypervisor; the others read and write octets only.
     pub fn is_operation(&self) -> bool {
-        !matches!(self.act, Act::FetchBackup { .. } | Act::PushBackup { .. } | Act::DropBackup { .. })
+        !matches!(
+            self.act,
+            Act::FetchBackup { .. } | Act::PushBackup { .. } | Act::DropBackup { .. }
+        )
     }
 }
 
@@ -44,7 +47,12 @@ pub async fn steps(app: &TestApp, order: &Value) -> Vec<Step> {
     let mut out = vec![];
     for job in tx.jobs_of(uuid(&order["id"]), None).await.unwrap() {
         for s in tx.steps(job.id).await.unwrap() {
-            out.push(Step { title: s.title, act: s.act.0, last_chance: s.last_chance, state: s.state });
+            out.push(Step {
+                title: s.title,
+                act: s.act.0,
+                last_chance: s.last_chance,
+                state: s.state,
+            });
         }
     }
     out
@@ -66,7 +74,9 @@ pub async fn orders(app: &TestApp) -> Vec<Value> {
 
 /// Files below a folder: path to content.
 fn files(root: &Path, name: &str, out: &mut BTreeMap<String, String>) {
-    let Ok(entries) = std::fs::read_dir(root) else { return };
+    let Ok(entries) = std::fs::read_dir(root) else {
+        return;
+    };
     for entry in entries {
         let entry = entry.unwrap();
         let name = format!("{name}/{}", entry.file_name().to_string_lossy());
@@ -98,27 +108,55 @@ pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, Str
     }
     let mut tx = read(app).await;
     for id in customers {
-        let Some(c) = tx.customer_by_id(id).await.unwrap() else { continue };
-        out.insert(format!("customer {id}"), format!("{} until {:?}", c.state, c.restorable_until));
+        let Some(c) = tx.customer_by_id(id).await.unwrap() else {
+            continue;
+        };
+        out.insert(
+            format!("customer {id}"),
+            format!("{} until {:?}", c.state, c.restorable_until),
+        );
         for m in tx.machines_of(c.uid).await.unwrap() {
-            let text = format!("{} {} {} on {} for {:?}", m.state, m.vcpu, m.memory_mib, m.host, m.dedicated_for);
+            let text = format!(
+                "{} {} {} on {} for {:?}",
+                m.state, m.vcpu, m.memory_mib, m.host, m.dedicated_for
+            );
             out.insert(format!("row of machine {}", m.id), text);
         }
         for s in tx.subscriptions_of(c.uid).await.unwrap() {
-            for b in tx.backups_of(s.id).await.unwrap().iter().filter(|b| b.state != "failed") {
+            for b in tx
+                .backups_of(s.id)
+                .await
+                .unwrap()
+                .iter()
+                .filter(|b| b.state != "failed")
+            {
                 let text = format!("{} {:?} {:?} {:?}", b.state, b.size, b.sha256, b.expires_at);
                 out.insert(format!("row of backup {}", b.id), text);
             }
             if s.state != "cancelled" {
                 let text = json!([
-                    s.state, s.plan, s.version, s.digest, s.machine, s.access_url, s.ended_with_customer,
-                    s.last_backup, s.ended_at, s.restorable_until,
+                    s.state,
+                    s.plan,
+                    s.version,
+                    s.digest,
+                    s.machine,
+                    s.access_url,
+                    s.ended_with_customer,
+                    s.last_backup,
+                    s.ended_at,
+                    s.restorable_until,
                 ]);
                 out.insert(format!("row of subscription {}", s.id), text.to_string());
             }
         }
     }
-    let room: Vec<_> = tx.rooms().await.unwrap().iter().map(|r| (r.vcpu_free, r.memory_free)).collect();
+    let room: Vec<_> = tx
+        .rooms()
+        .await
+        .unwrap()
+        .iter()
+        .map(|r| (r.vcpu_free, r.memory_free))
+        .collect();
     out.insert("room".into(), format!("{room:?}"));
     out
 }
@@ -126,7 +164,9 @@ pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, Str
 /// The operations that the simulator carried out, oldest first.
 pub fn operations(app: &TestApp) -> Vec<Value> {
     let text = std::fs::read_to_string(app.data().join("world/operations.log")).unwrap_or_default();
-    text.lines().map(|l| serde_json::from_str(l).expect("a line of JSON")).collect()
+    text.lines()
+        .map(|l| serde_json::from_str(l).expect("a line of JSON"))
+        .collect()
 }
 
 /// Judges a whole database: every order, item, job, event, history entry and cancel task.
@@ -151,16 +191,32 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
     let events = tx.events_of(id).await.unwrap();
 
     let numbers: Vec<i64> = history.iter().map(|h| h.number).collect();
-    assert_eq!(numbers, (1..=order.history_number).collect::<Vec<_>>(), "history numbers of {id}");
+    assert_eq!(
+        numbers,
+        (1..=order.history_number).collect::<Vec<_>>(),
+        "history numbers of {id}"
+    );
     let numbers: Vec<i64> = events.iter().map(|(n, ..)| *n).collect();
-    assert_eq!(numbers, (1..=order.event_number).collect::<Vec<_>>(), "event numbers of {id}");
+    assert_eq!(
+        numbers,
+        (1..=order.event_number).collect::<Vec<_>>(),
+        "event numbers of {id}"
+    );
 
-    let states: Vec<OrderState> =
-        history.iter().filter(|h| h.item_id.is_none()).map(|h| h.state.parse().unwrap()).collect();
+    let states: Vec<OrderState> = history
+        .iter()
+        .filter(|h| h.item_id.is_none())
+        .map(|h| h.state.parse().unwrap())
+        .collect();
     assert_eq!(states[0], OrderState::Acknowledged, "{id} begins {states:?}");
     assert_eq!(states.last(), Some(&order.state), "{id} ends {states:?}");
     for pair in states.windows(2) {
-        assert!(pair[0].may_become(pair[1]), "the diagram has no arrow {} -> {} ({id})", pair[0], pair[1]);
+        assert!(
+            pair[0].may_become(pair[1]),
+            "the diagram has no arrow {} -> {} ({id})",
+            pair[0],
+            pair[1]
+        );
     }
     let told: Vec<OrderState> = events
         .iter()
@@ -177,8 +233,16 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
             .map(|h| h.state.parse().unwrap())
             .collect();
         let before_last = own.len().saturating_sub(1);
-        assert!(own[..before_last].iter().all(|s| !s.is_final()), "item {} of {id}: {own:?}", item.item_id);
-        assert_eq!(own.last().copied().unwrap_or(ItemState::Acknowledged), item.state, "item of {id}");
+        assert!(
+            own[..before_last].iter().all(|s| !s.is_final()),
+            "item {} of {id}: {own:?}",
+            item.item_id
+        );
+        assert_eq!(
+            own.last().copied().unwrap_or(ItemState::Acknowledged),
+            item.state,
+            "item of {id}"
+        );
         if item.state == ItemState::Completed {
             assert_eq!(item.error, None, "a completed item of {id} has no error");
         }
@@ -186,24 +250,49 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
     let jobs = tx.jobs_of(id, None).await.unwrap();
     if order.state.is_final() {
         assert!(order.ended_at.is_some());
-        assert!(items.iter().all(|i| i.state.is_final()), "{id} has ended, its items have not");
-        assert_eq!(order.state, telvisor_model::order::end_state(&items.iter().map(|i| i.state).collect::<Vec<_>>()));
-        assert!(tx.open_cancel(id).await.unwrap().is_none(), "{id} has ended, its cancel task has not");
+        assert!(
+            items.iter().all(|i| i.state.is_final()),
+            "{id} has ended, its items have not"
+        );
+        assert_eq!(
+            order.state,
+            telvisor_model::order::end_state(&items.iter().map(|i| i.state).collect::<Vec<_>>())
+        );
+        assert!(
+            tx.open_cancel(id).await.unwrap().is_none(),
+            "{id} has ended, its cancel task has not"
+        );
         for j in &jobs {
-            assert!(matches!(j.state.as_str(), "done" | "undone" | "failed"), "{id} has ended, a job is {}", j.state);
+            assert!(
+                matches!(j.state.as_str(), "done" | "undone" | "failed"),
+                "{id} has ended, a job is {}",
+                j.state
+            );
         }
     }
     for j in &jobs {
         let attempts = tx.attempts(j.id).await.unwrap();
         if j.state != "running" {
-            assert!(j.worker.is_none() && j.lease_until.is_none(), "nobody holds a job that is {}", j.state);
+            assert!(
+                j.worker.is_none() && j.lease_until.is_none(),
+                "nobody holds a job that is {}",
+                j.state
+            );
         }
         for a in attempts.iter().rev().skip(usize::from(j.state == "running")) {
-            assert!(a.outcome.is_some(), "attempt {} of {} has no end", a.attempt, j.title);
+            assert!(
+                a.outcome.is_some(),
+                "attempt {} of {} has no end",
+                a.attempt,
+                j.title
+            );
         }
         if j.state == "undone" {
             let left: Vec<_> = tx.steps(j.id).await.unwrap();
-            assert!(left.iter().all(|s| s.state == "undone" || s.state == "waiting"), "{left:?}");
+            assert!(
+                left.iter().all(|s| s.state == "undone" || s.state == "waiting"),
+                "{left:?}"
+            );
         }
     }
     order.state.is_final()
@@ -222,7 +311,9 @@ async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
     let mut rows = BTreeMap::new();
     let mut reserved = Size::default();
     for id in customers {
-        let Some(c) = tx.customer_by_id(&id).await.unwrap() else { continue };
+        let Some(c) = tx.customer_by_id(&id).await.unwrap() else {
+            continue;
+        };
         let subscriptions = tx.subscriptions_of(c.uid).await.unwrap();
         for m in tx.machines_of(c.uid).await.unwrap() {
             reserved = reserved.plus(m.size());
@@ -250,12 +341,23 @@ async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
                 (a["subscription"].as_str().unwrap().to_owned(), text)
             })
             .collect();
-        let text = json!([m["customer"], m["state"], m["vcpu"], m["memoryMiB"], m["diskGiB"], on_it]);
+        let text = json!([
+            m["customer"],
+            m["state"],
+            m["vcpu"],
+            m["memoryMiB"],
+            m["diskGiB"],
+            on_it
+        ]);
         built.insert(m["id"].as_str().unwrap().to_owned(), text);
     }
     assert_eq!(rows, built, "left: the inventory, right: the hypervisor");
     let hosts = app.engine().driver.hosts().await.unwrap();
     let free: u64 = hosts.iter().map(|h| h.memory_mib_total).sum::<u64>() - reserved.memory_mib;
     let said: i64 = tx.rooms().await.unwrap().iter().map(|r| r.memory_free).sum();
-    assert_eq!(i64::try_from(free).unwrap(), said, "reserved is what the machines have");
+    assert_eq!(
+        i64::try_from(free).unwrap(),
+        said,
+        "reserved is what the machines have"
+    );
 }

@@ -103,6 +103,21 @@ pub enum Act {
     },
 }
 
+impl Act {
+    /// Whether it makes, changes or removes the machine itself, and so touches every application on it.
+    #[must_use]
+    pub const fn is_on_machine(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateMachine { .. }
+                | Self::ResizeMachine { .. }
+                | Self::SuspendMachine
+                | Self::ResumeMachine
+                | Self::DeleteMachine
+        )
+    }
+}
+
 /// How a step is undone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

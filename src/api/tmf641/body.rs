@@ -69,6 +69,8 @@ const SERVICE_MEMBERS: [&str; 26] = [
     "supportingService",
     "@type",
 ];
+/// Channels that a client of this door may say it stands for; every other is told by the door itself.
+const CHANNELS: [&str; 2] = ["cli", "storefront"];
 const ACTIONS: [&str; 4] = ["add", "modify", "delete", "noChange"];
 const SERVICE_STATES: [&str; 6] = [
     "feasibilityChecked",
@@ -217,7 +219,8 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         .external_reference
         .iter()
         .find(|r| r.external_reference_type.as_deref() == Some("channel"))
-        .and_then(|r| r.id.clone());
+        .and_then(|r| r.id.clone())
+        .filter(|id| CHANNELS.contains(&id.as_str()));
     Ok(Draft {
         customer,
         external_id: order.external_id,

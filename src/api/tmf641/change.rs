@@ -90,7 +90,9 @@ fn read(
                 );
                 return Err(Problem::conflict("forbiddenState", message));
             }
-            "serviceOrderItem" if stored["state"] == "pending" => out.supplied = supplied(&list(name, value)?)?,
+            "serviceOrderItem" if stored["state"] == "pending" => {
+                out.supplied = supplied(&list(name, value)?)?
+            }
             "serviceOrderItem" | "relatedParty" => {
                 let message =
                     format!("{name}: what an order is about cannot be changed; cancel it and place another");
@@ -146,9 +148,15 @@ fn supplied(items: &[Value]) -> Result<Vec<(String, Vec<Given>)>, Problem> {
     let mut out = vec![];
     for (n, item) in items.iter().enumerate() {
         let Some(id) = item["id"].as_str() else {
-            return Err(Problem::invalid(&format!("serviceOrderItem[{n}].id"), "is missing"));
+            return Err(Problem::invalid(
+                &format!("serviceOrderItem[{n}].id"),
+                "is missing",
+            ));
         };
-        let given = item["service"]["serviceCharacteristic"].as_array().cloned().unwrap_or_default();
+        let given = item["service"]["serviceCharacteristic"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let mut list = vec![];
         for (i, c) in given.iter().enumerate() {
             let Some(name) = c["name"].as_str() else {
@@ -156,7 +164,10 @@ fn supplied(items: &[Value]) -> Result<Vec<(String, Vec<Given>)>, Problem> {
                 return Err(Problem::invalid(&path, "is missing"));
             };
             if !RESERVED_CHARACTERISTICS.contains(&name) {
-                list.push(Given { name: name.to_owned(), value: c["value"].clone() });
+                list.push(Given {
+                    name: name.to_owned(),
+                    value: c["value"].clone(),
+                });
             }
         }
         out.push((id.to_owned(), list));

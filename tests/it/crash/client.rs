@@ -1,0 +1,135 @@
+//! A client that repeats what was not answered, as a BSS does: the external id makes one order of all repeats.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::Looks;
+use crate::harness::ORDERS;
+
+/// Longest time that one request may go without an answer; many kills may fall into it.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Longest time that an order may take, kills included.
+const ORDER: Duration = Duration::from_secs(300);
+
+/// What a door answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("no JSON: {e}: {self:?}"))
+    }
+
+    /// The body, if it has this status; else a failure that shows it.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        self.json()
+    }
+}
+
+/// Requests to whichever server runs now.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: watch::Receiver<String>,
+    posted: watch::Sender<usize>,
+}
+
+impl Client {
+    /// `url`: where the server listens that runs now, empty while there is none. Counts answered POSTs in `posted`.
+    pub fn new(url: watch::Receiver<String>, posted: watch::Sender<usize>) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self { http, url, posted }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.until_answered(path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        let answer = self.until_answered(path, Some(body)).await;
+        self.posted.send_modify(|n| *n += 1);
+        answer
+    }
+
+    /// Repeats a request until a server answers it. One that drains or died answers nothing.
+    async fn until_answered(&self, path: &str, body: Option<&Value>) -> Answer {
+        let mut url = self.url.clone();
+        let tries = async {
+            loop {
+                let base = url.borrow_and_update().clone();
+                if base.is_empty() {
+                    url.changed().await.expect("the run holds the other end");
+                    continue;
+                }
+                match self.once(&format!("{base}{path}"), body).await {
+                    Ok(answer) if answer.status != 503 => return answer,
+                    // A new server has a new address; the same one may only have closed this connection.
+                    _ => drop(tokio::time::timeout(Duration::from_millis(200), url.changed()).await),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, tries)
+            .await
+            .unwrap_or_else(|_| panic!("{path} was never answered"))
+    }
+
+    async fn once(&self, url: &str, body: Option<&Value>) -> Result<Answer, reqwest::Error> {
+        let request = match body {
+            None => self.http.get(url),
+            Some(body) => self.http.post(url).json(body),
+        };
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        Ok(Answer {
+            status,
+            body: response.bytes().await?.to_vec(),
+        })
+    }
+
+    /// All entries of a list, page by page.
+    pub async fn all(&self, path: &str) -> Vec<Value> {
+        let mut out = vec![];
+        loop {
+            let page = self.get(&format!("{path}?limit=1000&offset={}", out.len())).await;
+            assert!(matches!(page.status, 200 | 206), "{page:?}");
+            let Value::Array(page) = page.json() else {
+                panic!("{path} is no list")
+            };
+            let last = page.len() < 1000;
+            out.extend(page);
+            if last {
+                return out;
+            }
+        }
+    }
+
+    /// Waits until an order has ended; the order as it is then.
+    pub async fn order_ended(&self, id: &str) -> Value {
+        let mut looks = Looks::until(&format!("order {id} has ended"), ORDER);
+        loop {
+            let order = self.get(&format!("{ORDERS}/{id}")).await.expect(200);
+            if is_final(&order) {
+                return order;
+            }
+            looks.again().await;
+        }
+    }
+}
+
+pub fn is_final(order: &Value) -> bool {
+    matches!(
+        order["state"].as_str(),
+        Some("completed" | "failed" | "partial" | "cancelled" | "rejected")
+    )
+}
