@@ -5,6 +5,7 @@ mod actions;
 mod asking;
 mod backups;
 mod bad_input;
+mod bad_requests;
 mod crash;
 mod docs;
 mod faults;

@@ -198,7 +198,10 @@ async fn services_are_customer_facing_or_resource_facing() {
         list("category=CFS&relatedParty.id=C1").await,
         sorted(vec![own("C1"), crm.clone()])
     );
-    assert_eq!(list("serviceSpecification.id=kinfolk").await, [crm.clone()]);
+    assert_eq!(
+        list("serviceSpecification.id=kinfolk").await,
+        std::slice::from_ref(&crm)
+    );
     assert_eq!(
         list("serviceSpecification.id=customer-account").await,
         ["C1", "C2"]
