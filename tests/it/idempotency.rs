@@ -6,6 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::bad_input::order;
 use crate::harness::{
     Answer, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, terminate,
 };
@@ -27,12 +28,10 @@ async fn keyed(app: &TestApp, body: &Value, key: Option<&str>) -> Answer {
         .await
 }
 
-fn order(items: Value) -> Value {
-    json!({ "serviceOrderItem": items })
-}
-
 fn with_external_id(id: &str, items: Value) -> Value {
-    json!({ "externalId": id, "serviceOrderItem": items })
+    let mut body = order(items);
+    body["externalId"] = id.into();
+    body
 }
 
 fn replayed(answer: &Answer) -> bool {

@@ -7,6 +7,7 @@ mod backups;
 mod downloads;
 mod bad_input;
 mod cancel;
+mod bad_requests;
 mod crash;
 mod docs;
 mod fallout;
