@@ -3,7 +3,8 @@
 #   test.sh                 what every change must pass
 #   test.sh unit it-sqlite  some groups
 # A failed group does not stop the next, so that one run shows every failure. The log of each step is kept in
-# target/test-logs. TELVISOR_TEST_FULL=1 asks the tests for their full counts (make test-long).
+# target/test-logs. TELVISOR_TEST_FULL=1 asks the tests for their full counts (make test-long), TELVISOR_TEST_SEED=n
+# draws the kills of an earlier run again.
 source "$(dirname "$0")/common.sh"
 source tests/run/groups.sh
 
@@ -28,7 +29,7 @@ trap 'exit 143' TERM
 
 # Settings of the caller's own server must not reach the tests; nor must a database of his.
 for name in $(compgen -e TELVISOR_ || true) TEST_DATABASE_URL; do
-  [ "$name" = TELVISOR_TEST_FULL ] || unset "$name"
+  [[ $name == TELVISOR_TEST_FULL || $name == TELVISOR_TEST_SEED ]] || unset "$name"
 done
 
 rm -rf "$logs"

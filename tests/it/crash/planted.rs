@@ -10,13 +10,13 @@ type Breach = (&'static str, &'static str, fn(&mut Books, &mut Evidence));
 
 pub const BREACHES: &[Breach] = &[
     ("an order that was lost", "orders: 1 missing", |_, seen| {
-        drop(seen.orders.remove(0))
+        drop(seen.orders.remove(0));
     }),
     ("an order that nobody placed", "orders: 1 too many", |books, _| {
-        drop(books.placed.pop())
+        drop(books.placed.pop());
     }),
     ("an order that is still open", "is inProgress", |_, seen| {
-        seen.orders[0]["state"] = json!("inProgress")
+        seen.orders[0]["state"] = json!("inProgress");
     }),
     ("an order that ended twice", "did not end once", |_, seen| {
         let history = first_history(seen);
@@ -25,10 +25,10 @@ pub const BREACHES: &[Breach] = &[
         history.push(again);
     }),
     ("a gap in a history", "its history is numbered", |_, seen| {
-        drop(first_history(seen).remove(0))
+        drop(first_history(seen).remove(0));
     }),
     ("a job that is open", "a job is open", |_, seen| {
-        seen.open_jobs.push(json!({ "state": "fallout" }))
+        seen.open_jobs.push(json!({ "state": "fallout" }));
     }),
     ("a machine too many", "machines: 1 too many", |_, seen| {
         let machine = json!({
@@ -38,7 +38,7 @@ pub const BREACHES: &[Breach] = &[
         seen.machines.insert("tv-planted".into(), machine);
     }),
     ("a machine that is gone", "machines: 1 missing", |_, seen| {
-        drop(seen.machines.pop_first().expect("some customers stay"))
+        drop(seen.machines.pop_first().expect("some customers stay"));
     }),
     (
         "a machine in the wrong state",
@@ -80,10 +80,10 @@ pub const BREACHES: &[Breach] = &[
         seen.operations.push(twice);
     }),
     ("a volume without a machine", "which does not exist", |_, seen| {
-        seen.volumes.push("tv-gone/some-subscription".into())
+        seen.volumes.push("tv-gone/some-subscription".into());
     }),
     ("an archive in a spool", "left in a spool", |_, seen| {
-        seen.spools.push("tv-some/left.tar.zst".into())
+        seen.spools.push("tv-some/left.tar.zst".into());
     }),
     ("a service that is gone", "services: 1 missing", |_, seen| {
         let n = seen
@@ -94,7 +94,7 @@ pub const BREACHES: &[Breach] = &[
         seen.services.remove(n);
     }),
     ("a file that was not delivered", "was not delivered", |_, seen| {
-        drop(seen.delivered.pop_first().expect("files were sealed"))
+        drop(seen.delivered.pop_first().expect("files were sealed"));
     }),
     (
         "a file that lost its last octet",
@@ -149,7 +149,7 @@ pub const BREACHES: &[Breach] = &[
         },
     ),
     ("a record too many", "1 too many", |books, _| {
-        drop(books.links.pop().expect("backups were downloaded"))
+        drop(books.links.pop().expect("backups were downloaded"));
     }),
     (
         "a backup with another content",
@@ -160,10 +160,10 @@ pub const BREACHES: &[Breach] = &[
         },
     ),
     ("a backup that is gone", "is not there", |_, seen| {
-        drop(seen.store.pop_first().expect("backups are kept"))
+        drop(seen.store.pop_first().expect("backups are kept"));
     }),
     ("half a backup", "nobody knows of backups/", |_, seen| {
-        drop(seen.store.insert("default/half.tar.part".into(), vec![0]))
+        drop(seen.store.insert("default/half.tar.part".into(), vec![0]));
     }),
     ("a backup that is still being taken", "is taking", |_, seen| {
         let mut list = seen.backups.values_mut().flatten();
