@@ -33,10 +33,19 @@ const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     // In the build folder: a temporary folder may be in memory, where nothing is durable.
-    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let folder = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     println!("Server and benchmark are built with the bench profile of Cargo.toml: opt-level 2, no LTO.");
-    println!("{} processors; server, database and clients share them.", std::thread::available_parallelism()?);
-    println!("fdatasync of 4 KiB in {}: median {:.2} ms", folder.path().display(), ms(sync_time(folder.path())?));
+    println!(
+        "{} processors; server, database and clients share them.",
+        std::thread::available_parallelism()?
+    );
+    println!(
+        "fdatasync of 4 KiB in {}: median {:.2} ms",
+        folder.path().display(),
+        ms(sync_time(folder.path())?)
+    );
     println!("An order creates a customer and provisions an application for it (two items, one externalId).");
     let mut figures = vec![];
     for kind in ["sqlite", "postgres"] {
@@ -48,7 +57,9 @@ async fn main() -> anyhow::Result<()> {
         figures.extend(acceptance(&database, &data).await?);
         database.discard().await?;
         let data = folder.path().join(format!("{kind}-latency"));
-        let Some(database) = Database::fresh(kind, &data, "latency").await? else { continue };
+        let Some(database) = Database::fresh(kind, &data, "latency").await? else {
+            continue;
+        };
         figures.push(latency::measure(&database, &data).await?);
         database.discard().await?;
     }
@@ -84,7 +95,11 @@ fn order(name: &str) -> Value {
 /// Places an order; anything but 201 is an error.
 async fn place(client: &mut Client, body: &Value) -> anyhow::Result<Value> {
     let (status, answer) = client.post(ORDERS, &body.to_string()).await?;
-    ensure!(status == 201, "an order was answered with {status}: {}", String::from_utf8_lossy(&answer));
+    ensure!(
+        status == 201,
+        "an order was answered with {status}: {}",
+        String::from_utf8_lossy(&answer)
+    );
     Ok(serde_json::from_slice(&answer)?)
 }
 
@@ -99,11 +114,17 @@ async fn acceptance(database: &Database, data: &std::path::Path) -> anyhow::Resu
     let before = database.counts().await?;
     template.write(database, "t-00000001").await?;
     let direct = database::difference(&before, &database.counts().await?);
-    ensure!(own == direct, "the server writes {own:?}, the other side {direct:?}: there is nothing to compare");
+    ensure!(
+        own == direct,
+        "the server writes {own:?}, the other side {direct:?}: there is nothing to compare"
+    );
 
     let rows: u64 = own.values().sum();
     println!("\n{}", database.settings().await?);
-    println!("One order: {rows} rows ({}), {statements} SQL statements by the server", names(&own));
+    println!(
+        "One order: {rows} rows ({}), {statements} SQL statements by the server",
+        names(&own)
+    );
     println!("  connections   orders/s over HTTP   answered in ms p50 / p99   written directly/s   ratio");
     let mut figures = vec![];
     for connections in CONNECTIONS {
@@ -126,7 +147,10 @@ async fn acceptance(database: &Database, data: &std::path::Path) -> anyhow::Resu
 }
 
 fn names(rows: &std::collections::BTreeMap<String, u64>) -> String {
-    rows.iter().map(|(name, n)| format!("{n} {name}")).collect::<Vec<_>>().join(", ")
+    rows.iter()
+        .map(|(name, n)| format!("{n} {name}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// SQL statements that the server runs for one accepted order, its answer included: counted in its own log.
@@ -181,10 +205,7 @@ async fn compare(
 }
 
 /// Orders per second, how long each answer took, and the clients for the next round.
-async fn over_http(
-    clients: Vec<Client>,
-    round: usize,
-) -> anyhow::Result<(f64, Vec<Duration>, Vec<Client>)> {
+async fn over_http(clients: Vec<Client>, round: usize) -> anyhow::Result<(f64, Vec<Duration>, Vec<Client>)> {
     let all = clients.len();
     let began = Instant::now();
     let mut tasks = JoinSet::new();
@@ -223,7 +244,9 @@ async fn directly(
         tasks.spawn(async move {
             let mut count = 0;
             while began.elapsed() < ROUND {
-                template.write(&database, &format!("t{writers:02}{round}{w:02}-{count:07}")).await?;
+                template
+                    .write(&database, &format!("t{writers:02}{round}{w:02}-{count:07}"))
+                    .await?;
                 count += 1;
             }
             anyhow::Ok(count)

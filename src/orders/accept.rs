@@ -22,10 +22,22 @@ const MOST_ITEMS: usize = 100;
 
 /// What acceptance answers.
 #[derive(Debug)]
-pub struct Accepted {
-    pub id: Uuid,
+pub enum Accepted {
+    /// The new order, as it was committed.
+    New(Box<Moving>),
     /// The key was used before with the same content: this is the order it made then.
-    pub replayed: bool,
+    Replayed(Uuid),
+}
+
+impl Accepted {
+    /// The order's id.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        match self {
+            Self::New(moving) => moving.order.id,
+            Self::Replayed(id) => *id,
+        }
+    }
 }
 
 /// Accepts an order, or says which member or state is against it. Nothing is written when it is refused.
@@ -66,13 +78,10 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
         tx.lock_line(id).await?;
         line::place_due(&mut tx, id).await?;
     }
-    if let Some(replay) = replayed(engine, &mut tx, caller, draft, order).await? {
-        return Ok(Accepted {
-            id: replay,
-            replayed: true,
-        });
+    if let Some(before) = replayed(engine, &mut tx, caller, draft, order).await? {
+        return Ok(Accepted::Replayed(before));
     }
-    let mut moving = match (&customer_id, nothing) {
+    let moving = match (&customer_id, nothing) {
         (Some(id), None) => {
             let prepared = prepare(engine, &mut tx, id, draft).await?;
             insert(&mut tx, caller, draft, order, id, prepared).await?
@@ -82,7 +91,6 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
             reject(&mut tx, caller, draft, order, &item, &reason).await?
         }
     };
-    moving.save(&mut tx).await?;
     tx.audit(caller, "order.accept", &order.to_string(), None).await?;
     if let (Some(customer_id), true) = (customer_id, moving.order.place.is_some()) {
         tx.hint(Hint::Line {
@@ -101,10 +109,7 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
         )
         .await?;
     tracing::info!(order.id = %order, order.state = %moving.order.state, external_id = draft.external_id, %caller, "order accepted");
-    Ok(Accepted {
-        id: order,
-        replayed: false,
-    })
+    Ok(Accepted::New(Box::new(moving)))
 }
 
 /// What can be judged without the database.
@@ -456,6 +461,7 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
     }
 }
 
+/// Writes the order down; its own row last, because it counts the others.
 async fn insert(
     tx: &mut Tx<Tenant>,
     caller: &Caller,
@@ -478,7 +484,6 @@ async fn insert(
         items.push(item_row(id, number, &draft.items[*n], resolved));
     }
     order.customer = customer.as_ref().map(|c| c.uid);
-    tx.insert_order(&order).await?;
     tx.insert_personal(id, &draft.request, &draft.notes).await?;
     for (row, (_, resolved)) in items.iter().zip(&prepared.items) {
         tx.insert_item(row).await?;
@@ -497,6 +502,7 @@ async fn insert(
     )
     .await?;
     moving.event(tx, "ServiceOrderCreateEvent").await?;
+    tx.insert_order(&moving.order).await?;
     Ok(moving)
 }
 
@@ -586,7 +592,6 @@ async fn reject(
         .enumerate()
         .map(|(n, i)| item_row(id, n, i, &none))
         .collect();
-    tx.insert_order(&order).await?;
     tx.insert_personal(id, &draft.request, &draft.notes).await?;
     for row in &items {
         tx.insert_item(row).await?;
@@ -609,6 +614,7 @@ async fn reject(
         vec![item.to_owned()],
     );
     moving.to(tx, OrderState::Rejected, Some(reason), &by).await?;
+    tx.insert_order(&moving.order).await?;
     Ok(moving)
 }
 

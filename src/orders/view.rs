@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use telvisor_model::view::{CustomerView, SubscriptionView};
-use telvisor_model::{CustomerState, OrderState, SubscriptionState};
+use telvisor_model::{CustomerState, SubscriptionState};
 
 use crate::store::customers::CustomerRow;
 use crate::store::subscriptions::SubscriptionRow;
@@ -53,17 +53,9 @@ pub async fn project(
     customer_id: &str,
     view: &mut CustomerView,
 ) -> Result<(), StoreError> {
-    let cancelled: Vec<_> = tx
-        .line(customer_id)
-        .await?
-        .into_iter()
-        .filter(|o| o.state == OrderState::PendingCancellation)
-        .map(|o| o.id)
-        .collect();
-    for item in tx.line_items(customer_id).await? {
-        if let Some(intent) = &item.intent.0
-            && !item.state.is_final()
-            && !cancelled.contains(&item.order_id)
+    for (state, intent) in tx.line_intents(customer_id).await? {
+        if let Some(intent) = &intent.0
+            && !state.is_final()
             && view.judge(intent) == telvisor_model::Verdict::Act
         {
             view.apply(intent);

@@ -101,6 +101,13 @@ pub struct Before {
     pub state: Option<String>,
 }
 
+#[derive(Debug, sqlx::FromRow)]
+struct IntentRow {
+    #[sqlx(try_from = "String")]
+    state: ItemState,
+    intent: Json<Option<Intent>>,
+}
+
 /// The personal part of an order: the request as given, and notes.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct PersonalRow {
@@ -382,6 +389,27 @@ impl Tx<Tenant> {
             &tenant,
             customer_id
         )
+    }
+
+    /// What the open orders in a customer's line ask, those left out that are being cancelled: the state and intent
+    /// of each item, in order.
+    pub async fn line_intents(
+        &mut self,
+        customer_id: &str,
+    ) -> Result<Vec<(ItemState, Json<Option<Intent>>)>, StoreError> {
+        let tenant = self.tenant();
+        let rows = sql!(
+            self,
+            all: IntentRow,
+            "SELECT i.state, i.intent FROM orders o CROSS JOIN order_items i
+             WHERE i.tenant = o.tenant AND i.order_id = o.id AND o.tenant = $1 AND o.customer_id = $2
+               AND o.place IS NOT NULL AND o.state <> 'pendingCancellation' AND o.state IN
+             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
+             ORDER BY o.place, i.number",
+            &tenant,
+            customer_id
+        )?;
+        Ok(rows.into_iter().map(|r| (r.state, r.intent)).collect())
     }
 
     pub async fn insert_item(&mut self, i: &ItemRow) -> Result<(), StoreError> {

@@ -123,7 +123,7 @@ async fn order(
             _ => String::new(),
         })
     })?;
-    Ok(ordered(&base(doors, headers), accepted.id))
+    Ok(ordered(&base(doors, headers), accepted.id()))
 }
 
 /// POST: takes a backup.

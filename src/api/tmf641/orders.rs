@@ -13,7 +13,7 @@ use crate::api::query::{Attribute, Kind, Query, list_headers};
 use crate::api::request::{JsonBody, takes_json};
 use crate::api::web::base;
 use crate::api::{Doors, TMF641};
-use crate::orders::accept;
+use crate::orders::accept::{Accepted, accept};
 
 const ATTRIBUTES: &[Attribute] = &[
     ("id", "id", Kind::Id),
@@ -52,23 +52,31 @@ pub async fn create(
         return Err(Problem::invalid("Idempotency-Key", "must be 1 to 255 characters"));
     }
     let draft = body::draft(&given, key, doors.engine.db.clock().now())?;
-    let accepted = accept::accept(&doors.engine, &caller, &draft)
+    let accepted = accept(&doors.engine, &caller, &draft)
         .await
         .map_err(|e| Problem::of_order(e, |n, member| path(&draft.request, n, member)))?;
     metrics::counter!("telvisor_orders_accepted_total", "door" => caller.door.as_str()).increment(1);
     let base = base(&doors, &headers);
-    let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let order = tx
-        .order_even_hidden(accepted.id)
-        .await?
-        .ok_or_else(|| Problem::not_found("order", &accepted.id.to_string()))?;
-    let shown = render::load(&mut tx, &base, &order).await?;
+    let id = accepted.id();
+    let shown = match &accepted {
+        Accepted::New(new) => {
+            render::service_order(&base, &new.order, &new.items, &draft.request, &draft.notes)
+        }
+        Accepted::Replayed(_) => {
+            let mut tx = doors.engine.db.read(&caller.tenant).await?;
+            let order = tx
+                .order_even_hidden(id)
+                .await?
+                .ok_or_else(|| Problem::not_found("order", &id.to_string()))?;
+            render::load(&mut tx, &base, &order).await?
+        }
+    };
     let mut response = (StatusCode::CREATED, Json(shown)).into_response();
-    let location = format!("{base}{TMF641}/serviceOrder/{}", accepted.id);
+    let location = format!("{base}{TMF641}/serviceOrder/{id}");
     if let Ok(value) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, value);
     }
-    if accepted.replayed {
+    if matches!(accepted, Accepted::Replayed(_)) {
         let name = HeaderName::from_static("idempotency-replayed");
         response
             .headers_mut()
