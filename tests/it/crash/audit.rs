@@ -341,7 +341,7 @@ fn files(seen: &Evidence, wrong: &mut Vec<String>) {
         match seen.delivered.get(&path) {
             None => wrong.push(format!("file {path} was not delivered")),
             Some(there) if there != rebuilt => {
-                wrong.push(format!("file {path} differs from what is rebuilt"))
+                wrong.push(format!("file {path} differs from what is rebuilt"));
             }
             Some(there) => match telvisor_sdr::decode::decode(there) {
                 Ok(d)

@@ -12,7 +12,7 @@ pub const BREACHES: &[Breach] = &[
     ("an order that was lost", |_, seen| drop(seen.orders.remove(0))),
     ("an order that nobody placed", |books, _| drop(books.placed.pop())),
     ("an order that is still open", |_, seen| {
-        seen.orders[0]["state"] = json!("inProgress")
+        seen.orders[0]["state"] = json!("inProgress");
     }),
     ("an order that ended twice", |_, seen| {
         let history = first_history(seen);
@@ -21,10 +21,10 @@ pub const BREACHES: &[Breach] = &[
         history.push(again);
     }),
     ("a gap in a history", |_, seen| {
-        drop(first_history(seen).remove(0))
+        drop(first_history(seen).remove(0));
     }),
     ("a job that is open", |_, seen| {
-        seen.open_jobs.push(json!({ "state": "fallout" }))
+        seen.open_jobs.push(json!({ "state": "fallout" }));
     }),
     ("a machine too many", |_, seen| {
         let machine = json!({
@@ -34,7 +34,7 @@ pub const BREACHES: &[Breach] = &[
         seen.machines.insert("tv-planted".into(), machine);
     }),
     ("a machine that is gone", |_, seen| {
-        drop(seen.machines.pop_first().expect("some customers stay"))
+        drop(seen.machines.pop_first().expect("some customers stay"));
     }),
     ("a machine in the wrong state", |_, seen| {
         let machine = seen
@@ -68,10 +68,10 @@ pub const BREACHES: &[Breach] = &[
         seen.operations.push(twice);
     }),
     ("a volume without a machine", |_, seen| {
-        seen.volumes.push("tv-gone/some-subscription".into())
+        seen.volumes.push("tv-gone/some-subscription".into());
     }),
     ("an archive in a spool", |_, seen| {
-        seen.spools.push("tv-some/left.tar.zst".into())
+        seen.spools.push("tv-some/left.tar.zst".into());
     }),
     ("a service that is gone", |_, seen| {
         let n = seen
@@ -82,7 +82,7 @@ pub const BREACHES: &[Breach] = &[
         seen.services.remove(n);
     }),
     ("a file that was not delivered", |_, seen| {
-        drop(seen.delivered.pop_first().expect("files were sealed"))
+        drop(seen.delivered.pop_first().expect("files were sealed"));
     }),
     ("a file that lost its last octet", |_, seen| {
         let file = seen
@@ -109,17 +109,17 @@ pub const BREACHES: &[Breach] = &[
         books.links.push(link);
     }),
     ("a record too many", |books, _| {
-        drop(books.links.pop().expect("backups were downloaded"))
+        drop(books.links.pop().expect("backups were downloaded"));
     }),
     ("a backup with another content", |_, seen| {
         let backup = seen.store.first_entry().expect("backups are kept").into_mut();
         backup[0] ^= 1;
     }),
     ("a backup that is gone", |_, seen| {
-        drop(seen.store.pop_first().expect("backups are kept"))
+        drop(seen.store.pop_first().expect("backups are kept"));
     }),
     ("half a backup", |_, seen| {
-        drop(seen.store.insert("default/half.tar.part".into(), vec![0]))
+        drop(seen.store.insert("default/half.tar.part".into(), vec![0]));
     }),
     ("a backup that is still being taken", |_, seen| {
         let mut list = seen.backups.values_mut().flatten();

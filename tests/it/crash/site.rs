@@ -34,7 +34,7 @@ pub struct Server {
 
 /// How a start ended.
 pub enum Start {
-    Ready(Server),
+    Ready(Box<Server>),
     /// It ended before it was ready; what it wrote on standard error.
     Ended(ExitStatus, String),
 }
@@ -123,7 +123,7 @@ impl Site {
         match started.expect("a server is ready or ends in time") {
             Some(started) => {
                 let url = started["urls"][0].as_str().expect("a URL").to_owned();
-                Start::Ready(Server { child, url, log })
+                Start::Ready(Box::new(Server { child, url, log }))
             }
             None => {
                 let status = child.wait().await.unwrap();
@@ -135,7 +135,7 @@ impl Site {
     /// Starts a server that has to become ready.
     pub async fn ready(&mut self) -> Server {
         match self.start(None).await {
-            Start::Ready(server) => server,
+            Start::Ready(server) => *server,
             Start::Ended(status, words) => panic!("the server did not start: {status}\n{words}"),
         }
     }
