@@ -94,7 +94,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let engine = Engine {
         db,
         catalogue,
-        queue: Queue::default(),
+        queue: Queue::new(config.role.has_worker()),
         driver,
         objects,
         files: Arc::new(Disk),
@@ -132,7 +132,7 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 /// The driver that the configuration names.
 async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<Simulator>>)> {
     if let Some(path) = config.hypervisor.strip_prefix("sim+unix:") {
-        let remote = RemoteSimulator::connect(Path::new(path)).await.with_context(|| {
+        let remote = RemoteSimulator::connect_with_limit(Path::new(path), call_limit(config)).await.with_context(|| {
             format!("hypervisor: no simulator answers at {path}; start `telvisor simulator` first")
         })?;
         return Ok((Arc::new(remote), None));
@@ -153,6 +153,11 @@ async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<
         .await
         .with_context(|| format!("data: the world {} cannot be opened", world.display()))?;
     Ok((simulator.clone(), Some(simulator)))
+}
+
+/// Longest driver call: at most half a lease, so that no call outlives the lease it was begun under.
+fn call_limit(config: &Config) -> Duration {
+    Duration::from_secs(10).min(Duration::from_secs(config.jobs.lease_s) / 2)
 }
 
 /// The database remembers the world it was first used with, and never drives another.

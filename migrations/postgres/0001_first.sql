@@ -398,7 +398,7 @@ CREATE TABLE backups (
   PRIMARY KEY (tenant, id)
 );
 CREATE INDEX backups_subscription ON backups (tenant, subscription, created_at);
-CREATE INDEX backups_expiry ON backups (expires_at) WHERE state = 'available' AND expires_at IS NOT NULL;
+CREATE INDEX backups_expiry ON backups (expires_at) WHERE expires_at IS NOT NULL;
 
 -- The next time that a plan's backup schedule orders a backup.
 CREATE TABLE backup_schedules (

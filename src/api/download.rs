@@ -265,7 +265,7 @@ impl Noted {
 
     async fn write(&self, step: Step) -> Result<(), StoreError> {
         let mut tx = self.engine.db.tenant(&self.tenant).await?;
-        let Some(mut row) = tx.link(self.link).await? else {
+        let Some(mut row) = tx.lock_link(self.link).await? else {
             return Ok(());
         };
         if row.completed_at.is_some() {

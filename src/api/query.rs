@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
+use super::request::NO_NUL;
 use crate::store::lists::{Compare, Condition, Page, Value as Bound};
 
 /// Type of a filterable attribute.
@@ -52,6 +53,9 @@ impl Query {
     pub fn parse(text: Option<&str>) -> Result<Self, Problem> {
         let mut query = Self::default();
         for (key, value) in form_urlencoded::parse(text.unwrap_or("").as_bytes()) {
+            if value.contains('\0') || key.contains('\0') {
+                return Err(Problem::invalid(&key, NO_NUL));
+            }
             match key.as_ref() {
                 "fields" => query.fields = Some(value.split(',').map(|f| f.trim().to_owned()).collect()),
                 "offset" => query.offset = number("offset", &value, 0)?,
@@ -177,11 +181,12 @@ impl Query {
         known: &[&str],
         limits: (i64, i64),
     ) -> Result<(Vec<Value>, i64), Problem> {
-        for f in &self.filters {
-            let first = f.attribute.split('.').next().unwrap_or("");
+        let asked = self.filters.iter().map(|f| &f.attribute);
+        for name in asked.chain(self.sort.iter().map(|(name, _)| name)) {
+            let first = name.split('.').next().unwrap_or("");
             if !known.contains(&first) {
-                let message = format!("cannot be filtered by; possible: {}", known.join(", "));
-                return Err(Problem::invalid(&f.attribute, message));
+                let message = format!("cannot be filtered or sorted by; possible: {}", known.join(", "));
+                return Err(Problem::invalid(name, message));
             }
         }
         let fits = |v: &Value| self.filters.iter().all(|f| matches(v, f));
@@ -325,8 +330,8 @@ pub fn list_headers(
         if query.offset > 0 {
             links.push(link((query.offset - limit).max(0), "prev"));
         }
-        if query.offset + limit < total {
-            links.push(link(query.offset + limit, "next"));
+        if query.offset.saturating_add(limit) < total {
+            links.push(link(query.offset.saturating_add(limit), "next"));
         }
         links.push(link((total - 1) / limit * limit, "last"));
         put("link", links.join(", "));

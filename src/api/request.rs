@@ -1,9 +1,15 @@
 //! Reading requests: JSON with the path of what is wrong, and the client's wishes about the answer.
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
 use axum::body::{Bytes, HttpBody as _, to_bytes};
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::Doors;
@@ -19,14 +25,41 @@ impl FromRequest<Doors> for JsonBody {
         media_type(request.headers())?;
         let limit = doors.engine.config.api.body_limit_kib * 1024;
         let octets = read(request, limit).await?;
-        serde_json::from_slice(&octets).map(Self).map_err(|e| {
+        let value: Value = serde_json::from_slice(&octets).map_err(|e| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
                 "malformed",
                 "the body is not JSON",
                 format!("line {}, column {}: {e}", e.line(), e.column()),
             )
-        })
+        })?;
+        match with_nul(&value) {
+            Some(path) => Err(Problem::invalid(path.trim_start_matches('.'), NO_NUL)),
+            None => Ok(Self(value)),
+        }
+    }
+}
+
+/// PostgreSQL holds every character in text but this one, so no text of a client may have it.
+pub const NO_NUL: &str = "must not contain the character U+0000";
+
+/// The path of the first text that contains U+0000.
+fn with_nul(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(list) => {
+            let mut entries = list.iter().enumerate();
+            entries.find_map(|(n, v)| with_nul(v).map(|rest| format!("[{n}]{rest}")))
+        }
+        Value::Object(map) => map.iter().find_map(|(key, v)| {
+            let rest = if key.contains('\0') {
+                Some(String::new())
+            } else {
+                with_nul(v)
+            };
+            rest.map(|rest| format!(".{key}{rest}"))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
 }
 
@@ -82,6 +115,38 @@ fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
         "unsupported media type",
         message,
     ))
+}
+
+/// A JSON object read into a type. A derived type alone would take an array of its members too.
+#[derive(Debug)]
+pub struct Object<T>(T);
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+struct Members<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
 }
 
 /// Reads a value into a type; a problem names the path of the member that does not fit.

@@ -233,7 +233,7 @@ pub async fn list(
             .chain(["@type"])
             .collect();
         let (page, total) = query.in_memory(named, &known, limits)?;
-        (page, limits.0, total)
+        (page, query.limit.unwrap_or(limits.0).min(limits.1), total)
     } else {
         let newest = [("v.created_at", true), ("v.uid", true)];
         let page = query.page(ATTRIBUTES, &newest, limits)?;

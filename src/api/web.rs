@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::Doors;
 use super::io::Connection;
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::access::{Caller, Door};
 use crate::clock::new_id;
 
@@ -26,13 +26,17 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
         .extensions()
         .get::<ConnectInfo<Connection>>()
         .map(|c| c.0.peer.to_string());
-    let refused = foreign(request.headers());
+    let refused = foreign(request.headers()).or_else(|| unproven(request.headers()));
     let caller = caller(request.uri().path(), request.headers(), &id, source);
     request.extensions_mut().insert(caller);
     let method = request.method().clone();
     let mut response = async {
         let response = match refused {
             Some(problem) => problem.into_response(),
+            // No id has this character, and PostgreSQL cannot even be asked for it.
+            None if request.uri().path().contains("%00") => {
+                problem::no_such_path(request.uri().clone()).await.into_response()
+            }
             None => next.run(request).await,
         };
         tracing::debug!(
@@ -78,9 +82,17 @@ fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> 
         trace_parent: headers
             .get("traceparent")
             .and_then(|v| v.to_str().ok())
+            .filter(|v| is_traceparent(v))
             .map(str::to_owned),
         ..Caller::local(door)
     }
+}
+
+/// `version-traceid-parentid-flags` in lower-case hex (W3C Trace Context, 3.2).
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = parts.iter().map(|p| p.len()).collect();
+    lengths == [2, 32, 16, 2] && parts.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }
 
 /// While the server is open, a web page in the user's browser must not place orders: only requests that name a
@@ -117,6 +129,14 @@ fn foreign(headers: &HeaderMap) -> Option<Problem> {
         return refuse(format!("Sec-Fetch-Site {site} is foreign"));
     }
     None
+}
+
+/// Credentials that are given are always checked, on an open server too; there are no clients yet, so none is right.
+fn unproven(headers: &HeaderMap) -> Option<Problem> {
+    headers.contains_key(header::AUTHORIZATION).then(|| {
+        let message = "no client is known by these credentials; an open server needs none";
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "wrong credentials", message)
+    })
 }
 
 /// Whether a Host (with or without a port) names this machine by a loopback name or address.

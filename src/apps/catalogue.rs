@@ -53,6 +53,8 @@ pub struct Content {
 #[derive(Default)]
 pub struct Catalogue {
     applications: RwLock<Arc<Vec<Application>>>,
+    /// Contents by digest: they never change.
+    contents: RwLock<BTreeMap<String, Arc<Content>>>,
 }
 
 impl Catalogue {
@@ -87,6 +89,25 @@ impl Catalogue {
                 disk_gib: plan.disk_gib,
             },
         })
+    }
+
+    /// What a worker needs to run the version with this digest.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the content cannot be read.
+    pub async fn content(&self, db: &Db, digest: &str) -> Result<Option<Arc<Content>>, StoreError> {
+        if let Some(known) = self.contents.read().unwrap_or_else(PoisonError::into_inner).get(digest) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(stored) = db.read_system().await?.package_content(digest).await? else { return Ok(None) };
+        let content: Content = serde_json::from_value(stored.0).map_err(|e| StoreError::BadValue {
+            column: "content".into(),
+            query: "package_versions by digest",
+            reason: e.to_string(),
+        })?;
+        let content = Arc::new(content);
+        self.contents.write().unwrap_or_else(PoisonError::into_inner).insert(digest.to_owned(), content.clone());
+        Ok(Some(content))
     }
 
     /// Reads the applications from the database.
@@ -132,14 +153,29 @@ pub async fn import(db: &Db, dir: &Path) -> Result<usize, ImportError> {
         }
     }
     folders.sort();
+    let mut present = vec![];
     for (position, folder) in folders.iter().enumerate() {
         let package = super::load(folder).map_err(|source| ImportError::Package {
             folder: folder.display().to_string(),
             source,
         })?;
         publish(db, &package, i64::try_from(position).unwrap_or(i64::MAX)).await?;
+        present.push(package.application.id);
     }
+    withdraw_absent(db, &present).await?;
     Ok(folders.len())
+}
+
+/// An application whose folder is gone stays usable for its subscriptions and cannot be ordered.
+async fn withdraw_absent(db: &Db, present: &[String]) -> Result<(), ImportError> {
+    let mut tx = db.system().await?;
+    for version in tx.package_versions().await? {
+        if !present.contains(&version.application) {
+            tx.set_withdrawn(&version.application, &version.version, true).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Publishes one package: its versions once and for all, its catalogue entry anew.

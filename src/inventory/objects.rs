@@ -81,7 +81,8 @@ impl Objects {
         }
         let file = OpenOptions::new()
             .create(true)
-            .append(true)
+            .truncate(false)
+            .write(true)
             .open(&part)
             .await
             .map_err(Self::error(key))?;

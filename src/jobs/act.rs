@@ -1,5 +1,6 @@
 //! One act: a driver's operation, or octets between the guest and the backup store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -204,10 +205,9 @@ async fn script(
     Ok(Operation::RunScript(Box::new(run.script(text))))
 }
 
-async fn content(engine: &Engine, digest: &str) -> Result<Content, Stop> {
-    let stored = engine.db.read_system().await?.package_content(digest).await?;
-    let stored = stored.ok_or_else(|| Stop::Fail(format!("no package version has the digest {digest}")))?;
-    serde_json::from_value(stored.0).map_err(|e| Stop::Fail(format!("package version {digest}: {e}")))
+async fn content(engine: &Engine, digest: &str) -> Result<Arc<Content>, Stop> {
+    let stored = engine.catalogue.content(&engine.db, digest).await?;
+    stored.ok_or_else(|| Stop::Fail(format!("no package version has the digest {digest}")))
 }
 
 /// Begins an operation, or goes on with the one that an earlier worker began, and observes it to its end.
@@ -259,7 +259,8 @@ async fn keep(c: &Context<'_>, step: i64, handle: &Handle) -> Result<(), Stop> {
     let Some(row) = c.steps.iter().find(|s| s.number == step) else {
         return Ok(());
     };
-    if row.state != "begun" {
+    // While undoing, the handle of what is undone stays.
+    if row.state != "begun" || c.job.phase != "do" {
         return Ok(());
     }
     let mut tx = c.engine.db.tenant(&c.job.tenant).await?;

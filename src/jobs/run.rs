@@ -19,6 +19,9 @@ use crate::orders::moves::Moving;
 use crate::store::jobs::{JobRow, StepRow};
 use crate::store::{Json, StoreError};
 
+/// Claims beyond the counted tries after which a job that takes its workers down is given up.
+const MOST_LOST: i64 = 50;
+
 /// Why a worker stops with a job.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
@@ -68,7 +71,9 @@ pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
 async fn carry_out(engine: &Engine, job: JobRow, since: Instant) -> Result<(), StoreError> {
     let mut lease = Lease::new(engine, job.clone(), since);
     let failed = engine.db.read(&job.tenant).await?.failed_attempts(&job).await?;
-    let outcome = if job.phase == "undo" {
+    let outcome = if job.attempt > job.tries + MOST_LOST {
+        Err(Stop::Fail("its workers are lost again and again".into()))
+    } else if job.phase == "undo" {
         backward(engine, &job, &mut lease, failed).await
     } else {
         forward(engine, &job, &mut lease, failed).await

@@ -111,15 +111,19 @@ pub async fn expire(engine: &Engine) -> Result<(), StoreError> {
         if tx.has_open_order(&customer_id).await? {
             continue;
         }
-        let Some(mut backup) = tx.backup(id).await? else {
-            continue;
-        };
+        let Some(mut backup) = tx.backup(id).await? else { continue };
         backup.state = "expired".into();
         tx.save_backup(&backup).await?;
         tx.commit().await?;
         if let Err(e) = engine.objects.remove(&backup.object_key).await {
-            tracing::warn!(error = %e, backup = %id, "the object of an expired backup stays");
+            tracing::warn!(error = %e, backup = %id, "the object of an expired backup stays; the next sweep tries again");
+            continue;
         }
+        // The object is gone for good: the sweep need not come back.
+        backup.expires_at = None;
+        let mut tx = engine.db.tenant(&tenant).await?;
+        tx.save_backup(&backup).await?;
+        tx.commit().await?;
     }
     Ok(())
 }

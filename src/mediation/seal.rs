@@ -145,12 +145,13 @@ async fn stream(
     }
     let mut tx = engine.db.system().await?;
     tx.lock_cut().await?;
-    let now = tx.now();
+    let now = tx.lease_now().await?;
     let mut stream = tx.stream(tenant, &row.name, test, row.since).await?;
     let (boundary, _) = schedule.period(zone, now);
     let until = match cut {
         Cut::Period => boundary.max(stream.cut_time),
-        Cut::Manual | Cut::Limits => now + TimeDelta::microseconds(1),
+        // Everything that is committed; under the lock there is no more to come.
+        Cut::Manual | Cut::Limits => now + TimeDelta::days(1),
     };
     // What was journalled before the last cut was sealed by it; the hour is for clocks that disagree.
     let since = row.since.max(stream.cut_time - TimeDelta::hours(1));
@@ -185,11 +186,11 @@ async fn stream(
         );
         rest = &rest[taken.len()..];
     }
-    if cut != Cut::Limits {
-        stream.cut_time = stream
-            .cut_time
-            .max(until - TimeDelta::microseconds(1))
-            .max(boundary);
+    let last = rows.last().map_or(stream.cut_time, |r| r.record_time);
+    match cut {
+        Cut::Limits => {}
+        Cut::Period => stream.cut_time = stream.cut_time.max(boundary),
+        Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(last),
     }
     tx.update_stream(&stream).await?;
     engine

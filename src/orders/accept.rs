@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::draft::CUSTOMER_ACCOUNT;
 use super::moves::Moving;
 use super::resolve::{self, NewCustomer, Resolved, Scene};
-use super::view;
+use super::{line, view};
 use super::{Ask, Draft, DraftItem, Member, OrderError};
 use crate::access::Caller;
 use crate::clock::new_id;
@@ -59,7 +59,12 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
         Some(customer_of(&mut tx, draft).await?)
     };
     if let Some(id) = &customer_id {
+        if !is_customer_id(id) {
+            let why = "a customer id is 1 to 64 letters, digits and . _ : @ -, a letter or digit first";
+            return Err(OrderError::invalid(None, Member::Customer, why));
+        }
         tx.lock_line(id).await?;
+        line::place_due(&mut tx, id).await?;
     }
     if let Some(replay) = replayed(engine, &mut tx, caller, draft, order).await? {
         return Ok(Accepted {
@@ -123,6 +128,11 @@ fn check_form(draft: &Draft) -> Result<(), OrderError> {
         if length == 0 || length > 255 || id.chars().any(char::is_control) {
             let why = "must be 1 to 255 characters, none of them a control character";
             return Err(OrderError::invalid(None, Member::ExternalId, why));
+        }
+    }
+    for (name, value) in [("category", &draft.category), ("priority", &draft.priority)] {
+        if value.as_ref().is_some_and(|v| v.chars().count() > 255) {
+            return Err(OrderError::invalid(None, Member::Named(name), "must have at most 255 characters"));
         }
     }
     for (n, item) in draft.items.iter().enumerate() {
@@ -276,6 +286,12 @@ async fn prepare(
     let loaded = view::load(tx, customer_id, at, keeps).await?;
     let mut view = loaded.view;
     view::project(tx, customer_id, &mut view).await?;
+    let creates = |i: &DraftItem| {
+        matches!(&i.ask, Ask::Add { specification, .. } if specification == CUSTOMER_ACCOUNT)
+    };
+    if view.state == telvisor_model::CustomerState::Absent && !draft.items.iter().any(creates) {
+        return Err(unknown_customer(customer_id));
+    }
     let mut backups = vec![];
     for s in &loaded.subscriptions {
         if draft
@@ -348,16 +364,14 @@ fn refusal(n: usize, customer_id: &str, why: Refusal) -> OrderError {
     }
 }
 
-/// A new customer's id must be well-formed, and must not be that of a subscription or machine.
-async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderError> {
+/// The form of a customer's number (contract, customer ids).
+fn is_customer_id(id: &str) -> bool {
     let first = id.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-    let rest = id
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "._:@-".contains(c));
-    if !first || !rest || id.len() > 64 {
-        let why = "a customer id is 1 to 64 letters, digits and . _ : @ -, a letter or digit first";
-        return Err(OrderError::invalid(None, Member::Customer, why));
-    }
+    first && id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || "._:@-".contains(c))
+}
+
+/// A new customer's id must not be that of a subscription or machine.
+async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderError> {
     if let Ok(id) = id.parse::<Uuid>()
         && (tx.subscription(id).await?.is_some() || tx.machine(id).await?.is_some())
     {
@@ -370,6 +384,11 @@ async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderErr
     Ok(())
 }
 
+/// 0, the most urgent, to 4, from the text of a priority; 4 for any other text.
+pub(super) fn urgency(priority: Option<&str>) -> i64 {
+    priority.and_then(|p| p.trim().parse::<i64>().ok()).unwrap_or(4).clamp(0, 4)
+}
+
 fn order_row(
     tx: &Tx<Tenant>,
     caller: &Caller,
@@ -377,12 +396,6 @@ fn order_row(
     id: Uuid,
     customer_id: Option<&str>,
 ) -> OrderRow {
-    let urgency = draft
-        .priority
-        .as_deref()
-        .and_then(|p| p.trim().parse::<i64>().ok())
-        .unwrap_or(4)
-        .clamp(0, 4);
     OrderRow {
         id,
         kind: "service".into(),
@@ -398,7 +411,7 @@ fn order_row(
         external_id: draft.external_id.clone(),
         category: draft.category.clone(),
         priority: draft.priority.clone(),
-        urgency,
+        urgency: urgency(draft.priority.as_deref()),
         state: OrderState::Acknowledged,
         order_date: tx.now(),
         requested_start: draft.requested_start,

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use telvisor_model::OrderState;
+use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
 use super::moves::Moving;
 use super::resolve::SEATS;
-use super::{Given, Member, OrderError};
+use super::{Given, Member, OrderError, accept};
 use crate::access::Caller;
 use crate::engine::{Engine, LINE};
 use crate::store::{Hint, Json, Tenant, Tx};
@@ -62,6 +62,7 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
     let o = &mut moving.order;
     set(&mut o.category, patch.category.as_ref());
     set(&mut o.priority, patch.priority.as_ref());
+    o.urgency = accept::urgency(o.priority.as_deref());
     set(&mut o.external_id, patch.external_id.as_ref());
     set(&mut o.requested_completion, patch.requested_completion.as_ref());
     set(&mut o.expected_completion, patch.expected_completion.as_ref());
@@ -108,6 +109,9 @@ async fn supply(
                 format!("there is no item {item:?}"),
             ));
         };
+        if moving.items[n].state != ItemState::Pending {
+            return Err(OrderError::invalid(n, Member::Service, "the item waits for nothing"));
+        }
         let Some(mut s) = (match moving.items[n].subscription {
             Some(id) => tx.subscription(id).await?,
             None => None,

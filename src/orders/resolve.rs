@@ -59,6 +59,10 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
     match &item.ask {
         Ask::Nothing { reason } => Err(OrderError::invalid(n, Member::Service, reason.clone())),
         Ask::NoChange => Ok(none()),
+        _ if item.quantity.is_some_and(|q| !fits(scene, item, q)) => {
+            let why = "must be 1, or the seats that the subscription has; seats are given when it is provisioned";
+            Err(OrderError::invalid(n, Member::Quantity, why))
+        }
         Ask::Add { names_id: true, .. } => Err(OrderError::invalid(
             n,
             Member::Service,
@@ -87,6 +91,18 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
             characteristics,
         } => modify(scene, n, service, state.as_deref(), characteristics),
     }
+}
+
+/// Whether the `quantity` of an item fits what the item is about. A provision is judged with its application.
+fn fits(scene: &Scene<'_>, item: &DraftItem, quantity: i64) -> bool {
+    let service = match &item.ask {
+        Ask::Add { specification, .. } => return specification != CUSTOMER_ACCOUNT || quantity == 1,
+        Ask::Modify { service, .. } | Ask::Delete { service } => service,
+        Ask::NoChange | Ask::Nothing { .. } => return true,
+    };
+    let named = scene.subscriptions.iter().find(|s| s.id.to_string() == *service);
+    let seats = named.and_then(|s| s.characteristics.0.get(SEATS)?.as_i64());
+    quantity == 1 || seats == Some(quantity)
 }
 
 enum Named<'a> {
@@ -371,14 +387,13 @@ fn modify(
 
 /// Whether a service is in this state of TMF638 already, after the orders before.
 fn shows(scene: &Scene<'_>, named: &Named<'_>, state: &str) -> bool {
-    let Named::Subscription(s) = named else {
-        return false;
+    let Named::Subscription(s) = named else { return false };
+    let wanted = match state {
+        "active" => SubscriptionState::Active,
+        "inactive" => SubscriptionState::Suspended,
+        _ => return false,
     };
-    let active = scene
-        .view
-        .subscription(s.id)
-        .is_some_and(|v| v.state == SubscriptionState::Active);
-    active == (state == "active")
+    scene.view.subscription(s.id).is_some_and(|v| v.state == wanted)
 }
 
 fn operation(

@@ -52,6 +52,10 @@ async fn order(
     subscription: Uuid,
     at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    if engine.db.read(tenant).await?.has_open_order_on(subscription).await? {
+        tracing::info!(%subscription, "no scheduled backup this time: an order on the subscription is open");
+        return Ok(());
+    }
     let ask = Ask::Modify {
         service: subscription.to_string(),
         state: None,

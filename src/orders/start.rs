@@ -260,8 +260,8 @@ async fn plan_item(
     }
     match make(&planner, tx, moving, intent, &stored) {
         Ok(planned) => {
-            let rooms = tx.rooms().await?;
-            match place(&planner, &planned, &rooms) {
+            let mut rooms = tx.rooms().await?;
+            match place(&planner, &planned, &mut rooms) {
                 Ok(rows) => {
                     write(tx, &planner, moving, n, &planned, &rows).await?;
                     Ok(Ok(planned.jobs.len()))
@@ -355,7 +355,7 @@ fn make(
         }
         Action::Backup => {
             let s = p.subscription(intent)?;
-            let purpose = if moving.order.channel == "schedule" {
+            let purpose = if moving.order.door == "schedule" {
                 "schedule"
             } else {
                 "ordered"
@@ -499,12 +499,13 @@ fn largest(job: &JobPlan) -> Option<Size> {
 }
 
 /// Finds a host for each machine to be made, and room for each that grows.
-fn place(p: &Planner<'_>, planned: &Planned, rooms: &[Room]) -> Result<Vec<(MachineRow, Size)>, Words> {
+fn place(p: &Planner<'_>, planned: &Planned, rooms: &mut [Room]) -> Result<Vec<(MachineRow, Size)>, Words> {
     let mut rows = vec![];
     for job in &planned.jobs {
         let Some(size) = largest(job) else { continue };
         if let Some((id, dedicated_for)) = planned.machines.iter().find(|(id, _)| *id == job.machine) {
-            let room = rooms.iter().find(|r| r.fits(size)).ok_or_else(|| no_room(size))?;
+            let room = rooms.iter_mut().find(|r| r.fits(size)).ok_or_else(|| no_room(size))?;
+            room.take(size);
             let mut row = MachineRow {
                 id: *id,
                 customer: p.customer.uid,
@@ -529,11 +530,9 @@ fn place(p: &Planner<'_>, planned: &Planned, rooms: &[Room]) -> Result<Vec<(Mach
                 memory_mib: size.memory_mib.saturating_sub(now.memory_mib),
                 disk_gib: size.disk_gib.saturating_sub(now.disk_gib),
             };
-            let room = rooms
-                .iter()
-                .find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
-            if more != Size::default() && !room.is_some_and(|r| r.fits(more)) {
-                return Err(no_room(more));
+            let room = rooms.iter_mut().find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
+            if more != Size::default() {
+                room.filter(|r| r.fits(more)).ok_or_else(|| no_room(more))?.take(more);
             }
             rows.push((machine.clone(), now.max(size)));
         }

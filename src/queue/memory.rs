@@ -1,6 +1,6 @@
 //! The in-process queue of the embedded default.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -10,21 +10,39 @@ use crate::store::Hint;
 /// Customers' lines to look at, and a bell for jobs.
 #[derive(Default)]
 pub struct Queue {
-    lines: Mutex<VecDeque<(String, String)>>,
+    /// Nobody in this process takes hints: they are dropped, the sweep of the workers' process finds the rows.
+    deaf: bool,
+    lines: Mutex<Waiting>,
     line_bell: Notify,
     job_bell: Notify,
 }
 
+/// Lines in the order of their hints, each once.
+#[derive(Default)]
+struct Waiting {
+    order: VecDeque<(String, String)>,
+    known: HashSet<(String, String)>,
+}
+
 impl Queue {
+    /// A queue whose hints somebody in this process takes, or nobody.
+    #[must_use]
+    pub fn new(taken: bool) -> Self {
+        Self { deaf: !taken, ..Self::default() }
+    }
+
     /// Publishes hints; a line that waits already is not queued twice.
     pub fn publish(&self, hints: Vec<Hint>) {
+        if self.deaf {
+            return;
+        }
         for hint in hints {
             match hint {
                 Hint::Line { tenant, customer_id } => {
                     let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
                     let key = (tenant, customer_id);
-                    if !lines.contains(&key) {
-                        lines.push_back(key);
+                    if lines.known.insert(key.clone()) {
+                        lines.order.push_back(key);
                     }
                     drop(lines);
                     self.line_bell.notify_one();
@@ -42,8 +60,11 @@ impl Queue {
     /// The next line to look at, if one waits.
     pub fn take_line(&self) -> Option<(String, String)> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = lines.pop_front();
-        if !lines.is_empty() {
+        let line = lines.order.pop_front();
+        if let Some(key) = &line {
+            lines.known.remove(key);
+        }
+        if !lines.order.is_empty() {
             self.line_bell.notify_one();
         }
         line

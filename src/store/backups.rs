@@ -91,7 +91,7 @@ impl Tx<Tenant> {
 }
 
 impl Tx<System> {
-    /// Backups whose time is over: (tenant, id, object key, customer's id).
+    /// Backups whose time is over and whose object may still be there: (tenant, id, object key, customer's id).
     pub async fn expired_backups(&mut self, limit: i64) -> Result<Vec<(String, Uuid, String)>, StoreError> {
         let now = self.now();
         sql!(
@@ -99,7 +99,7 @@ impl Tx<System> {
             all: (String, Uuid, String),
             "SELECT b.tenant, b.id, c.customer_id FROM backups b
              JOIN customers c ON c.tenant = b.tenant AND c.uid = b.customer
-             WHERE b.state = 'available' AND b.expires_at IS NOT NULL AND b.expires_at <= $1
+             WHERE b.state IN ('available', 'expired') AND b.expires_at IS NOT NULL AND b.expires_at <= $1
              ORDER BY b.expires_at LIMIT $2",
             now,
             limit

@@ -16,6 +16,13 @@ pub struct Room {
 }
 
 impl Room {
+    /// Takes room for a machine that is planned in the same transaction.
+    pub fn take(&mut self, size: Size) {
+        self.vcpu_free -= i64::from(size.vcpu);
+        self.memory_free -= i64::try_from(size.memory_mib).unwrap_or(i64::MAX);
+        self.disk_free -= i64::try_from(size.disk_gib).unwrap_or(i64::MAX);
+    }
+
     /// Whether a machine of this size fits.
     #[must_use]
     pub fn fits(&self, size: Size) -> bool {
@@ -26,8 +33,11 @@ impl Room {
 }
 
 impl<S> Tx<S> {
-    /// All hosts with their free room, most free memory first.
+    /// All hosts with their free room, most free memory first. Until this transaction ends nobody else takes room.
     pub async fn rooms(&mut self) -> Result<Vec<Room>, StoreError> {
+        if self.is_postgres() {
+            sql!(self, all: (String,), "SELECT name FROM hosts ORDER BY hypervisor, name FOR UPDATE")?;
+        }
         sql!(
             self,
             all: Room,

@@ -19,6 +19,14 @@ impl Tx<System> {
             new_id(),
             now
         )?;
+        if self.is_postgres() {
+            // The second of two first starts waits for the world of the first.
+            return sql!(
+                self,
+                one: (Uuid, Option<Uuid>),
+                "SELECT id, world FROM installation WHERE one = 1 FOR UPDATE"
+            );
+        }
         sql!(self, one: (Uuid, Option<Uuid>), "SELECT id, world FROM installation WHERE one = 1")
     }
 

@@ -41,7 +41,8 @@ pub struct LinkRow {
 }
 
 impl Tx<Tenant> {
-    pub async fn link(&mut self, id: Uuid) -> Result<Option<LinkRow>, StoreError> {
+    /// A link for writing: its row is locked.
+    pub async fn lock_link(&mut self, id: Uuid) -> Result<Option<LinkRow>, StoreError> {
         let tenant = self.tenant();
         if self.is_postgres() {
             return sql!(
@@ -52,6 +53,11 @@ impl Tx<Tenant> {
                 id
             );
         }
+        self.link(id).await
+    }
+
+    pub async fn link(&mut self, id: Uuid) -> Result<Option<LinkRow>, StoreError> {
+        let tenant = self.tenant();
         sql!(self, optional: LinkRow, "SELECT * FROM download_links WHERE tenant = $1 AND id = $2", &tenant, id)
     }
 

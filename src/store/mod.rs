@@ -300,7 +300,11 @@ impl Db {
                 Conn::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)
             }
             Pool::Sqlite { read, .. } => Conn::Sqlite(read.begin().await?),
-            Pool::Postgres(pool) => Conn::Postgres(pool.begin().await?),
+            Pool::Postgres(pool) if write => Conn::Postgres(pool.begin().await?),
+            // One snapshot, as SQLite gives.
+            Pool::Postgres(pool) => {
+                Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
         };
         Ok(Tx {
             conn,

@@ -333,6 +333,12 @@ impl Tx<Tenant> {
         )
     }
 
+    /// An order by its id, hidden or not: what a repeat of its request is answered with.
+    pub async fn order_for_replay(&mut self, id: Uuid) -> Result<Option<OrderRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(self, optional: OrderRow, "SELECT * FROM orders WHERE tenant = $1 AND id = $2", &tenant, id)
+    }
+
     /// Hides an order from reads; it is kept for audit, and its key stays used.
     pub async fn hide_order(&mut self, id: Uuid) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());
@@ -652,6 +658,21 @@ impl Tx<Tenant> {
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')",
             &tenant,
             customer_id
+        )?;
+        Ok(n > 0)
+    }
+
+    /// Whether a subscription has an order that has not ended and has its place.
+    pub async fn has_open_order_on(&mut self, subscription: Uuid) -> Result<bool, StoreError> {
+        let tenant = self.tenant();
+        let (n,) = sql!(
+            self,
+            one: (i64,),
+            "SELECT COUNT(*) FROM order_items i JOIN orders o ON o.tenant = i.tenant AND o.id = i.order_id
+             WHERE i.tenant = $1 AND i.subscription = $2 AND o.place IS NOT NULL AND o.state IN
+             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')",
+            &tenant,
+            subscription
         )?;
         Ok(n > 0)
     }

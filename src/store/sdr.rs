@@ -1,6 +1,6 @@
 //! The journal of service detail records.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -74,7 +74,15 @@ impl Tx<Tenant> {
         if self.is_postgres() {
             sql!(self, execute, "SELECT pg_advisory_xact_lock_shared($1)", CUT_LOCK)?;
         }
-        let now = self.now();
+        let (cut,) = sql!(
+            self,
+            one: (Option<DateTime<Utc>>,),
+            "SELECT MAX(cut_time) FROM sdr_streams WHERE tenant = $1",
+            &tenant
+        )?;
+        // One clock for all processes, and never back behind a period that is cut.
+        let now = self.lease_now().await?;
+        let now = cut.map_or(now, |cut| now.max(cut + TimeDelta::microseconds(1)));
         sql!(
             self,
             execute,

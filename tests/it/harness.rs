@@ -428,3 +428,15 @@ pub fn set_state(service: &str, state: &str) -> Value {
 pub fn terminate(service: &str) -> Value {
     json!({ "id": "delete", "action": "delete", "service": { "id": service } })
 }
+
+/// Octets that no packer makes smaller, the same for the same seed (xorshift, Marsaglia 2003).
+pub fn noise(seed: u64, size: usize) -> Vec<u8> {
+    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let words = std::iter::repeat_with(|| {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        x.to_le_bytes()
+    });
+    words.flatten().take(size).collect()
+}

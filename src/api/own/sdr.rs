@@ -48,6 +48,10 @@ pub async fn seal(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Value>, Problem> {
     let sealed = seal::seal(&doors.engine, Cut::Manual).await.map_err(problem)?;
+    let names: Vec<&str> = sealed.iter().map(|f| f.name.as_str()).collect();
+    let mut tx = doors.engine.db.tenant(&caller.tenant).await?;
+    tx.audit(&caller, "sdr.seal", "all recipients", Some(&json!({ "files": names }))).await?;
+    tx.commit().await?;
     let mut tx = doors.engine.db.read_system().await?;
     let now: Vec<Value> = tx
         .files(&caller.tenant)

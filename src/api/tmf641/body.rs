@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::problem::Problem;
-use crate::api::request::typed;
+use crate::api::request::{Object, typed};
 use crate::clock::show;
 use crate::orders::{Ask, Draft, DraftItem, Given};
 
@@ -69,6 +69,8 @@ const SERVICE_MEMBERS: [&str; 26] = [
     "supportingService",
     "@type",
 ];
+/// Channels that a client of this door may say it stands for; every other is told by the door itself.
+const CHANNELS: [&str; 2] = ["cli", "storefront"];
 const ACTIONS: [&str; 4] = ["add", "modify", "delete", "noChange"];
 const SERVICE_STATES: [&str; 6] = [
     "feasibilityChecked",
@@ -87,19 +89,19 @@ struct Order {
     _description: Option<String>,
     external_id: Option<String>,
     #[serde(default)]
-    external_reference: Vec<Reference>,
+    external_reference: Vec<Object<Reference>>,
     #[serde(rename = "notificationContact")]
     _notification_contact: Option<String>,
     #[serde(default)]
-    note: Vec<Note>,
+    note: Vec<Object<Note>>,
     #[serde(default, rename = "orderRelationship")]
     _order_relationship: Vec<Map<String, Value>>,
     priority: Option<String>,
     #[serde(default)]
-    related_party: Vec<Party>,
+    related_party: Vec<Object<Party>>,
     requested_completion_date: Option<DateTime<Utc>>,
     requested_start_date: Option<DateTime<Utc>>,
-    service_order_item: Vec<Item>,
+    service_order_item: Vec<Object<Item>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,9 +131,9 @@ struct Item {
     id: String,
     action: String,
     quantity: Option<i64>,
-    service: Service,
+    service: Object<Service>,
     #[serde(default)]
-    service_order_item_relationship: Vec<Relationship>,
+    service_order_item_relationship: Vec<Object<Relationship>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,11 +141,11 @@ struct Item {
 struct Service {
     id: Option<String>,
     state: Option<String>,
-    service_specification: Option<Specification>,
+    service_specification: Option<Object<Specification>>,
     #[serde(default)]
-    service_characteristic: Vec<Characteristic>,
+    service_characteristic: Vec<Object<Characteristic>>,
     #[serde(default)]
-    related_party: Vec<Party>,
+    related_party: Vec<Object<Party>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -162,7 +164,7 @@ struct Characteristic {
 struct Relationship {
     #[serde(rename = "relationshipType")]
     _relationship_type: Option<String>,
-    order_item: ItemRef,
+    order_item: Object<ItemRef>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -209,11 +211,7 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         items.push(DraftItem {
             id: item.id.clone(),
             ask: ask(n, item)?,
-            relies_on: item
-                .service_order_item_relationship
-                .iter()
-                .filter_map(|r| r.order_item.item_id.clone().or_else(|| r.order_item.id.clone()))
-                .collect(),
+            relies_on: relies_on(n, item)?,
             quantity: item.quantity,
         });
     }
@@ -221,7 +219,8 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         .external_reference
         .iter()
         .find(|r| r.external_reference_type.as_deref() == Some("channel"))
-        .and_then(|r| r.id.clone());
+        .and_then(|r| r.id.clone())
+        .filter(|id| CHANNELS.contains(&id.as_str()));
     Ok(Draft {
         customer,
         external_id: order.external_id,
@@ -264,7 +263,7 @@ fn keep(value: &Value, members: &[&str]) -> Value {
 }
 
 /// Notes with the id and date that they lack.
-fn notes(request: &Value, notes: &[Note], now: DateTime<Utc>) -> Vec<Value> {
+fn notes(request: &Value, notes: &[Object<Note>], now: DateTime<Utc>) -> Vec<Value> {
     let given = request["note"].as_array().cloned().unwrap_or_default();
     given
         .into_iter()
@@ -322,6 +321,22 @@ fn customer(order: &Order) -> Result<Option<String>, Problem> {
         }
     }
     Ok(found.map(|(id, _)| id))
+}
+
+/// The items that an item relies on; its relationships must name them.
+fn relies_on(n: usize, item: &Item) -> Result<Vec<String>, Problem> {
+    let named = |(i, r): (usize, &Object<Relationship>)| {
+        let id = r.order_item.item_id.as_ref().or(r.order_item.id.as_ref());
+        id.cloned().ok_or_else(|| {
+            let path = format!("serviceOrderItem[{n}].serviceOrderItemRelationship[{i}].orderItem.itemId");
+            Problem::invalid(&path, "is missing: which item?")
+        })
+    };
+    item.service_order_item_relationship
+        .iter()
+        .enumerate()
+        .map(named)
+        .collect()
 }
 
 fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {

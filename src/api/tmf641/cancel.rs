@@ -12,7 +12,7 @@ use super::{path, render};
 use crate::access::Caller;
 use crate::api::problem::Problem;
 use crate::api::query::{Query, list_headers};
-use crate::api::request::{JsonBody, takes_json, typed};
+use crate::api::request::{JsonBody, Object, takes_json, typed};
 use crate::api::web::base;
 use crate::api::{Doors, TMF641};
 use crate::orders::OrderError;
@@ -23,7 +23,7 @@ use crate::orders::cancel::{CancelRequest, cancel};
 struct Body {
     cancellation_reason: Option<String>,
     requested_cancellation_date: Option<DateTime<Utc>>,
-    service_order: OrderRef,
+    service_order: Object<OrderRef>,
 }
 
 #[derive(Debug, Deserialize)]
