@@ -8,6 +8,7 @@ pub mod env;
 pub mod manifest;
 pub mod package;
 mod toml_reader;
+mod tree;
 
 pub use check::check;
 pub use package::{Package, PackageError, PackageFile, PackageVersion, load};

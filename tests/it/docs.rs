@@ -267,9 +267,9 @@ fn texts() -> Vec<(String, String)> {
                 continue;
             }
             if path.is_dir() {
-                look(&path, out)
+                look(&path, out);
             } else {
-                out.push(path)
+                out.push(path);
             }
         }
     }

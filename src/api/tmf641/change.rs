@@ -91,7 +91,7 @@ fn read(
                 return Err(Problem::conflict("forbiddenState", message));
             }
             "serviceOrderItem" if stored["state"] == "pending" => {
-                out.supplied = supplied(&list(name, value)?)?
+                out.supplied = supplied(&list(name, value)?)?;
             }
             "serviceOrderItem" | "relatedParty" => {
                 let message =

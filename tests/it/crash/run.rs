@@ -139,7 +139,7 @@ impl Run {
         let fault = format!("{point}:{passing}");
         let last_words = format!("fault point {point}: dying here");
         let mut server = match self.site.start(Some(&fault)).await {
-            Start::Ready(server) => server,
+            Start::Ready(server) => *server,
             Start::Ended(status, words) => {
                 assert!(
                     words.contains(&last_words),
