@@ -72,17 +72,10 @@ impl Running {
 pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("data: the folder {} cannot be made", config.data.display()))?;
-    let lock = if config.database_url().starts_with("sqlite:") {
-        Some(lock(&config.data)?)
-    } else {
-        None
-    };
+    let lock = if config.database_url().starts_with("sqlite:") { Some(lock(&config.data)?) } else { None };
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
-    let options = DbOptions {
-        url: config.database_url(),
-        connections: config.database.connections,
-    };
+    let options = DbOptions { url: config.database_url(), connections: config.database.connections };
     let db = Db::open(&options, clock).await.context("database.url")?;
     migrate::run(&db).await?;
     let installation = same_world(&db, driver.as_ref()).await?;
@@ -105,21 +98,13 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     };
     seal::configure(&engine).await?;
     sweep::hosts(&engine).await?;
-    Ok(Running {
-        engine: Arc::new(engine),
-        simulator,
-        _lock: lock,
-    })
+    Ok(Running { engine: Arc::new(engine), simulator, _lock: lock })
 }
 
 /// SQLite serves one server process: the second on a data folder does not start.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
     file.try_lock().map_err(|_| {
         anyhow::anyhow!(
             "data: another telvisor uses {}; stop it, or give --data another folder",
@@ -132,9 +117,10 @@ fn lock(data: &Path) -> anyhow::Result<File> {
 /// The driver that the configuration names.
 async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<Simulator>>)> {
     if let Some(path) = config.hypervisor.strip_prefix("sim+unix:") {
-        let remote = RemoteSimulator::connect_with_limit(Path::new(path), call_limit(config)).await.with_context(|| {
-            format!("hypervisor: no simulator answers at {path}; start `telvisor simulator` first")
-        })?;
+        let remote =
+            RemoteSimulator::connect_with_limit(Path::new(path), call_limit(config)).await.with_context(
+                || format!("hypervisor: no simulator answers at {path}; start `telvisor simulator` first"),
+            )?;
         return Ok((Arc::new(remote), None));
     }
     let latency = config.simulator.latency_ms;
@@ -143,11 +129,7 @@ async fn driver(config: &Config) -> anyhow::Result<(Arc<dyn Driver>, Option<Arc<
     } else {
         serde_json::from_value(serde_json::json!({ "latency_ms": { "*": latency } }))?
     };
-    let options = Options {
-        new_world_id: new_id(),
-        hosts: None,
-        faults,
-    };
+    let options = Options { new_world_id: new_id(), hosts: None, faults };
     let world = config.data.join("world");
     let simulator = Simulator::open(&world, options)
         .await
@@ -179,14 +161,9 @@ async fn same_world(db: &Db, driver: &dyn Driver) -> anyhow::Result<uuid::Uuid> 
 
 async fn import(db: &Db, config: &Config) -> anyhow::Result<()> {
     if !config.catalogue.apps.as_os_str().is_empty() {
-        let count = catalogue::import(db, &config.catalogue.apps)
-            .await
-            .context("catalogue.apps")?;
+        let count = catalogue::import(db, &config.catalogue.apps).await.context("catalogue.apps")?;
         if count == 0 {
-            bail!(
-                "catalogue.apps: there is no package in {}",
-                config.catalogue.apps.display()
-            );
+            bail!("catalogue.apps: there is no package in {}", config.catalogue.apps.display());
         }
         return Ok(());
     }
@@ -196,9 +173,7 @@ async fn import(db: &Db, config: &Config) -> anyhow::Result<()> {
     }
     std::fs::create_dir_all(&folder)?;
     DEMO_APPS.extract(&folder)?;
-    catalogue::import(db, &folder)
-        .await
-        .context("the built-in demo catalogue")?;
+    catalogue::import(db, &folder).await.context("the built-in demo catalogue")?;
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
@@ -233,11 +208,7 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     let mut urls = vec![];
     if role.has_api() {
-        let doors = Doors {
-            engine: engine.clone(),
-            metrics: recorder(),
-            draining: shutdown.clone(),
-        };
+        let doors = Doors { engine: engine.clone(), metrics: recorder(), draining: shutdown.clone() };
         for address in &engine.config.listen {
             let listener = Counting::bind(*address)
                 .with_context(|| format!("listen: {address} cannot be used; is another server on it?"))?;
@@ -295,11 +266,7 @@ async fn mediation(engine: Arc<Engine>, shutdown: CancellationToken) {
     let period = Duration::from_millis(engine.config.jobs.sweep_ms);
     let mut round: u64 = 0;
     loop {
-        let cut = if round % 30 == 29 {
-            Cut::Limits
-        } else {
-            Cut::Period
-        };
+        let cut = if round % 30 == 29 { Cut::Limits } else { Cut::Period };
         if let Err(e) = mediate(&engine, cut).await {
             tracing::error!(error = %e, "mediation could not go on; it comes back");
         }
@@ -313,9 +280,7 @@ async fn mediation(engine: Arc<Engine>, shutdown: CancellationToken) {
 
 async fn mediate(engine: &Engine, cut: Cut) -> Result<(), seal::SealError> {
     let mut tx = engine.db.system().await?;
-    let leader = tx
-        .lease("mediation", &engine.worker, Duration::from_secs(10))
-        .await?;
+    let leader = tx.lease("mediation", &engine.worker, Duration::from_secs(10)).await?;
     tx.commit().await?;
     if leader {
         seal::seal(engine, cut).await?;

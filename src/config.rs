@@ -21,12 +21,7 @@ pub enum ConfigError {
     #[error("{name}: there is no such variable; {fix}")]
     Variable { name: String, fix: String },
     #[error("{key} ({source_of}): {problem}; {fix}")]
-    Wrong {
-        key: &'static str,
-        source_of: String,
-        problem: String,
-        fix: &'static str,
-    },
+    Wrong { key: &'static str, source_of: String, problem: String, fix: &'static str },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,10 +262,7 @@ impl Provider for Overrides {
 /// The bearer token that the command line sends, from `TELVISOR_TOKEN`. There is no flag: those of a running
 /// process can be read by every user of the machine.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this file is where the environment is read"
-)]
+#[expect(clippy::disallowed_methods, reason = "this file is where the environment is read")]
 pub fn token() -> Option<String> {
     std::env::var("TELVISOR_TOKEN").ok().filter(|t| !t.is_empty())
 }
@@ -293,11 +285,7 @@ pub fn layers(file: Option<&PathBuf>, flags: &Overrides) -> Figment {
         figment = figment.merge(Toml::file_exact(path));
     }
     figment
-        .merge(
-            Env::prefixed("TELVISOR_")
-                .filter(|k| k.as_str().contains("__"))
-                .split("__"),
-        )
+        .merge(Env::prefixed("TELVISOR_").filter(|k| k.as_str().contains("__")).split("__"))
         .merge(Env::prefixed("TELVISOR_").only(&["base_url", "node_id", "time_zone"]))
         .merge(flags)
 }
@@ -343,12 +331,7 @@ impl Config {
     fn check(&self, figment: &Figment) -> Result<(), ConfigError> {
         let wrong = |key: &'static str, problem: String, fix: &'static str| {
             let source_of = describe::source_of(figment, key);
-            Err(ConfigError::Wrong {
-                key,
-                source_of,
-                problem,
-                fix,
-            })
+            Err(ConfigError::Wrong { key, source_of, problem, fix })
         };
         if self.access.mode == AccessMode::Required {
             return wrong(
@@ -367,11 +350,7 @@ impl Config {
             );
         }
         if self.listen.is_empty() && self.role.has_api() {
-            return wrong(
-                "listen",
-                "no address".into(),
-                "give at least one, such as 127.0.0.1:8080",
-            );
+            return wrong("listen", "no address".into(), "give at least one, such as 127.0.0.1:8080");
         }
         if self.time_zone.parse::<chrono_tz::Tz>().is_err() {
             return wrong(
@@ -382,10 +361,7 @@ impl Config {
         }
         if self.node_id.is_empty()
             || self.node_id.len() > 20
-            || !self
-                .node_id
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+            || !self.node_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
         {
             return wrong(
                 "node_id",
@@ -401,18 +377,10 @@ impl Config {
             );
         }
         if self.jobs.workers == 0 || self.jobs.attempts < 1 || self.jobs.lease_s == 0 {
-            return wrong(
-                "jobs",
-                "workers, attempts and lease_s must be at least 1".into(),
-                "raise them",
-            );
+            return wrong("jobs", "workers, attempts and lease_s must be at least 1".into(), "raise them");
         }
         if self.terminate.retention_days < 0 {
-            return wrong(
-                "terminate.retention_days",
-                "negative".into(),
-                "use 0 to keep nothing",
-            );
+            return wrong("terminate.retention_days", "negative".into(), "use 0 to keep nothing");
         }
         if !(self.hypervisor == "sim" || self.hypervisor.starts_with("sim+unix:")) {
             return wrong(
@@ -436,17 +404,8 @@ impl Config {
                     "use day, week, month or a cron expression",
                 );
             }
-            let twice = self
-                .mediation
-                .recipient
-                .iter()
-                .filter(|o| o.name == r.name)
-                .count()
-                > 1;
-            let plain = r
-                .name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+            let twice = self.mediation.recipient.iter().filter(|o| o.name == r.name).count() > 1;
+            let plain = r.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
             if twice || r.name.is_empty() || !plain || r.name.starts_with('-') {
                 return wrong(
                     "mediation.recipient",

@@ -62,18 +62,12 @@ pub fn set(text: Option<&str>) -> Result<(), String> {
     let plan = match text {
         None => None,
         Some(text) => {
-            let (point, n) = text
-                .split_once(':')
-                .ok_or_else(|| format!("{text:?} is not point:n"))?;
+            let (point, n) = text.split_once(':').ok_or_else(|| format!("{text:?} is not point:n"))?;
             let passing = n.parse().map_err(|_| format!("{n:?} is no count"))?;
             if !POINTS.contains(&point) || passing == 0 {
                 return Err(format!("no fault point {point:?}, or the count is 0"));
             }
-            Some(Plan {
-                point: point.to_owned(),
-                passing,
-                seen: AtomicU64::new(0),
-            })
+            Some(Plan { point: point.to_owned(), passing, seen: AtomicU64::new(0) })
         }
     };
     PLAN.set(plan).map_err(|_| "a fault is set already".to_owned())

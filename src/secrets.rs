@@ -25,10 +25,7 @@ impl Secrets {
     /// # Errors
     /// When it cannot be read or made, or is not 64 hex digits.
     pub fn open(path: &Path) -> Result<Self, SecretsError> {
-        let wrong = |problem: String| SecretsError {
-            path: path.display().to_string(),
-            problem,
-        };
+        let wrong = |problem: String| SecretsError { path: path.display().to_string(), problem };
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -70,11 +67,7 @@ impl Secrets {
 
 fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }
@@ -91,16 +84,10 @@ mod tests {
         let first = Secrets::open(&path).unwrap();
         let again = Secrets::open(&path).unwrap();
         assert_eq!(first.digest("p", &[b"x"]), again.digest("p", &[b"x"]));
-        assert_ne!(
-            first.digest("p", &[b"ab", b"c"]),
-            first.digest("p", &[b"a", b"bc"])
-        );
+        assert_ne!(first.digest("p", &[b"ab", b"c"]), first.digest("p", &[b"a", b"bc"]));
         assert_ne!(first.digest("p", &[b"x"]), first.digest("q", &[b"x"]));
         assert!(first.verify("p", &[b"x"], &again.digest("p", &[b"x"])));
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(&path, "short").unwrap();
         assert!(Secrets::open(&path).is_err());
     }

@@ -17,21 +17,12 @@ pub fn start(config: &Log) -> Result<(), String> {
     let registry = tracing_subscriber::registry().with(filter);
     let started = match config.format.as_str() {
         "json" => registry
-            .with(
-                tracing_subscriber::fmt::layer()
-                    .json()
-                    .flatten_event(true)
-                    .with_writer(std::io::stderr),
-            )
+            .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
             .try_init(),
         "text" => {
             let color = std::io::stderr().is_terminal();
             registry
-                .with(
-                    tracing_subscriber::fmt::layer()
-                        .with_ansi(color)
-                        .with_writer(std::io::stderr),
-                )
+                .with(tracing_subscriber::fmt::layer().with_ansi(color).with_writer(std::io::stderr))
                 .try_init()
         }
         other => return Err(format!("log.format: {other:?} is neither text nor json")),

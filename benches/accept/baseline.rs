@@ -49,34 +49,21 @@ impl Template {
             let lines: Vec<Line> = match &database.pool {
                 Pool::Sqlite(p) => {
                     let found = query(AssertSqlSafe(text)).fetch_all(p).await?;
-                    found
-                        .iter()
-                        .map(|r| line(table, r, sqlite_cell))
-                        .collect::<anyhow::Result<_>>()?
+                    found.iter().map(|r| line(table, r, sqlite_cell)).collect::<anyhow::Result<_>>()?
                 }
                 Pool::Postgres(p) => {
                     let found = query(AssertSqlSafe(text)).fetch_all(p).await?;
-                    found
-                        .iter()
-                        .map(|r| line(table, r, postgres_cell))
-                        .collect::<anyhow::Result<_>>()?
+                    found.iter().map(|r| line(table, r, postgres_cell)).collect::<anyhow::Result<_>>()?
                 }
             };
-            ensure!(
-                u64::try_from(lines.len())? == *count,
-                "{table} held rows before the order"
-            );
+            ensure!(u64::try_from(lines.len())? == *count, "{table} held rows before the order");
             rows.extend(lines);
         }
         let id = |cell: &Cell| if let Cell::Id(id) = cell { *id } else { None };
         let mut ids: Vec<Uuid> = rows.iter().flat_map(|l| l.cells.iter().filter_map(id)).collect();
         ids.sort();
         ids.dedup();
-        Ok(Self {
-            rows: Arc::new(rows),
-            name: name.to_owned(),
-            ids,
-        })
+        Ok(Self { rows: Arc::new(rows), name: name.to_owned(), ids })
     }
 
     /// Writes a copy under another name, durably.
@@ -89,11 +76,7 @@ impl Template {
             .collect();
         let renamed = |text: &str| {
             texts.iter().fold(text.to_owned(), |text, (old, new)| {
-                if text.contains(old.as_str()) {
-                    text.replace(old, new)
-                } else {
-                    text
-                }
+                if text.contains(old.as_str()) { text.replace(old, new) } else { text }
             })
         };
         // The same statement on both: each row with its cells bound, in the order of its columns.
@@ -142,14 +125,8 @@ fn line<R: Row>(
 ) -> anyhow::Result<Line> {
     let columns: Vec<&str> = row.columns().iter().map(sqlx::Column::name).collect();
     let marks: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
-    let insert = format!(
-        "INSERT INTO {table} ({}) VALUES ({})",
-        columns.join(", "),
-        marks.join(", ")
-    );
-    let cells = (0..columns.len())
-        .map(|n| cell(row, n))
-        .collect::<anyhow::Result<_>>()?;
+    let insert = format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), marks.join(", "));
+    let cells = (0..columns.len()).map(|n| cell(row, n)).collect::<anyhow::Result<_>>()?;
     Ok(Line { insert, cells })
 }
 
@@ -160,10 +137,7 @@ fn postgres_cell(row: &PgRow, n: usize) -> anyhow::Result<Cell> {
         "INT8" => Cell::Int(row.try_get(n)?),
         "BOOL" => Cell::Bool(row.try_get(n)?),
         "TIMESTAMPTZ" => Cell::Time(row.try_get(n)?),
-        "JSONB" => Cell::Json(
-            row.try_get::<Option<serde_json::Value>, _>(n)?
-                .map(|v| v.to_string()),
-        ),
+        "JSONB" => Cell::Json(row.try_get::<Option<serde_json::Value>, _>(n)?.map(|v| v.to_string())),
         other => bail!("column {} is of type {other}", row.columns()[n].name()),
     })
 }

@@ -42,31 +42,18 @@ impl Database {
         let url = if kind == "sqlite" {
             format!("sqlite:{}", data.join("telvisor.db").display())
         } else {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "this is where the benchmark learns of PostgreSQL"
-            )]
-            let Some(server) = std::env::var("TEST_DATABASE_URL")
-                .ok()
-                .filter(|url| !url.is_empty())
-            else {
+            #[expect(clippy::disallowed_methods, reason = "this is where the benchmark learns of PostgreSQL")]
+            let Some(server) = std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()) else {
                 return Ok(None);
             };
             let name = format!("bench_{purpose}_{}", std::process::id());
             let pool = PgPool::connect(&server).await.context("TEST_DATABASE_URL")?;
-            query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-                .execute(&pool)
-                .await?;
+            query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&pool).await?;
             pool.close().await;
-            let (base, _) = server
-                .rsplit_once('/')
-                .context("TEST_DATABASE_URL names no database")?;
+            let (base, _) = server.rsplit_once('/').context("TEST_DATABASE_URL names no database")?;
             format!("{base}/{name}")
         };
-        let database = Self {
-            pool: Self::connect(&url, 1).await?,
-            url,
-        };
+        let database = Self { pool: Self::connect(&url, 1).await?, url };
         Ok(Some(database))
     }
 
@@ -75,9 +62,7 @@ impl Database {
             let options = SqlitePoolOptions::new().max_connections(1);
             Pool::Sqlite(options.connect_with(store::sqlite_options(url)?).await?)
         } else {
-            let options = PgPoolOptions::new()
-                .min_connections(connections)
-                .max_connections(connections);
+            let options = PgPoolOptions::new().min_connections(connections).max_connections(connections);
             Pool::Postgres(options.connect(url).await?)
         })
     }
@@ -86,10 +71,7 @@ impl Database {
     /// the requests do in the server.
     pub async fn writers(&self, count: usize) -> anyhow::Result<Self> {
         let pool = Self::connect(&self.url, u32::try_from(count)?).await?;
-        Ok(Self {
-            pool,
-            url: self.url.clone(),
-        })
+        Ok(Self { pool, url: self.url.clone() })
     }
 
     pub async fn close(&self) {
@@ -117,31 +99,19 @@ impl Database {
             let journal: String = run!(self, fetch_one, query_scalar("PRAGMA journal_mode"))?;
             let synchronous: i64 = run!(self, fetch_one, query_scalar("PRAGMA synchronous"))?;
             let word = ["off", "normal", "full", "extra"];
-            let word = usize::try_from(synchronous)
-                .ok()
-                .and_then(|n| word.get(n))
-                .unwrap_or(&"unknown");
+            let word = usize::try_from(synchronous).ok().and_then(|n| word.get(n)).unwrap_or(&"unknown");
             return Ok(format!(
                 "SQLite {version}: journal_mode = {journal}, synchronous = {word}; both sides open it with the \
                  server's own options, one writing connection"
             ));
         }
         let mut text = String::from("PostgreSQL");
-        for (n, name) in [
-            "server_version",
-            "fsync",
-            "synchronous_commit",
-            "full_page_writes",
-            "wal_sync_method",
-        ]
-        .iter()
-        .enumerate()
+        for (n, name) in
+            ["server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method"]
+                .iter()
+                .enumerate()
         {
-            let value: String = run!(
-                self,
-                fetch_one,
-                query_scalar(AssertSqlSafe(format!("SHOW {name}")))
-            )?;
+            let value: String = run!(self, fetch_one, query_scalar(AssertSqlSafe(format!("SHOW {name}"))))?;
             text += &match n {
                 0 => format!(" {value}"),
                 1 => format!(": {name} = {value}"),
@@ -209,9 +179,7 @@ impl Database {
         self.close().await;
         if let (Pool::Postgres(_), Some((base, name))) = (&self.pool, self.url.rsplit_once('/')) {
             let pool = PgPool::connect(&format!("{base}/postgres")).await?;
-            query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)")))
-                .execute(&pool)
-                .await?;
+            query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&pool).await?;
             pool.close().await;
         }
         Ok(())

@@ -26,9 +26,7 @@ pub async fn measure(database: &Database, data: &Path) -> anyhow::Result<Value> 
         let placed = place(&mut client, &order(&format!("customer-{n}"))).await?;
         let done = ended(&mut client, &placed).await?;
         ensure!(done["state"] == "completed", "a customer was not made: {done:#}");
-        let id = done["serviceOrderItem"][1]["service"]["id"]
-            .as_str()
-            .context("the service has no id")?;
+        let id = done["serviceOrderItem"][1]["service"]["id"].as_str().context("the service has no id")?;
         services.push(id.to_owned());
     }
     let mut answers = vec![];
@@ -36,11 +34,7 @@ pub async fn measure(database: &Database, data: &Path) -> anyhow::Result<Value> 
     let mut ticks = tokio::time::interval(PERIOD);
     for n in 0..ORDERS_PLACED {
         ticks.tick().await;
-        let state = if (n / CUSTOMERS) % 2 == 0 {
-            "inactive"
-        } else {
-            "active"
-        };
+        let state = if (n / CUSTOMERS) % 2 == 0 { "inactive" } else { "active" };
         let body = json!({
             "externalId": format!("low-{n}"),
             "serviceOrderItem": [{
@@ -56,17 +50,9 @@ pub async fn measure(database: &Database, data: &Path) -> anyhow::Result<Value> 
     server.stop().await?;
     let mut waits = vec![];
     for (accepted, started) in database.first_starts("low-").await? {
-        waits.push(
-            (started - accepted)
-                .to_std()
-                .context("a job started before its order was accepted")?,
-        );
+        waits.push((started - accepted).to_std().context("a job started before its order was accepted")?);
     }
-    ensure!(
-        waits.len() == ORDERS_PLACED,
-        "{} of {ORDERS_PLACED} orders had a job",
-        waits.len()
-    );
+    ensure!(waits.len() == ORDERS_PLACED, "{} of {ORDERS_PLACED} orders had a job", waits.len());
     waits.sort();
     answers.sort();
     let figure = json!({
@@ -99,10 +85,7 @@ async fn ended(client: &mut Client, placed: &Value) -> anyhow::Result<Value> {
         if !["acknowledged", "inProgress", "pending"].contains(&state) {
             return Ok(shown);
         }
-        ensure!(
-            began.elapsed() < Duration::from_secs(60),
-            "order {id} does not end: {shown:#}"
-        );
+        ensure!(began.elapsed() < Duration::from_secs(60), "order {id} does not end: {shown:#}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -33,9 +33,7 @@ const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
     // In the build folder: a temporary folder may be in memory, where nothing is durable.
-    let folder = tempfile::Builder::new()
-        .prefix("bench-")
-        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     println!("Server and benchmark are built with the bench profile of Cargo.toml: opt-level 2, no LTO.");
     println!(
         "{} processors; server, database and clients share them.",
@@ -95,11 +93,7 @@ fn order(name: &str) -> Value {
 /// Places an order; anything but 201 is an error.
 async fn place(client: &mut Client, body: &Value) -> anyhow::Result<Value> {
     let (status, answer) = client.post(ORDERS, &body.to_string()).await?;
-    ensure!(
-        status == 201,
-        "an order was answered with {status}: {}",
-        String::from_utf8_lossy(&answer)
-    );
+    ensure!(status == 201, "an order was answered with {status}: {}", String::from_utf8_lossy(&answer));
     Ok(serde_json::from_slice(&answer)?)
 }
 
@@ -121,10 +115,7 @@ async fn acceptance(database: &Database, data: &std::path::Path) -> anyhow::Resu
 
     let rows: u64 = own.values().sum();
     println!("\n{}", database.settings().await?);
-    println!(
-        "One order: {rows} rows ({}), {statements} SQL statements by the server",
-        names(&own)
-    );
+    println!("One order: {rows} rows ({}), {statements} SQL statements by the server", names(&own));
     println!("  connections   orders/s over HTTP   answered in ms p50 / p99   written directly/s   ratio");
     let mut figures = vec![];
     for connections in CONNECTIONS {
@@ -147,10 +138,7 @@ async fn acceptance(database: &Database, data: &std::path::Path) -> anyhow::Resu
 }
 
 fn names(rows: &std::collections::BTreeMap<String, u64>) -> String {
-    rows.iter()
-        .map(|(name, n)| format!("{n} {name}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    rows.iter().map(|(name, n)| format!("{n} {name}")).collect::<Vec<_>>().join(", ")
 }
 
 /// SQL statements that the server runs for one accepted order, its answer included: counted in its own log.
@@ -244,9 +232,7 @@ async fn directly(
         tasks.spawn(async move {
             let mut count = 0;
             while began.elapsed() < ROUND {
-                template
-                    .write(&database, &format!("t{writers:02}{round}{w:02}-{count:07}"))
-                    .await?;
+                template.write(&database, &format!("t{writers:02}{round}{w:02}-{count:07}")).await?;
                 count += 1;
             }
             anyhow::Ok(count)

@@ -28,16 +28,7 @@ impl Server {
             }
         }
         let mut child = command
-            .args([
-                "serve",
-                "--json",
-                "--listen",
-                "127.0.0.1:0",
-                "--role",
-                role,
-                "--database",
-                database,
-            ])
+            .args(["serve", "--json", "--listen", "127.0.0.1:0", "--role", role, "--database", database])
             .arg("--data")
             .arg(data)
             .env("TELVISOR_LOG__FILTER", filter)
@@ -59,9 +50,7 @@ impl Server {
                 break value;
             }
         };
-        let url = started["urls"][0]
-            .as_str()
-            .context("the server names no address")?;
+        let url = started["urls"][0].as_str().context("the server names no address")?;
         let address = url.trim_start_matches("http://").to_owned();
         Ok(Self { child, address, log })
     }
@@ -69,10 +58,7 @@ impl Server {
     pub async fn connect(&self) -> anyhow::Result<Client> {
         let stream = TcpStream::connect(&self.address).await?;
         stream.set_nodelay(true)?;
-        Ok(Client {
-            stream: BufReader::new(stream),
-            host: self.address.clone(),
-        })
+        Ok(Client { stream: BufReader::new(stream), host: self.address.clone() })
     }
 
     pub fn log(&self) -> anyhow::Result<String> {
@@ -82,16 +68,9 @@ impl Server {
     /// Drains and stops it; its log.
     pub async fn stop(mut self) -> anyhow::Result<String> {
         let pid = self.child.id().context("the server ended by itself")?;
-        Command::new("kill")
-            .args(["-TERM", &pid.to_string()])
-            .status()
-            .await?;
+        Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
         let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await??;
-        ensure!(
-            status.success(),
-            "the server ended with {status}: {}",
-            self.log()?
-        );
+        ensure!(status.success(), "the server ended with {status}: {}", self.log()?);
         self.log()
     }
 }
@@ -122,10 +101,7 @@ impl Client {
         let mut line = String::new();
         loop {
             line.clear();
-            ensure!(
-                self.stream.read_line(&mut line).await? > 0,
-                "the server closed the connection"
-            );
+            ensure!(self.stream.read_line(&mut line).await? > 0, "the server closed the connection");
             let text = line.trim_end();
             if text.is_empty() {
                 break;

@@ -121,12 +121,6 @@ impl Caller {
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} of {} by {}",
-            self.principal.name(),
-            self.tenant,
-            self.door.as_str()
-        )
+        write!(f, "{} of {} by {}", self.principal.name(), self.tenant, self.door.as_str())
     }
 }

@@ -29,10 +29,7 @@ use crate::store::links::{End, LinkRow};
 const CHUNK: usize = 64 << 10;
 
 fn signature(engine: &Engine, tenant: &str, link: Uuid, expires: i64) -> [u8; 32] {
-    engine.secrets.digest(
-        "download",
-        &[tenant.as_bytes(), link.as_bytes(), &expires.to_be_bytes()],
-    )
+    engine.secrets.digest("download", &[tenant.as_bytes(), link.as_bytes(), &expires.to_be_bytes()])
 }
 
 /// Path and query of a link.
@@ -45,37 +42,22 @@ pub fn path(engine: &Engine, tenant: &str, row: &LinkRow) -> String {
 
 /// Checks what the URL says of itself: 403 when it was altered, 410 when its time is over.
 fn check(engine: &Engine, tenant: &str, link: &str, raw: Option<&str>) -> Result<Uuid, Problem> {
-    let altered = || {
-        Problem::new(
-            StatusCode::FORBIDDEN,
-            "altered",
-            "the link was altered",
-            "ask for a new link",
-        )
-    };
+    let altered =
+        || Problem::new(StatusCode::FORBIDDEN, "altered", "the link was altered", "ask for a new link");
     let value = |name: &str| {
         form_urlencoded::parse(raw.unwrap_or("").as_bytes())
             .find(|(k, _)| k == name)
             .map(|(_, v)| v.into_owned())
     };
     let id: Uuid = link.parse().map_err(|_| altered())?;
-    let expires: i64 = value("expires")
-        .and_then(|v| v.parse().ok())
-        .ok_or_else(altered)?;
-    let given = value("signature")
-        .and_then(|v| BASE64.decode(v).ok())
-        .ok_or_else(altered)?;
+    let expires: i64 = value("expires").and_then(|v| v.parse().ok()).ok_or_else(altered)?;
+    let given = value("signature").and_then(|v| BASE64.decode(v).ok()).ok_or_else(altered)?;
     let parts: [&[u8]; 3] = [tenant.as_bytes(), id.as_bytes(), &expires.to_be_bytes()];
     if !engine.secrets.verify("download", &parts, &given) {
         return Err(altered());
     }
     if DateTime::from_timestamp(expires, 0).is_none_or(|at| at <= engine.db.clock().now()) {
-        return Err(Problem::new(
-            StatusCode::GONE,
-            "expired",
-            "the link has expired",
-            "ask for a new link",
-        ));
+        return Err(Problem::new(StatusCode::GONE, "expired", "the link has expired", "ask for a new link"));
     }
     Ok(id)
 }
@@ -127,31 +109,16 @@ pub async fn get(
     let backup = {
         let mut tx = engine.db.read(&tenant).await?;
         let row = tx.link(id).await?.ok_or_else(missing)?;
-        tx.backup(row.backup)
-            .await?
-            .filter(|b| b.state == "available")
-            .ok_or_else(missing)?
+        tx.backup(row.backup).await?.filter(|b| b.state == "available").ok_or_else(missing)?
     };
     let size = u64::try_from(backup.size.unwrap_or(0)).unwrap_or(0);
     let range = range(&headers, size)?;
     let (from, to) = range.unwrap_or((0, size));
-    let status = if range.is_some() {
-        StatusCode::PARTIAL_CONTENT
-    } else {
-        StatusCode::OK
-    };
+    let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        send(
-            engine.clone(),
-            &connection,
-            tenant,
-            id,
-            backup.clone(),
-            (from, to),
-        )
-        .await?
+        send(engine.clone(), &connection, tenant, id, backup.clone(), (from, to)).await?
     };
     let mut response = (status, body).into_response();
     let h = response.headers_mut();
@@ -163,16 +130,10 @@ pub async fn get(
     put(header::CONTENT_LENGTH, (to - from).to_string());
     put(header::CONTENT_TYPE, "application/zstd".into());
     put(header::ACCEPT_RANGES, "bytes".into());
-    put(
-        header::ETAG,
-        format!("\"{}\"", backup.sha256.clone().unwrap_or_default()),
-    );
+    put(header::ETAG, format!("\"{}\"", backup.sha256.clone().unwrap_or_default()));
     put(
         header::CONTENT_DISPOSITION,
-        format!(
-            "attachment; filename=\"{}-{}.tar.zst\"",
-            backup.application, backup.id
-        ),
+        format!("attachment; filename=\"{}-{}.tar.zst\"", backup.application, backup.id),
     );
     if range.is_some() {
         put(header::CONTENT_RANGE, format!("bytes {from}-{}/{size}", to - 1));
@@ -194,13 +155,7 @@ async fn send(
         Problem::not_found("backup", &backup.id.to_string())
     })?;
     let sent = connection.sent.begin();
-    let response = Noted {
-        engine,
-        tenant,
-        link,
-        backup,
-        response: new_id(),
-    };
+    let response = Noted { engine, tenant, link, backup, response: new_id() };
     response.note(Step::Begin(from)).await;
     tokio::spawn(watch(response, sent.clone(), from, to));
     let reader = file.take(to - from);
@@ -290,12 +245,7 @@ impl Noted {
             tracing::info!(link = %self.link, backup = %self.backup.id, "downloaded");
         }
         tx.save_link(&row).await?;
-        self.engine
-            .commit(
-                tx,
-                ["link.before_commit", "link.after_commit", "line.after_publish"],
-            )
-            .await
+        self.engine.commit(tx, ["link.before_commit", "link.after_commit", "line.after_publish"]).await
     }
 }
 

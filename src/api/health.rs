@@ -25,11 +25,7 @@ pub async fn ready(State(doors): State<Doors>) -> Response {
         "status": if good { "ready" } else { "not ready" },
         "database": word(database.map(drop)), "hypervisor": word(hypervisor.map(drop)), "draining": draining,
     });
-    let status = if good {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body)).into_response()
 }
 
@@ -48,9 +44,5 @@ pub async fn metrics(State(doors): State<Doors>) -> Result<Response, Problem> {
         let n = jobs.iter().find(|(s, _)| s == state).map_or(0, |(_, n)| *n);
         metrics::gauge!("telvisor_jobs", "state" => state).set(number(n));
     }
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        doors.metrics.render(),
-    )
-        .into_response())
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], doors.metrics.render()).into_response())
 }

@@ -129,20 +129,14 @@ impl Bodies {
     fn flushed(&self) {
         let mut line = self.lock();
         line.written = 0;
-        line.bodies
-            .iter()
-            .filter_map(Weak::upgrade)
-            .for_each(|b| b.flushed());
+        line.bodies.iter().filter_map(Weak::upgrade).for_each(|b| b.flushed());
     }
 
     fn close(&self) {
         let mut line = self.lock();
         line.closed = true;
         let written = line.written;
-        line.bodies
-            .iter()
-            .filter_map(Weak::upgrade)
-            .for_each(|b| b.close(written));
+        line.bodies.iter().filter_map(Weak::upgrade).for_each(|b| b.close(written));
     }
 }
 
@@ -162,11 +156,7 @@ impl Counting {
     /// # Errors
     /// As the operating system says.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()?
-        } else {
-            TcpSocket::new_v6()?
-        };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.set_reuseaddr(true)?;
         socket.set_send_buffer_size(SEND_BUFFER)?;
         socket.bind(address)?;
@@ -190,13 +180,7 @@ impl Listener for Counting {
         let (stream, peer) = Listener::accept(&mut self.0).await;
         // Answers are small and whole; waiting to fill a packet only delays them.
         stream.set_nodelay(true).ok();
-        (
-            CountedStream {
-                stream,
-                sent: Arc::default(),
-            },
-            peer,
-        )
+        (CountedStream { stream, sent: Arc::default() }, peer)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -206,10 +190,7 @@ impl Listener for Counting {
 
 impl Connected<IncomingStream<'_, Counting>> for Connection {
     fn connect_info(stream: IncomingStream<'_, Counting>) -> Self {
-        Self {
-            peer: *stream.remote_addr(),
-            sent: stream.io().sent.clone(),
-        }
+        Self { peer: *stream.remote_addr(), sent: stream.io().sent.clone() }
     }
 }
 

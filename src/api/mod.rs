@@ -49,44 +49,29 @@ pub const OWN: &str = "/api/v1";
 pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
     let stop = doors.draining.clone();
     let service = router(doors).into_make_service_with_connect_info::<Connection>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {
     let tmf641 = Router::new()
-        .route(
-            "/serviceOrder",
-            get(tmf641::orders::list).post(tmf641::orders::create),
-        )
+        .route("/serviceOrder", get(tmf641::orders::list).post(tmf641::orders::create))
         .route(
             "/serviceOrder/{id}",
-            get(tmf641::orders::show)
-                .patch(tmf641::change::patch)
-                .delete(tmf641::change::delete),
+            get(tmf641::orders::show).patch(tmf641::change::patch).delete(tmf641::change::delete),
         )
-        .route(
-            "/cancelServiceOrder",
-            get(tmf641::cancel::list).post(tmf641::cancel::create),
-        )
+        .route("/cancelServiceOrder", get(tmf641::cancel::list).post(tmf641::cancel::create))
         .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show));
     let tmf633 = Router::new()
         .route("/serviceSpecification", get(tmf633::list))
         .route("/serviceSpecification/{id}", get(tmf633::show));
-    let tmf638 = Router::new()
-        .route("/service", get(tmf638::list))
-        .route("/service/{id}", get(tmf638::show));
+    let tmf638 = Router::new().route("/service", get(tmf638::list)).route("/service/{id}", get(tmf638::show));
     let own = Router::new()
         .route("/orders/{id}", get(own::orders::show))
         .route("/jobs", get(own::jobs::list))
         .route("/fallout", get(own::jobs::fallout))
         .route("/fallout/{job}/{decision}", post(own::jobs::decide))
-        .route(
-            "/subscriptions/{id}/backups",
-            get(own::backups::list).post(own::backups::take),
-        )
+        .route("/subscriptions/{id}/backups", get(own::backups::list).post(own::backups::take))
         .route("/backups/{id}/restore", post(own::backups::restore))
         .route("/backups/{id}/download-links", post(own::backups::link))
         .route("/sdr/seal", post(own::sdr::seal))

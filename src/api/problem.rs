@@ -24,13 +24,7 @@ pub struct Problem {
 impl Problem {
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, reason: &str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            reason: reason.to_owned(),
-            message: message.into(),
-            retry_after: None,
-        }
+        Self { status, code, reason: reason.to_owned(), message: message.into(), retry_after: None }
     }
 
     /// 400: a member of the request is wrong.
@@ -41,34 +35,19 @@ impl Problem {
         } else {
             format!("{path}: {}", message.as_ref())
         };
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "invalid",
-            "the request is not valid",
-            message,
-        )
+        Self::new(StatusCode::BAD_REQUEST, "invalid", "the request is not valid", message)
     }
 
     /// 404: there is no such thing (or it is another tenant's).
     #[must_use]
     pub fn not_found(what: &str, id: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "notFound",
-            "not found",
-            format!("there is no {what} {id}"),
-        )
+        Self::new(StatusCode::NOT_FOUND, "notFound", "not found", format!("there is no {what} {id}"))
     }
 
     /// 409: a state forbids it.
     #[must_use]
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            code,
-            "the present state forbids it",
-            message,
-        )
+        Self::new(StatusCode::CONFLICT, code, "the present state forbids it", message)
     }
 
     /// Renders a refusal of `orders`, with the door's own paths.
@@ -77,11 +56,7 @@ impl Problem {
         let at = |item: Option<usize>| item.map(|n| path(Some(n), &crate::orders::Member::Items));
         let message_at = |item: Option<usize>, m: String| at(item).map_or(m.clone(), |p| format!("{p}: {m}"));
         match e {
-            OrderError::Invalid {
-                item,
-                member,
-                message,
-            } => Self::invalid(&path(item, &member), message),
+            OrderError::Invalid { item, member, message } => Self::invalid(&path(item, &member), message),
             OrderError::Exists { item, message } => {
                 Self::conflict("alreadyExists", message_at(item, message))
             }
@@ -108,12 +83,7 @@ impl From<StoreError> for Problem {
             busy.retry_after = Some(1);
             return busy;
         }
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "internal error",
-            "see the server's log",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error", "see the server's log")
     }
 }
 
@@ -132,9 +102,7 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -153,10 +121,5 @@ pub async fn no_such_path(uri: Uri) -> Problem {
 /// 405 for a method that a path does not have; axum adds `Allow`.
 pub async fn no_such_method(method: Method, uri: Uri) -> Problem {
     let message = format!("{} has no method {method}", uri.path());
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "methodNotAllowed",
-        "method not allowed",
-        message,
-    )
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "methodNotAllowed", "method not allowed", message)
 }

@@ -23,10 +23,7 @@ pub fn begin(parts: &mut Vec<Part>, worker: &str, response: Uuid, from: u64) {
             part.to = from;
         }
     }
-    let end = End::Running {
-        worker: worker.to_owned(),
-        response,
-    };
+    let end = End::Running { worker: worker.to_owned(), response };
     parts.push(Part { from, to: from, end });
 }
 
@@ -44,9 +41,8 @@ pub fn advance(parts: &mut Vec<Part>, response: Uuid, to: u64, end: Option<End>)
 
 /// Joins what touches, of the responses that have ended.
 fn join(parts: &mut Vec<Part>) {
-    let (mut out, mut ended): (Vec<_>, Vec<_>) = std::mem::take(parts)
-        .into_iter()
-        .partition(|p| matches!(p.end, End::Running { .. }));
+    let (mut out, mut ended): (Vec<_>, Vec<_>) =
+        std::mem::take(parts).into_iter().partition(|p| matches!(p.end, End::Running { .. }));
     ended.sort_by_key(|p| (p.from, p.to));
     let mut joined: Vec<Part> = vec![];
     for part in ended {
@@ -68,9 +64,7 @@ fn join(parts: &mut Vec<Part>) {
 pub fn whole(parts: &[Part], size: u64) -> bool {
     let mut sorted: Vec<_> = parts.iter().map(|p| (p.from, p.to)).collect();
     sorted.sort_unstable();
-    let end = sorted
-        .into_iter()
-        .fold(0, |end, (from, to)| if from <= end { end.max(to) } else { end });
+    let end = sorted.into_iter().fold(0, |end, (from, to)| if from <= end { end.max(to) } else { end });
     end >= size
 }
 
@@ -115,10 +109,7 @@ mod tests {
         let mut parts = vec![];
         run(&mut parts, 1, 0, 8 * MIB, End::Whole);
         run(&mut parts, 2, 9 * MIB, 20 * MIB, End::Whole);
-        assert!(
-            !whole(&parts, 20 * MIB),
-            "a range that was sent as asked for leaves no gap to close"
-        );
+        assert!(!whole(&parts, 20 * MIB), "a range that was sent as asked for leaves no gap to close");
     }
 
     #[test]

@@ -69,14 +69,10 @@ impl Query {
 
     fn filter(&mut self, key: &str, value: &str) {
         // The literal form `attr>value` arrives as one key, or split at its `=`.
-        let literal = [">=", "<=", ">", "<"]
-            .iter()
-            .find_map(|op| key.split_once(op).map(|(a, rest)| (a, *op, rest)));
+        let literal =
+            [">=", "<=", ">", "<"].iter().find_map(|op| key.split_once(op).map(|(a, rest)| (a, *op, rest)));
         let (attribute, compare, text) = if let Some((attribute, op, rest)) = literal {
-            let compare = OPERATORS
-                .iter()
-                .find(|(_, o, _)| *o == op)
-                .map_or(Compare::Equal, |(.., c)| *c);
+            let compare = OPERATORS.iter().find(|(_, o, _)| *o == op).map_or(Compare::Equal, |(.., c)| *c);
             (attribute, compare, rest.to_owned())
         } else if let Some((attribute, op)) = key
             .strip_suffix('>')
@@ -84,9 +80,8 @@ impl Query {
             .or_else(|| key.strip_suffix('<').map(|a| (a, Compare::LessOrEqual)))
         {
             (attribute, op, value.to_owned())
-        } else if let Some((attribute, op)) = OPERATORS
-            .iter()
-            .find_map(|(suffix, _, c)| key.strip_suffix(suffix).map(|a| (a, *c)))
+        } else if let Some((attribute, op)) =
+            OPERATORS.iter().find_map(|(suffix, _, c)| key.strip_suffix(suffix).map(|a| (a, *c)))
         {
             (attribute, op, value.to_owned())
         } else {
@@ -94,22 +89,15 @@ impl Query {
         };
         // `attr=a;attr=b` is one alternative more.
         let again = format!(";{attribute}=");
-        let values: Vec<String> = text
-            .replace(&again, ",")
-            .split(',')
-            .map(|v| v.trim_matches('"').to_owned())
-            .collect();
+        let values: Vec<String> =
+            text.replace(&again, ",").split(',').map(|v| v.trim_matches('"').to_owned()).collect();
         match self
             .filters
             .iter_mut()
             .find(|f| f.attribute == attribute && f.compare == compare && compare == Compare::Equal)
         {
             Some(known) => known.values.extend(values),
-            None => self.filters.push(Filter {
-                attribute: attribute.to_owned(),
-                compare,
-                values,
-            }),
+            None => self.filters.push(Filter { attribute: attribute.to_owned(), compare, values }),
         }
     }
 
@@ -147,28 +135,15 @@ impl Query {
                     Kind::Id => any_of.extend(v.parse().ok().map(Bound::Id)),
                 }
             }
-            conditions.push(Condition {
-                column,
-                compare: f.compare,
-                any_of,
-            });
+            conditions.push(Condition { column, compare: f.compare, any_of });
         }
         let mut order = vec![];
         for (name, descending) in &self.sort {
             order.push((known(name)?.1, *descending));
         }
-        order.extend(
-            newest
-                .iter()
-                .filter(|(c, _)| !self.sort.iter().any(|(n, _)| n == c)),
-        );
+        order.extend(newest.iter().filter(|(c, _)| !self.sort.iter().any(|(n, _)| n == c)));
         let limit = self.limit.unwrap_or(limits.0).min(limits.1);
-        Ok(Page {
-            conditions,
-            order,
-            limit,
-            offset: self.offset,
-        })
+        Ok(Page { conditions, order, limit, offset: self.offset })
     }
 
     /// Filters and pages a list that is in memory; returns the page and the number of all that fit.
@@ -220,16 +195,10 @@ impl Query {
                 continue;
             }
             let below = format!("{key}.");
-            let nested: Vec<String> = fields
-                .iter()
-                .filter_map(|f| f.strip_prefix(&below))
-                .map(str::to_owned)
-                .collect();
+            let nested: Vec<String> =
+                fields.iter().filter_map(|f| f.strip_prefix(&below)).map(str::to_owned).collect();
             if !nested.is_empty() {
-                let inner = Self {
-                    fields: Some(nested),
-                    ..Self::default()
-                };
+                let inner = Self { fields: Some(nested), ..Self::default() };
                 let chosen = match member {
                     Value::Array(list) => {
                         Value::Array(list.iter().cloned().map(|v| inner.select(v)).collect())
@@ -246,10 +215,7 @@ impl Query {
 fn number(name: &str, text: &str, least: i64) -> Result<i64, Problem> {
     match text.parse::<i64>() {
         Ok(n) if n >= least => Ok(n),
-        _ => Err(Problem::invalid(
-            name,
-            format!("{text:?} is not a whole number from {least}"),
-        )),
+        _ => Err(Problem::invalid(name, format!("{text:?} is not a whole number from {least}"))),
     }
 }
 
@@ -322,8 +288,7 @@ pub fn list_headers(
         let link = |offset: i64, rel: &str| {
             let mut text = form_urlencoded::Serializer::new(String::new());
             text.extend_pairs(&kept);
-            text.append_pair("offset", &offset.to_string())
-                .append_pair("limit", &limit.to_string());
+            text.append_pair("offset", &offset.to_string()).append_pair("limit", &limit.to_string());
             format!("<{uri}?{}>; rel=\"{rel}\"", text.finish())
         };
         let mut links = vec![link(0, "first")];
@@ -344,20 +309,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const ATTRIBUTES: &[Attribute] = &[
-        ("state", "state", Kind::Text),
-        ("orderDate", "order_date", Kind::Time),
-    ];
+    const ATTRIBUTES: &[Attribute] =
+        &[("state", "state", Kind::Text), ("orderDate", "order_date", Kind::Time)];
 
     fn conditions(text: &str) -> Vec<(String, Compare, usize)> {
-        let page = Query::parse(Some(text))
-            .unwrap()
-            .page(ATTRIBUTES, &[], (10, 100))
-            .unwrap();
-        page.conditions
-            .into_iter()
-            .map(|c| (c.column.to_owned(), c.compare, c.any_of.len()))
-            .collect()
+        let page = Query::parse(Some(text)).unwrap().page(ATTRIBUTES, &[], (10, 100)).unwrap();
+        page.conditions.into_iter().map(|c| (c.column.to_owned(), c.compare, c.any_of.len())).collect()
     }
 
     #[test]
@@ -369,22 +326,10 @@ mod tests {
         assert_eq!(conditions("state=held&state=pending"), equal(2));
         assert_eq!(conditions("state.eq=%22held%22"), equal(1));
         let later = |c| vec![("order_date".to_owned(), c, 1)];
-        assert_eq!(
-            conditions("orderDate.gt=2026-01-01T00:00:00Z"),
-            later(Compare::Greater)
-        );
-        assert_eq!(
-            conditions("orderDate%3E2026-01-01T00:00:00Z"),
-            later(Compare::Greater)
-        );
-        assert_eq!(
-            conditions("orderDate%3E=2026-01-01T00:00:00Z"),
-            later(Compare::GreaterOrEqual)
-        );
-        assert_eq!(
-            conditions("orderDate=%222026-01-01T00:00:00+01:00%22"),
-            later(Compare::Equal)
-        );
+        assert_eq!(conditions("orderDate.gt=2026-01-01T00:00:00Z"), later(Compare::Greater));
+        assert_eq!(conditions("orderDate%3E2026-01-01T00:00:00Z"), later(Compare::Greater));
+        assert_eq!(conditions("orderDate%3E=2026-01-01T00:00:00Z"), later(Compare::GreaterOrEqual));
+        assert_eq!(conditions("orderDate=%222026-01-01T00:00:00+01:00%22"), later(Compare::Equal));
     }
 
     #[test]
@@ -404,11 +349,7 @@ mod tests {
     #[test]
     fn fields_select_first_level_and_nested_members() {
         let v = json!({"id": "1", "href": "h", "@type": "T", "a": 1, "b": [{"id": 2, "c": 3, "d": 4}]});
-        let select = |f: &str| {
-            Query::parse(Some(&format!("fields={f}")))
-                .unwrap()
-                .select(v.clone())
-        };
+        let select = |f: &str| Query::parse(Some(&format!("fields={f}"))).unwrap().select(v.clone());
         assert_eq!(select("none"), json!({"id": "1", "href": "h", "@type": "T"}));
         assert_eq!(select("a"), json!({"id": "1", "href": "h", "@type": "T", "a": 1}));
         assert_eq!(select("b.c")["b"], json!([{"id": 2, "c": 3}]));

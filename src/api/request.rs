@@ -52,11 +52,7 @@ fn with_nul(value: &Value) -> Option<String> {
             entries.find_map(|(n, v)| with_nul(v).map(|rest| format!("[{n}]{rest}")))
         }
         Value::Object(map) => map.iter().find_map(|(key, v)| {
-            let rest = if key.contains('\0') {
-                Some(String::new())
-            } else {
-                with_nul(v)
-            };
+            let rest = if key.contains('\0') { Some(String::new()) } else { with_nul(v) };
             rest.map(|rest| format!(".{key}{rest}"))
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
@@ -71,50 +67,31 @@ impl OptionalFromRequest<Doors> for JsonBody {
         if request.body().is_end_stream() {
             return Ok(None);
         }
-        <Self as FromRequest<Doors>>::from_request(request, doors)
-            .await
-            .map(Some)
+        <Self as FromRequest<Doors>>::from_request(request, doors).await.map(Some)
     }
 }
 
 async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         let message = format!("the body is larger than {limit} octets (api.body_limit_kib)");
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "tooLarge",
-            "the body is too large",
-            message,
-        )
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "tooLarge", "the body is too large", message)
     };
-    let told = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let told =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if told.is_some_and(|n| n > limit) {
         return Err(too_large());
     }
-    to_bytes(request.into_body(), limit)
-        .await
-        .map_err(|_| too_large())
+    to_bytes(request.into_body(), limit).await.map_err(|_| too_large())
 }
 
 fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("");
+    let given = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     let kind = given.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     if matches!(kind.as_str(), "application/json" | "application/merge-patch+json") {
         return Ok(());
     }
     let message = format!("Content-Type {given:?} is not understood; send application/json");
-    Err(Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "mediaType",
-        "unsupported media type",
-        message,
-    ))
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "mediaType", "unsupported media type", message))
 }
 
 /// A JSON object read into a type. A derived type alone would take an array of its members too.
@@ -176,10 +153,5 @@ pub fn takes_json(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let message = format!("Accept {accept:?}: answers are application/json");
-    Err(Problem::new(
-        StatusCode::NOT_ACCEPTABLE,
-        "notAcceptable",
-        "not acceptable",
-        message,
-    ))
+    Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "notAcceptable", "not acceptable", message))
 }

@@ -44,21 +44,13 @@ fn declared(d: &Declared) -> Value {
         Kind::Boolean => "boolean",
     };
     let values: Vec<Value> = if d.values.is_empty() {
-        d.default
-            .iter()
-            .map(|v| json!({ "value": v, "valueType": kind, "isDefault": true }))
-            .collect()
+        d.default.iter().map(|v| json!({ "value": v, "valueType": kind, "isDefault": true })).collect()
     } else {
         let entry =
             |v: &Value| json!({ "value": v, "valueType": kind, "isDefault": d.default.as_ref() == Some(v) });
         d.values.iter().map(entry).collect()
     };
-    let mut out = characteristic(
-        &d.name,
-        &d.description,
-        u32::from(d.required == Required::Yes),
-        &values,
-    );
+    let mut out = characteristic(&d.name, &d.description, u32::from(d.required == Required::Yes), &values);
     out["valueType"] = json!(kind);
     if let Some(pattern) = &d.pattern {
         out["regex"] = json!(pattern);
@@ -69,20 +61,11 @@ fn declared(d: &Declared) -> Value {
 fn specification(base: &str, app: &Application) -> Value {
     let newest = app.newest_orderable().map(|v| v.id.clone()).unwrap_or_default();
     let plans: Vec<_> = app.plans.iter().map(|p| value(&p.id, false)).collect();
-    let versions: Vec<_> = app
-        .versions
-        .iter()
-        .filter(|v| !v.withdrawn)
-        .map(|v| value(&v.id, v.id == newest))
-        .collect();
+    let versions: Vec<_> =
+        app.versions.iter().filter(|v| !v.withdrawn).map(|v| value(&v.id, v.id == newest)).collect();
     let mut characteristics = vec![
         characteristic("plan", "size in which it is sold, smallest first", 1, &plans),
-        characteristic(
-            "version",
-            "oldest first; the newest when none is given",
-            0,
-            &versions,
-        ),
+        characteristic("version", "oldest first; the newest when none is given", 0, &versions),
         characteristic(
             "operation",
             "what a modify does beside plan and version",
@@ -145,14 +128,7 @@ pub async fn list(
     let query = Query::parse(raw.as_deref())?;
     let base = base(&doors, &headers);
     let mut all = vec![customer_account(&base)];
-    all.extend(
-        doors
-            .engine
-            .catalogue
-            .all()
-            .iter()
-            .map(|a| specification(&base, a)),
-    );
+    all.extend(doors.engine.catalogue.all().iter().map(|a| specification(&base, a)));
     let api = &doors.engine.config.api;
     let (page, total) = query.in_memory(all, KNOWN, (api.page, api.page_most))?;
     let limit = query.limit.unwrap_or(api.page).min(api.page_most);

@@ -73,11 +73,7 @@ fn of_customer(base: &str, c: &CustomerRow) -> Value {
         "@type": "Service",
     });
     let mut list = vec![characteristic("name", &c.name)];
-    for (name, value) in [
-        ("email", &c.email),
-        ("phone", &c.phone),
-        ("language", &c.language),
-    ] {
+    for (name, value) in [("email", &c.email), ("phone", &c.phone), ("language", &c.language)] {
         list.extend(value.iter().map(|v| characteristic(name, v)));
     }
     if c.test {
@@ -103,11 +99,7 @@ fn shown(s: &SubscriptionRow, c: &CustomerRow) -> &'static str {
 }
 
 fn of_subscription(doors: &Doors, base: &str, s: &SubscriptionRow, c: &CustomerRow) -> Value {
-    let name = doors
-        .engine
-        .catalogue
-        .find(&s.application)
-        .map_or(s.application.clone(), |a| a.name);
+    let name = doors.engine.catalogue.find(&s.application).map_or(s.application.clone(), |a| a.name);
     let state = shown(s, c);
     let mut out = json!({
         "id": s.id,
@@ -119,10 +111,7 @@ fn of_subscription(doors: &Doors, base: &str, s: &SubscriptionRow, c: &CustomerR
         "relatedParty": party(&c.customer_id),
         "@type": "Service",
     });
-    let mut list = vec![
-        characteristic("plan", &s.plan),
-        characteristic("version", &s.version),
-    ];
+    let mut list = vec![characteristic("plan", &s.plan), characteristic("version", &s.version)];
     if let (Some(url), "active") = (&s.access_url, state) {
         list.push(characteristic("accessUrl", url));
     }
@@ -176,17 +165,12 @@ async fn load(
 ) -> Result<Option<Value>, StoreError> {
     Ok(match row.kind.as_str() {
         "customer" => tx.customer(row.uid).await?.map(|c| of_customer(base, &c)),
-        "subscription" => match (
-            tx.subscription(row.uid).await?,
-            tx.customer_by_id(&row.customer_id).await?,
-        ) {
+        "subscription" => match (tx.subscription(row.uid).await?, tx.customer_by_id(&row.customer_id).await?)
+        {
             (Some(s), Some(c)) => Some(of_subscription(doors, base, &s, &c)),
             _ => None,
         },
-        _ => tx
-            .machine(row.uid)
-            .await?
-            .map(|m| of_machine(base, &m, &row.customer_id)),
+        _ => tx.machine(row.uid).await?.map(|m| of_machine(base, &m, &row.customer_id)),
     })
 }
 
@@ -227,11 +211,8 @@ pub async fn list(
         for id in ids {
             named.extend(find(&doors, &mut tx, &base, &id).await?);
         }
-        let known: Vec<&str> = ATTRIBUTES
-            .iter()
-            .map(|(n, ..)| n.split('.').next().unwrap_or(n))
-            .chain(["@type"])
-            .collect();
+        let known: Vec<&str> =
+            ATTRIBUTES.iter().map(|(n, ..)| n.split('.').next().unwrap_or(n)).chain(["@type"]).collect();
         let (page, total) = query.in_memory(named, &known, limits)?;
         (page, query.limit.unwrap_or(limits.0).min(limits.1), total)
     } else {

@@ -22,10 +22,7 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
     let started = Instant::now();
     let id = request_id(request.headers());
     let span = tracing::info_span!("request", request.id = %id, method = %request.method(), path = request.uri().path());
-    let source = request
-        .extensions()
-        .get::<ConnectInfo<Connection>>()
-        .map(|c| c.0.peer.to_string());
+    let source = request.extensions().get::<ConnectInfo<Connection>>().map(|c| c.0.peer.to_string());
     let refused = foreign(request.headers()).or_else(|| unproven(request.headers()));
     let caller = caller(request.uri().path(), request.headers(), &id, source);
     request.extensions_mut().insert(caller);
@@ -39,11 +36,7 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
             }
             None => next.run(request).await,
         };
-        tracing::debug!(
-            status = response.status().as_u16(),
-            ms = started.elapsed().as_millis(),
-            "answered"
-        );
+        tracing::debug!(status = response.status().as_u16(), ms = started.elapsed().as_millis(), "answered");
         response
     }
     .instrument(span)
@@ -71,11 +64,7 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> Caller {
-    let door = if path.starts_with("/tmf-api/serviceOrdering") {
-        Door::Tmf641
-    } else {
-        Door::Api
-    };
+    let door = if path.starts_with("/tmf-api/serviceOrdering") { Door::Tmf641 } else { Door::Api };
     Caller {
         source,
         request_id: Some(id.to_owned()),
@@ -92,7 +81,8 @@ fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> 
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|p| p.len()).collect();
-    lengths == [2, 32, 16, 2] && parts.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+    lengths == [2, 32, 16, 2]
+        && parts.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
 }
 
 /// While the server is open, a web page in the user's browser must not place orders: only requests that name a
@@ -102,12 +92,7 @@ fn foreign(headers: &HeaderMap) -> Option<Problem> {
     let refuse = |what: String| {
         let message =
             format!("{what}; this server is open (access.mode = \"open\") and serves this machine only");
-        Some(Problem::new(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "foreign request",
-            message,
-        ))
+        Some(Problem::new(StatusCode::FORBIDDEN, "forbidden", "foreign request", message))
     };
     match text(&header::HOST) {
         Some(host) if is_loopback(host) => {}
@@ -115,10 +100,7 @@ fn foreign(headers: &HeaderMap) -> Option<Problem> {
         None => return refuse("there is no Host".to_owned()),
     }
     if let Some(origin) = text(&header::ORIGIN) {
-        let host = origin
-            .strip_prefix("http://")
-            .or_else(|| origin.strip_prefix("https://"))
-            .unwrap_or("");
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")).unwrap_or("");
         if !is_loopback(host) {
             return refuse(format!("Origin {origin} is foreign"));
         }
@@ -143,10 +125,9 @@ fn unproven(headers: &HeaderMap) -> Option<Problem> {
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(""),
-        None => host.rsplit_once(':').map_or(
-            host,
-            |(name, port)| if port.parse::<u16>().is_ok() { name } else { host },
-        ),
+        None => host
+            .rsplit_once(':')
+            .map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host }),
     };
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
@@ -156,10 +137,7 @@ fn is_loopback(host: &str) -> bool {
 pub fn base(doors: &Doors, headers: &HeaderMap) -> String {
     let configured = doors.engine.config.base_url.trim_end_matches('/');
     if configured.is_empty() {
-        let host = headers
-            .get(header::HOST)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or("127.0.0.1");
+        let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("127.0.0.1");
         format!("http://{host}")
     } else {
         configured.to_owned()
@@ -172,23 +150,12 @@ mod tests {
 
     #[test]
     fn only_loopback_hosts_pass() {
-        for good in [
-            "127.0.0.1:8080",
-            "localhost",
-            "LOCALHOST:1",
-            "[::1]:8080",
-            "127.9.9.9",
-        ] {
+        for good in ["127.0.0.1:8080", "localhost", "LOCALHOST:1", "[::1]:8080", "127.9.9.9"] {
             assert!(is_loopback(good), "{good}");
         }
-        for bad in [
-            "example.com",
-            "localhost.example.com",
-            "10.0.0.1:80",
-            "127.0.0.1.example.com",
-            "",
-            "[::2]",
-        ] {
+        for bad in
+            ["example.com", "localhost.example.com", "10.0.0.1:80", "127.0.0.1.example.com", "", "[::2]"]
+        {
             assert!(!is_loopback(bad), "{bad}");
         }
     }
@@ -202,20 +169,8 @@ mod tests {
                 .collect::<HeaderMap>()
         };
         assert!(foreign(&headers(&[("host", "127.0.0.1:8080")])).is_none());
-        assert!(
-            foreign(&headers(&[
-                ("host", "localhost"),
-                ("origin", "http://localhost:8080")
-            ]))
-            .is_none()
-        );
-        assert!(
-            foreign(&headers(&[
-                ("host", "localhost"),
-                ("sec-fetch-site", "same-origin")
-            ]))
-            .is_none()
-        );
+        assert!(foreign(&headers(&[("host", "localhost"), ("origin", "http://localhost:8080")])).is_none());
+        assert!(foreign(&headers(&[("host", "localhost"), ("sec-fetch-site", "same-origin")])).is_none());
         for bad in [
             headers(&[("host", "rebound.example")]),
             headers(&[("host", "localhost"), ("origin", "https://evil.example")]),

@@ -26,12 +26,7 @@ pub enum ImportError {
         "{application} {version} was published with other content (digest {published}, now {found}): \
          a published version never changes; give the new content a new version"
     )]
-    Changed {
-        application: String,
-        version: String,
-        published: String,
-        found: String,
-    },
+    Changed { application: String, version: String, published: String, found: String },
     #[error(
         "{application}: plan {plan} is gone from the manifest but is known; keep it, subscriptions may have it"
     )]
@@ -61,10 +56,7 @@ impl Catalogue {
     /// All applications, smallest catalogue position first.
     #[must_use]
     pub fn all(&self) -> Arc<Vec<Application>> {
-        self.applications
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.applications.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// An application by its id.
@@ -83,11 +75,7 @@ impl Catalogue {
             version: s.version.clone(),
             plan: s.plan.clone(),
             digest: s.digest.clone(),
-            size: Size {
-                vcpu: plan.vcpu,
-                memory_mib: plan.memory_mib,
-                disk_gib: plan.disk_gib,
-            },
+            size: Size { vcpu: plan.vcpu, memory_mib: plan.memory_mib, disk_gib: plan.disk_gib },
         })
     }
 
@@ -106,7 +94,10 @@ impl Catalogue {
             reason: e.to_string(),
         })?;
         let content = Arc::new(content);
-        self.contents.write().unwrap_or_else(PoisonError::into_inner).insert(digest.to_owned(), content.clone());
+        self.contents
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest.to_owned(), content.clone());
         Ok(Some(content))
     }
 
@@ -116,18 +107,13 @@ impl Catalogue {
     /// When the database does not answer, or an entry cannot be read.
     pub async fn load(&self, db: &Db) -> Result<(), StoreError> {
         let mut tx = db.read_system().await?;
-        let withdrawn: Vec<_> = tx
-            .package_versions()
-            .await?
-            .into_iter()
-            .filter(|v| v.withdrawn_at.is_some())
-            .collect();
+        let withdrawn: Vec<_> =
+            tx.package_versions().await?.into_iter().filter(|v| v.withdrawn_at.is_some()).collect();
         let mut applications = vec![];
         for mut application in tx.applications().await? {
             for version in &mut application.versions {
-                version.withdrawn |= withdrawn
-                    .iter()
-                    .any(|w| w.application == application.id && w.version == version.id);
+                version.withdrawn |=
+                    withdrawn.iter().any(|w| w.application == application.id && w.version == version.id);
             }
             applications.push(application);
         }
@@ -141,10 +127,7 @@ impl Catalogue {
 /// # Errors
 /// Names the folder and all that is wrong with it; what was published before stays.
 pub async fn import(db: &Db, dir: &Path) -> Result<usize, ImportError> {
-    let at = |source| ImportError::Folder {
-        folder: dir.display().to_string(),
-        source,
-    };
+    let at = |source| ImportError::Folder { folder: dir.display().to_string(), source };
     let mut folders = vec![];
     for entry in std::fs::read_dir(dir).map_err(at)? {
         let path = entry.map_err(at)?.path();
@@ -155,10 +138,8 @@ pub async fn import(db: &Db, dir: &Path) -> Result<usize, ImportError> {
     folders.sort();
     let mut present = vec![];
     for (position, folder) in folders.iter().enumerate() {
-        let package = super::load(folder).map_err(|source| ImportError::Package {
-            folder: folder.display().to_string(),
-            source,
-        })?;
+        let package = super::load(folder)
+            .map_err(|source| ImportError::Package { folder: folder.display().to_string(), source })?;
         publish(db, &package, i64::try_from(position).unwrap_or(i64::MAX)).await?;
         present.push(package.application.id);
     }
@@ -185,22 +166,11 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
     let known = known(&mut tx, &application.id).await?;
     if let Some(known) = &known {
         if let Some(gone) = known.plans.iter().find(|p| application.plan(&p.id).is_none()) {
-            return Err(ImportError::PlanGone {
-                application: application.id,
-                plan: gone.id.clone(),
-            });
+            return Err(ImportError::PlanGone { application: application.id, plan: gone.id.clone() });
         }
         // A version that left the manifest stays usable for its subscriptions and cannot be ordered.
-        let missing = known
-            .versions
-            .iter()
-            .filter(|v| package.application.version(&v.id).is_none());
-        let kept: Vec<Version> = missing
-            .map(|v| Version {
-                withdrawn: true,
-                ..v.clone()
-            })
-            .collect();
+        let missing = known.versions.iter().filter(|v| package.application.version(&v.id).is_none());
+        let kept: Vec<Version> = missing.map(|v| Version { withdrawn: true, ..v.clone() }).collect();
         application.versions.splice(0..0, kept);
     }
     for version in &package.versions {
@@ -216,9 +186,7 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
                 .collect(),
         };
         let content = serde_json::to_value(&content).expect("plain data");
-        let stands = tx
-            .publish_version(&application.id, &version.version, &version.digest, &content)
-            .await?;
+        let stands = tx.publish_version(&application.id, &version.version, &version.digest, &content).await?;
         if stands != version.digest {
             return Err(ImportError::Changed {
                 application: application.id,
@@ -227,8 +195,7 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
                 found: version.digest.clone(),
             });
         }
-        tx.set_withdrawn(&application.id, &version.version, entry.withdrawn)
-            .await?;
+        tx.set_withdrawn(&application.id, &version.version, entry.withdrawn).await?;
     }
     let pictures: BTreeMap<&str, String> = std::iter::once(&package.icon)
         .chain(&package.screenshots)
@@ -236,8 +203,7 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
         .collect();
     let body = serde_json::to_value(&application).expect("plain data");
     let pictures = serde_json::to_value(&pictures).expect("plain data");
-    tx.save_application(&application.id, position, &body, &pictures)
-        .await?;
+    tx.save_application(&application.id, position, &body, &pictures).await?;
     tx.commit().await?;
     Ok(())
 }

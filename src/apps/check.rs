@@ -50,12 +50,7 @@ impl std::fmt::Display for Report {
         }
         let name = self.application.as_deref().unwrap_or("the package");
         let verdict = if self.ok { "can be used" } else { "cannot be used" };
-        write!(
-            f,
-            "{name} {verdict}: {} errors, {} warnings",
-            self.errors.len(),
-            self.warnings.len()
-        )
+        write!(f, "{name} {verdict}: {} errors, {} warnings", self.errors.len(), self.warnings.len())
     }
 }
 
@@ -75,10 +70,7 @@ pub fn check(dir: &Path) -> Report {
         Ok(package) => {
             report.application = Some(package.application.id.clone());
             for v in &package.versions {
-                report.versions.push(CheckedVersion {
-                    version: v.version.clone(),
-                    digest: v.digest.clone(),
-                });
+                report.versions.push(CheckedVersion { version: v.version.clone(), digest: v.digest.clone() });
             }
             check_scripts(dir, &package, &mut report);
         }
@@ -100,11 +92,7 @@ fn check_scripts(dir: &Path, package: &Package, report: &mut Report) {
         }
         for (role, text) in &version.scripts {
             let own = format!("versions/{}/scripts/{}.sh", version.version, role.as_str());
-            let path = if dir.join(&own).exists() {
-                own
-            } else {
-                format!("scripts/{}.sh", role.as_str())
-            };
+            let path = if dir.join(&own).exists() { own } else { format!("scripts/{}.sh", role.as_str()) };
             texts.insert(path, text);
         }
     }
@@ -122,9 +110,9 @@ fn check_scripts(dir: &Path, package: &Package, report: &mut Report) {
                 Ok(Some(message)) => report.errors.push(Fault::new(path, "", message)),
                 Err(e) => {
                     has_sh = false;
-                    report.notes.push(format!(
-                        "the syntax of scripts was not checked, for sh did not run: {e}"
-                    ));
+                    report
+                        .notes
+                        .push(format!("the syntax of scripts was not checked, for sh did not run: {e}"));
                 }
             }
         }
@@ -152,10 +140,7 @@ fn syntax_fault(text: &str) -> std::io::Result<Option<String>> {
 fn warnings(path: &str, text: &str) -> Vec<Fault> {
     let mut found = Vec::new();
     let shebang = text.lines().next().unwrap_or_default();
-    if !matches!(
-        shebang.trim_end(),
-        "#!/bin/sh" | "#! /bin/sh" | "#!/bin/sh -e" | "#!/bin/sh -eu"
-    ) {
+    if !matches!(shebang.trim_end(), "#!/bin/sh" | "#! /bin/sh" | "#!/bin/sh -e" | "#!/bin/sh -eu") {
         let message =
             "should be #!/bin/sh: scripts are run by the POSIX sh of the guest, whatever stands here";
         found.push(Fault::new(path, "line 1", message));
@@ -187,10 +172,8 @@ fn warnings(path: &str, text: &str) -> Vec<Fault> {
                 None => code.contains(mark),
             };
             if hit {
-                let message = format!(
-                    "`{}` is bash, not POSIX sh; {advice}",
-                    mark.trim_start_matches('^').trim()
-                );
+                let message =
+                    format!("`{}` is bash, not POSIX sh; {advice}", mark.trim_start_matches('^').trim());
                 found.push(Fault::new(path, format!("line {number}"), message));
             }
         }

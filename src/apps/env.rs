@@ -78,18 +78,10 @@ impl ScriptRun<'_> {
             set("SEATS", seats.to_string());
         }
         set("HOME", self.folders.home.clone());
-        set(
-            "DATA",
-            format!("{}/{}", self.folders.volume, self.version.runtime.data_folder),
-        );
+        set("DATA", format!("{}/{}", self.folders.volume, self.version.runtime.data_folder));
         set("FILES", self.folders.files.clone());
         for (index, port) in self.version.runtime.ports.iter().enumerate() {
-            let number = self
-                .ports
-                .get(&port.name)
-                .copied()
-                .unwrap_or(port.number)
-                .to_string();
+            let number = self.ports.get(&port.name).copied().unwrap_or(port.number).to_string();
             if index == 0 {
                 set("PORT", number.clone());
             }

@@ -50,39 +50,25 @@ pub struct ListedFile {
 /// All faults together.
 pub fn parse(text: &str) -> Result<Manifest, Vec<Fault>> {
     let table = toml::Table::from_str(text).map_err(|e| {
-        let line = e
-            .span()
-            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        vec![Fault::new(
-            "manifest.toml",
-            format!("line {line}"),
-            format!("is not TOML: {}", e.message()),
-        )]
+        let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        vec![Fault::new("manifest.toml", format!("line {line}"), format!("is not TOML: {}", e.message()))]
     })?;
     let faults = RefCell::new(Vec::new());
     let mut top = Reader::new(&table, &faults);
     if top.need_integer("format", 1..=i64::MAX, "format = 1") != 1 {
-        top.fault(
-            "format",
-            "is a format that this Telvisor does not know; it reads format 1",
-        );
+        top.fault("format", "is a format that this Telvisor does not know; it reads format 1");
         // Nothing else can be judged by the rules of format 1.
         return Err(faults.into_inner());
     }
     let manifest = read(&mut top);
     top.finish();
     let faults = faults.into_inner();
-    if faults.is_empty() {
-        Ok(manifest)
-    } else {
-        Err(faults)
-    }
+    if faults.is_empty() { Ok(manifest) } else { Err(faults) }
 }
 
 fn read(top: &mut Reader) -> Manifest {
-    let runtime = top
-        .section("runtime")
-        .map_or_else(default_runtime, |r| read_runtime(r, &default_runtime()));
+    let runtime =
+        top.section("runtime").map_or_else(default_runtime, |r| read_runtime(r, &default_runtime()));
     let (versions, files) = read_versions(top, &runtime);
     let application = Application {
         id: top.need_form("id", is_id, ID_FORM, "id = \"my-app\""),
@@ -95,18 +81,10 @@ fn read(top: &mut Reader) -> Manifest {
             "description = \"What it does, in a few sentences.\"",
         ),
         category: top.need_form("category", is_id, ID_FORM, "category = \"office\""),
-        icon: top.need_form(
-            "icon",
-            is_image,
-            "a file name ending in .svg or .png",
-            "icon = \"icon.svg\"",
-        ),
+        icon: top.need_form("icon", is_image, "a file name ending in .svg or .png", "icon = \"icon.svg\""),
         screenshots: read_screenshots(top),
         placement: top
-            .word(
-                "placement",
-                &[("shared", Placement::Shared), ("dedicated", Placement::Dedicated)],
-            )
+            .word("placement", &[("shared", Placement::Shared), ("dedicated", Placement::Dedicated)])
             .unwrap_or_default(),
         multiple: top.boolean("multiple").unwrap_or(false),
         seats: read_seats(top),
@@ -123,10 +101,7 @@ fn read_provider(top: &mut Reader) -> Provider {
         if !top.has("provider") {
             top.missing("provider", "[provider] with name = \"My Company\"");
         }
-        return Provider {
-            name: String::new(),
-            url: None,
-        };
+        return Provider { name: String::new(), url: None };
     };
     let name = section.need_text("name", 80, "name = \"My Company\"");
     let url = read_url(&mut section);
@@ -135,11 +110,7 @@ fn read_provider(top: &mut Reader) -> Provider {
 }
 
 fn read_support(top: &mut Reader) -> Support {
-    let mut support = Support {
-        email: None,
-        phone: None,
-        url: None,
-    };
+    let mut support = Support { email: None, phone: None, url: None };
     let Some(mut section) = top.section("support") else {
         if !top.has("support") {
             top.missing("support", "[support] with email = \"help@example.com\"");
@@ -147,20 +118,16 @@ fn read_support(top: &mut Reader) -> Support {
         return support;
     };
     if !["email", "phone", "url"].iter().any(|key| section.has(key)) {
-        section.fault(
-            "email",
-            "is missing, and phone and url too; give at least one, subscribers turn to it",
-        );
+        section
+            .fault("email", "is missing, and phone and url too; give at least one, subscribers turn to it");
     }
     support.email = section.text("email", 254);
-    if support.email.as_ref().is_some_and(|e| {
-        !e.split_once('@')
-            .is_some_and(|(a, b)| !a.is_empty() && b.contains('.'))
-    }) {
-        section.fault(
-            "email",
-            "is not an e-mail address; write for example \"help@example.com\"",
-        );
+    if support
+        .email
+        .as_ref()
+        .is_some_and(|e| !e.split_once('@').is_some_and(|(a, b)| !a.is_empty() && b.contains('.')))
+    {
+        section.fault("email", "is not an e-mail address; write for example \"help@example.com\"");
     }
     support.phone = section.text("phone", 40);
     support.url = read_url(&mut section);
@@ -171,10 +138,7 @@ fn read_support(top: &mut Reader) -> Support {
 fn read_url(section: &mut Reader) -> Option<String> {
     let url = section.text("url", 500)?;
     if !(url.starts_with("https://") || url.starts_with("http://")) || url.contains(char::is_whitespace) {
-        section.fault(
-            "url",
-            "is not a web address; write for example \"https://example.com\"",
-        );
+        section.fault("url", "is not a web address; write for example \"https://example.com\"");
     }
     Some(url)
 }
@@ -182,16 +146,10 @@ fn read_url(section: &mut Reader) -> Option<String> {
 fn read_screenshots(top: &mut Reader) -> Vec<String> {
     let names = top.texts("screenshots");
     for name in names.iter().filter(|name| !is_image(name)) {
-        top.fault(
-            "screenshots",
-            format!("\"{name}\" must be a file name ending in .svg or .png"),
-        );
+        top.fault("screenshots", format!("\"{name}\" must be a file name ending in .svg or .png"));
     }
     if names.len() > 8 {
-        top.fault(
-            "screenshots",
-            format!("has {} entries; at most 8 are allowed", names.len()),
-        );
+        top.fault("screenshots", format!("has {} entries; at most 8 are allowed", names.len()));
     }
     names
 }
@@ -201,16 +159,10 @@ fn read_seats(top: &mut Reader) -> Option<Seats> {
     let min = section.integer("min", 1..=100_000).unwrap_or(1);
     let max = section.need_integer("max", 1..=100_000, "max = 50");
     if max < min {
-        section.fault(
-            "max",
-            format!("is {max}, below min = {min}; make it at least as large"),
-        );
+        section.fault("max", format!("is {max}, below min = {min}; make it at least as large"));
     }
     section.finish();
-    Some(Seats {
-        min: narrow(min),
-        max: narrow(max),
-    })
+    Some(Seats { min: narrow(min), max: narrow(max) })
 }
 
 fn read_plans(top: &mut Reader) -> Vec<Plan> {
@@ -219,10 +171,7 @@ fn read_plans(top: &mut Reader) -> Vec<Plan> {
     for mut section in top.sections("plan") {
         let id = section.need_form("id", is_id, ID_FORM, "id = \"small\"");
         if !id.is_empty() && !seen.insert(id.clone()) {
-            section.fault(
-                "id",
-                format!("\"{id}\" is given twice; give each plan an id of its own"),
-            );
+            section.fault("id", format!("\"{id}\" is given twice; give each plan an id of its own"));
         }
         plans.push(Plan {
             id,
@@ -237,26 +186,16 @@ fn read_plans(top: &mut Reader) -> Vec<Plan> {
         section.finish();
     }
     if plans.is_empty() {
-        top.missing(
-            "plan",
-            "[[plan]] with id, name, vcpu, memory_mib, disk_gib and price, smallest first",
-        );
+        top.missing("plan", "[[plan]] with id, name, vcpu, memory_mib, disk_gib and price, smallest first");
     }
     plans
 }
 
 fn read_price(plan: &mut Reader) -> Price {
-    let none = Price {
-        amount: "0".to_owned(),
-        currency: String::new(),
-        period: Period::Month,
-    };
+    let none = Price { amount: "0".to_owned(), currency: String::new(), period: Period::Month };
     let Some(mut section) = plan.section("price") else {
         if !plan.has("price") {
-            plan.missing(
-                "price",
-                "price = { amount = \"9.90\", currency = \"EUR\", period = \"month\" }",
-            );
+            plan.missing("price", "price = { amount = \"9.90\", currency = \"EUR\", period = \"month\" }");
         }
         return none;
     };
@@ -275,28 +214,16 @@ fn read_price(plan: &mut Reader) -> Price {
         }
     };
     let three = |s: &str| s.len() == 3 && s.bytes().all(|b| b.is_ascii_uppercase());
-    let currency = section.need_form(
-        "currency",
-        three,
-        "three capital letters of ISO 4217",
-        "currency = \"EUR\"",
-    );
-    let periods = [
-        ("day", Period::Day),
-        ("month", Period::Month),
-        ("year", Period::Year),
-        ("once", Period::Once),
-    ];
+    let currency =
+        section.need_form("currency", three, "three capital letters of ISO 4217", "currency = \"EUR\"");
+    let periods =
+        [("day", Period::Day), ("month", Period::Month), ("year", Period::Year), ("once", Period::Once)];
     if !section.has("period") {
         section.missing("period", "period = \"month\"");
     }
     let period = section.word("period", &periods).unwrap_or(none.period);
     section.finish();
-    Price {
-        amount,
-        currency,
-        period,
-    }
+    Price { amount, currency, period }
 }
 
 fn read_backup(plan: &mut Reader) -> Option<BackupSchedule> {
@@ -304,10 +231,7 @@ fn read_backup(plan: &mut Reader) -> Option<BackupSchedule> {
     let cron = section.need_text("cron", 200, "cron = \"30 2 * * *\" (every day at 02:30)");
     if !cron.is_empty() {
         if cron.split_whitespace().count() != 5 {
-            section.fault(
-                "cron",
-                "must have five fields: minute hour day-of-month month day-of-week",
-            );
+            section.fault("cron", "must have five fields: minute hour day-of-month month day-of-week");
         } else if let Err(e) = croner::Cron::from_str(&cron) {
             section.fault("cron", format!("is not a cron expression: {e}"));
         }

@@ -26,11 +26,7 @@ pub struct Fault {
 
 impl Fault {
     fn new(file: impl Into<String>, at: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            at: at.into(),
-            message: message.into(),
-        }
+        Self { file: file.into(), at: at.into(), message: message.into() }
     }
 }
 

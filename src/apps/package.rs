@@ -21,15 +21,8 @@ const MAX_PICTURE: u64 = 1 << 20;
 
 /// Roles that every version must have. `upgrade` and `downgrade` are asked for where there is a way up or down;
 /// without `health` a started application counts as well.
-const REQUIRED: [Role; 7] = [
-    Role::Install,
-    Role::Start,
-    Role::Stop,
-    Role::Configure,
-    Role::Remove,
-    Role::Backup,
-    Role::Restore,
-];
+const REQUIRED: [Role; 7] =
+    [Role::Install, Role::Start, Role::Stop, Role::Configure, Role::Remove, Role::Backup, Role::Restore];
 
 /// A checked application package.
 #[derive(Debug, Clone)]
@@ -114,10 +107,7 @@ fn assemble(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Package> {
         faults.push(Fault::new("manifest.toml", "", "is not UTF-8 text"));
         return None;
     };
-    let Manifest {
-        mut application,
-        files,
-    } = match manifest::parse(text) {
+    let Manifest { mut application, files } = match manifest::parse(text) {
         Ok(manifest) => manifest,
         Err(found) => {
             faults.extend(found);
@@ -128,23 +118,10 @@ fn assemble(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Package> {
     let mut versions = Vec::new();
     for (index, listed) in files.iter().enumerate() {
         let scripts = take_scripts(tree, &application, index, &mut used, faults);
-        let files = take_files(
-            tree,
-            &application.versions[index].id,
-            listed,
-            index,
-            &mut used,
-            faults,
-        );
+        let files = take_files(tree, &application.versions[index].id, listed, index, &mut used, faults);
         let version = &mut application.versions[index];
-        version.digest = digest(
-            &application.id,
-            &version.id,
-            version.downgrade,
-            &version.runtime,
-            &scripts,
-            &files,
-        );
+        version.digest =
+            digest(&application.id, &version.id, version.downgrade, &version.runtime, &scripts, &files);
         versions.push(PackageVersion {
             version: version.id.clone(),
             digest: version.digest.clone(),
@@ -161,13 +138,7 @@ fn assemble(tree: &Tree, faults: &mut Vec<Fault>) -> Option<Package> {
     for path in tree.keys().filter(|p| !used.contains(*p) && !is_note(p)) {
         faults.push(Fault::new(path, "", unused(path)));
     }
-    Some(Package {
-        application,
-        manifest: text.to_owned(),
-        versions,
-        icon,
-        screenshots,
-    })
+    Some(Package { application, manifest: text.to_owned(), versions, icon, screenshots })
 }
 
 /// Notes for people may lie beside the manifest.
@@ -211,11 +182,7 @@ fn take_scripts(
                 _ if REQUIRED.contains(&role) => "each version needs it",
                 _ => continue,
             };
-            faults.push(Fault::new(
-                common,
-                "",
-                format!("is missing for version {}; {reason}", version.id),
-            ));
+            faults.push(Fault::new(common, "", format!("is missing for version {}; {reason}", version.id)));
             continue;
         };
         used.insert(path.clone());
@@ -230,11 +197,7 @@ fn take_scripts(
             Ok(text) if !text.contains('\0') => {
                 scripts.insert(role, text);
             }
-            _ => faults.push(Fault::new(
-                path,
-                "",
-                "is not UTF-8 text; a script is a POSIX sh text",
-            )),
+            _ => faults.push(Fault::new(path, "", "is not UTF-8 text; a script is a POSIX sh text")),
         }
     }
     scripts
@@ -255,10 +218,7 @@ fn take_files(
         let own = format!("versions/{version}/files/{}", file.path);
         let common = format!("files/{}", file.path);
         let Some((path, content)) = tree.get_key_value(&own).or_else(|| tree.get_key_value(&common)) else {
-            let message = format!(
-                "\"{}\" is neither at {own} nor at {common}; add it there",
-                file.path
-            );
+            let message = format!("\"{}\" is neither at {own} nor at {common}; add it there", file.path);
             faults.push(Fault::new("manifest.toml", format!("{at}.path"), message));
             continue;
         };
@@ -294,10 +254,7 @@ fn take_picture(
     } else if let Some(message) = picture_fault(name, &content) {
         faults.push(Fault::new(name, "", message));
     }
-    Picture {
-        name: name.to_owned(),
-        content,
-    }
+    Picture { name: name.to_owned(), content }
 }
 
 /// Pictures are shown in other people's browsers, so an SVG may draw and nothing else.
@@ -323,16 +280,8 @@ fn picture_fault(name: &str, content: &[u8]) -> Option<&'static str> {
         text[..i].ends_with(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '/'))
             && event(&text[i + 2..])
     });
-    let active = [
-        "<script",
-        "<foreignobject",
-        "<!entity",
-        "<!doctype",
-        "<style",
-        "href",
-        "javascript:",
-        "url(http",
-    ];
+    let active =
+        ["<script", "<foreignobject", "<!entity", "<!doctype", "<style", "href", "javascript:", "url(http"];
     (handler || active.iter().any(|a| text.contains(a)))
         .then_some("has scripts, event handlers, links or a document type; an icon may only draw")
 }
@@ -371,18 +320,8 @@ fn digest(
         version,
         downgrade,
         runtime,
-        scripts: scripts
-            .iter()
-            .map(|(role, text)| (role.as_str(), sha256(text.as_bytes())))
-            .collect(),
-        files: files
-            .iter()
-            .map(|f| DigestFile {
-                path: &f.path,
-                mode: f.mode,
-                sha256: &f.sha256,
-            })
-            .collect(),
+        scripts: scripts.iter().map(|(role, text)| (role.as_str(), sha256(text.as_bytes()))).collect(),
+        files: files.iter().map(|f| DigestFile { path: &f.path, mode: f.mode, sha256: &f.sha256 }).collect(),
     };
     sha256(&serde_json::to_vec(&content).expect("text keys and plain values always serialize"))
 }

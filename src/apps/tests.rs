@@ -30,11 +30,7 @@ fn write(dir: &Path, path: &str, text: impl AsRef<[u8]>) {
 fn package() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "manifest.toml", example());
-    write(
-        dir.path(),
-        "icon.svg",
-        "<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0\"/></svg>",
-    );
+    write(dir.path(), "icon.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0\"/></svg>");
     write(dir.path(), "files/www/index.html", "hello\n");
     for name in crate::hypervisor::Role::ALL.iter().map(|r| r.as_str()) {
         write(dir.path(), &format!("scripts/{name}.sh"), "#!/bin/sh\nset -eu\n");
@@ -48,19 +44,11 @@ fn edit(dir: &Path, from: &str, to: &str) {
 }
 
 fn faults(dir: &Path) -> Vec<String> {
-    load(dir)
-        .err()
-        .map(|e| e.faults.iter().map(ToString::to_string).collect())
-        .unwrap_or_default()
+    load(dir).err().map(|e| e.faults.iter().map(ToString::to_string).collect()).unwrap_or_default()
 }
 
 fn digests(dir: &Path) -> Vec<String> {
-    load(dir)
-        .unwrap()
-        .versions
-        .into_iter()
-        .map(|v| v.digest)
-        .collect()
+    load(dir).unwrap().versions.into_iter().map(|v| v.digest).collect()
 }
 
 #[test]
@@ -68,15 +56,9 @@ fn the_example_of_the_page_is_a_package() {
     let dir = package();
     let package = load(dir.path()).unwrap();
     let app = &package.application;
-    assert_eq!(
-        (app.id.as_str(), app.plans.len(), app.versions.len()),
-        ("greeter", 2, 2)
-    );
+    assert_eq!((app.id.as_str(), app.plans.len(), app.versions.len()), ("greeter", 2, 2));
     assert_eq!(app.plans[1].backup.as_ref().map(|b| b.keep), Some(5));
-    assert_eq!(
-        app.versions[1].runtime.ports[0].number, 8090,
-        "a version has the common runtime"
-    );
+    assert_eq!(app.versions[1].runtime.ports[0].number, 8090, "a version has the common runtime");
     assert_eq!(app.versions[0].runtime.time_limit("backup"), 600);
     assert_eq!(app.versions[0].digest, package.versions[0].digest);
     assert_eq!(package.versions[0].files[0].content, b"hello\n");
@@ -91,36 +73,16 @@ const MANIFEST_FAULTS: &[(&str, &str, &[&str])] = &[
         "format = 2",
         &["format: is a format that this Telvisor does not know; it reads format 1"],
     ),
-    (
-        "format = 1\n",
-        "",
-        &["format: is missing; add for example: format = 1"],
-    ),
-    (
-        "format = 1",
-        "format = \"1\"",
-        &["format: must be a whole number (without quotes), not text"],
-    ),
+    ("format = 1\n", "", &["format: is missing; add for example: format = 1"]),
+    ("format = 1", "format = \"1\"", &["format: must be a whole number (without quotes), not text"]),
     (
         "id = \"greeter\"",
         "id = \"Greeter.x\"",
         &["id: \"Greeter.x\" is not of the right form: 1 to 32 of a-z, 0-9 and -, not starting with -"],
     ),
-    (
-        "name = \"Greeter\"\n",
-        "",
-        &["name: is missing; add for example: name = \"My App\""],
-    ),
-    (
-        "name = \"Greeter\"",
-        "name = \" \"",
-        &["name: is empty; write a text or remove the key"],
-    ),
-    (
-        "name = \"Greeter\"",
-        "name = \"a\\u0007\"",
-        &["name: has a control character; remove it"],
-    ),
+    ("name = \"Greeter\"\n", "", &["name: is missing; add for example: name = \"My App\""]),
+    ("name = \"Greeter\"", "name = \" \"", &["name: is empty; write a text or remove the key"]),
+    ("name = \"Greeter\"", "name = \"a\\u0007\"", &["name: has a control character; remove it"]),
     (
         "category =",
         "catgory =",
@@ -164,16 +126,8 @@ const MANIFEST_FAULTS: &[(&str, &str, &[&str])] = &[
         "help",
         &["support.email: is not an e-mail address; write for example \"help@example.com\""],
     ),
-    (
-        "max = 20",
-        "max = 0",
-        &["seats.max: is 0; it must be 1 to 100000"],
-    ),
-    (
-        "min = 1",
-        "min = 30",
-        &["seats.max: is 20, below min = 30; make it at least as large"],
-    ),
+    ("max = 20", "max = 0", &["seats.max: is 0; it must be 1 to 100000"]),
+    ("min = 1", "min = 30", &["seats.max: is 20, below min = 30; make it at least as large"]),
     (
         "\"ownerName\"",
         "\"plan\"",
@@ -184,21 +138,9 @@ const MANIFEST_FAULTS: &[(&str, &str, &[&str])] = &[
         "\"owner-name\"",
         &["characteristic[2].name: \"owner-name\" gives the same script variable as another; rename one"],
     ),
-    (
-        "\"before-start\"",
-        "true",
-        &["characteristic[1].required: must be text in quotes, not true or false"],
-    ),
-    (
-        "default = \"green\"",
-        "default = \"blue\"",
-        &["characteristic[2].default: must be one of red, green"],
-    ),
-    (
-        "default = \"green\"",
-        "default = 3",
-        &["characteristic[2].default: must be of the kind string"],
-    ),
+    ("\"before-start\"", "true", &["characteristic[1].required: must be text in quotes, not true or false"]),
+    ("default = \"green\"", "default = \"blue\"", &["characteristic[2].default: must be one of red, green"]),
+    ("default = \"green\"", "default = 3", &["characteristic[2].default: must be of the kind string"]),
     (
         "default = \"green\"",
         "default = \"green\"\nrequired = \"yes\"",
@@ -214,26 +156,14 @@ const MANIFEST_FAULTS: &[(&str, &str, &[&str])] = &[
         "data_folder = \"/data\"",
         &["runtime.data_folder: must be a relative path below the data volume, such as \"data\""],
     ),
-    (
-        "number = 8090",
-        "number = 70000",
-        &["runtime.port[1].number: is 70000; it must be 1 to 65535"],
-    ),
+    ("number = 8090", "number = 70000", &["runtime.port[1].number: is 70000; it must be 1 to 65535"]),
     (
         "\"busybox\"",
         "\"/bin/busybox\"",
         &["runtime.guest.commands: \"/bin/busybox\" must be the name of a command, without a path"],
     ),
-    (
-        "backup = 600",
-        "backup = 0",
-        &["runtime.limits.backup: is 0; it must be 1 to 86400"],
-    ),
-    (
-        "install = 10",
-        "instal = 10",
-        &["estimates.instal: is not a key of format 1; did you mean install?"],
-    ),
+    ("backup = 600", "backup = 0", &["runtime.limits.backup: is 0; it must be 1 to 86400"]),
+    ("install = 10", "instal = 10", &["estimates.instal: is not a key of format 1; did you mean install?"]),
     (
         "id = \"large\"",
         "id = \"small\"",
@@ -266,11 +196,7 @@ const MANIFEST_FAULTS: &[(&str, &str, &[&str])] = &[
         "\"0 15 3 * * *\"",
         &["plan[2].backup.cron: must have five fields: minute hour day-of-month month day-of-week"],
     ),
-    (
-        "keep = 5",
-        "keep = 0",
-        &["plan[2].backup.keep: is 0; it must be 1 to 1000"],
-    ),
+    ("keep = 5", "keep = 0", &["plan[2].backup.keep: is 0; it must be 1 to 1000"]),
     (
         "id = \"1.1\"",
         "id = \"1.0\"",
@@ -307,20 +233,14 @@ const MANIFEST_FAULTS: &[(&str, &str, &[&str])] = &[
          right form: 64 hexadecimal digits in small letters, as sha256sum prints them",
         ],
     ),
-    (
-        "[estimates]",
-        "[estimates",
-        &["line 48: is not TOML: unclosed table, expected `]`"],
-    ),
+    ("[estimates]", "[estimates", &["line 48: is not TOML: unclosed table, expected `]`"]),
 ];
 
 #[test]
 fn each_manifest_fault_has_its_key_and_the_fix() {
     for (from, to, expected) in MANIFEST_FAULTS {
         assert!(example().contains(from), "the example has no {from}");
-        let found = manifest::parse(&example().replacen(from, to, 1))
-            .err()
-            .unwrap_or_default();
+        let found = manifest::parse(&example().replacen(from, to, 1)).err().unwrap_or_default();
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         let expected: Vec<_> = expected.iter().map(|e| format!("manifest.toml: {e}")).collect();
         assert_eq!(found, expected, "after {from} became {to}");
@@ -357,28 +277,11 @@ fn all_faults_are_told_together() {
         .replacen("name = \"Greeter\"\n", "", 1)
         .replacen("\"month\"", "\"week\"", 1)
         .replacen("[[plan]]\nid = \"large\"", "[[plan]]\nid = \"la rge\"", 1);
-    let keys: Vec<_> = manifest::parse(&text)
-        .unwrap_err()
-        .into_iter()
-        .map(|f| f.at)
-        .collect();
-    assert_eq!(
-        keys,
-        ["name", "plan[1].vcpu", "plan[1].price.period", "plan[2].id"]
-    );
+    let keys: Vec<_> = manifest::parse(&text).unwrap_err().into_iter().map(|f| f.at).collect();
+    assert_eq!(keys, ["name", "plan[1].vcpu", "plan[1].price.period", "plan[2].id"]);
     let nothing = manifest::parse("format = 1").unwrap_err();
     let keys: Vec<_> = nothing.iter().map(|f| f.at.as_str()).collect();
-    for key in [
-        "id",
-        "name",
-        "provider",
-        "support",
-        "description",
-        "category",
-        "icon",
-        "plan",
-        "version",
-    ] {
+    for key in ["id", "name", "provider", "support", "description", "category", "icon", "plan", "version"] {
         assert!(keys.contains(&key), "{key} of {keys:?}");
     }
 }
@@ -417,16 +320,10 @@ fn faults_of_the_folder() {
         let dir = package();
         change(dir.path());
         let found = faults(dir.path());
-        assert!(
-            found.iter().any(|f| f.starts_with(&expected)),
-            "expected {expected}\nfound {found:#?}"
-        );
+        assert!(found.iter().any(|f| f.starts_with(&expected)), "expected {expected}\nfound {found:#?}");
     }
     let absent = faults(Path::new("/nonexistent"));
-    assert!(
-        absent.len() == 1 && absent[0].starts_with(".: cannot be read: "),
-        "{absent:?}"
-    );
+    assert!(absent.len() == 1 && absent[0].starts_with(".: cannot be read: "), "{absent:?}");
 }
 
 #[test]
@@ -442,16 +339,9 @@ fn the_digest_covers_what_runs_and_nothing_else() {
     let dir = package();
     let before = digests(dir.path());
     assert_ne!(before[0], before[1]);
-    assert_eq!(
-        before,
-        digests(package().path()),
-        "another folder with the same content"
-    );
+    assert_eq!(before, digests(package().path()), "another folder with the same content");
     // Fixed here, because packages that are stored must keep their digest for ever.
-    assert_eq!(
-        before[0],
-        "6dbb80d953d132c4cee61b2d607ee5b1488cb02cd93770b03fdaad3ec9e77bc1"
-    );
+    assert_eq!(before[0], "6dbb80d953d132c4cee61b2d607ee5b1488cb02cd93770b03fdaad3ec9e77bc1");
 
     for (from, to) in [
         ("name = \"Greeter\"", "name = \"Grüßer\""),
@@ -459,10 +349,7 @@ fn the_digest_covers_what_runs_and_nothing_else() {
         ("memory_mib = 128", "memory_mib = 129"),
         ("install = 10", "install = 11"),
         ("released = 2026-01-31", "withdrawn = true"),
-        (
-            "[[version]]\nid = \"1.0\"",
-            "# a remark\n[[version]]\nid = \"1.0\"",
-        ),
+        ("[[version]]\nid = \"1.0\"", "# a remark\n[[version]]\nid = \"1.0\""),
     ] {
         edit(dir.path(), from, to);
         assert_eq!(digests(dir.path()), before, "{from} became {to}");
@@ -480,17 +367,11 @@ fn the_digest_covers_what_runs_and_nothing_else() {
     }
     for (from, to) in [
         ("downgrade = \"keep\"", "downgrade = \"migrate\""),
-        (
-            "notes =",
-            "runtime = { port = [{ name = \"web\", number = 9000 }] }\nnotes =",
-        ),
+        ("notes =", "runtime = { port = [{ name = \"web\", number = 9000 }] }\nnotes ="),
     ] {
         edit(dir.path(), from, to);
         let now = digests(dir.path());
-        assert!(
-            now[0] == before[0] && now[1] != before[1],
-            "only of 1.1: {from} became {to}"
-        );
+        assert!(now[0] == before[0] && now[1] != before[1], "only of 1.1: {from} became {to}");
     }
     let last = example().trim_end();
     write(dir.path(), "manifest.toml", format!("{last}\nmode = \"0755\"\n"));
@@ -498,17 +379,9 @@ fn the_digest_covers_what_runs_and_nothing_else() {
     assert!(now[0] == before[0] && now[1] != before[1], "the mode of a file");
 
     write(dir.path(), "manifest.toml", example());
-    write(
-        dir.path(),
-        "versions/1.0/scripts/start.sh",
-        "#!/bin/sh\nset -eu\n",
-    );
+    write(dir.path(), "versions/1.0/scripts/start.sh", "#!/bin/sh\nset -eu\n");
     assert_eq!(digests(dir.path()), before, "the same script from its own folder");
-    write(
-        dir.path(),
-        "versions/1.0/scripts/start.sh",
-        "#!/bin/sh\nset -eu\n:\n",
-    );
+    write(dir.path(), "versions/1.0/scripts/start.sh", "#!/bin/sh\nset -eu\n:\n");
     let now = digests(dir.path());
     assert!(now[0] != before[0] && now[1] == before[1], "a script of 1.0");
 }
@@ -516,16 +389,8 @@ fn the_digest_covers_what_runs_and_nothing_else() {
 #[test]
 fn check_tells_what_looks_wrong_in_scripts() {
     let dir = package();
-    write(
-        dir.path(),
-        "scripts/start.sh",
-        "#!/bin/bash\n# [[ in a comment\nif [[ 1 ]]; then :; fi\n",
-    );
-    write(
-        dir.path(),
-        "scripts/stop.sh",
-        "#!/bin/sh\nset -e\nif true; then\n",
-    );
+    write(dir.path(), "scripts/start.sh", "#!/bin/bash\n# [[ in a comment\nif [[ 1 ]]; then :; fi\n");
+    write(dir.path(), "scripts/stop.sh", "#!/bin/sh\nset -e\nif true; then\n");
     write(dir.path(), "scripts/remove.sh", "#!/bin/sh\r\nset -e\r\n");
     write(
         dir.path(),
@@ -548,23 +413,11 @@ fn check_tells_what_looks_wrong_in_scripts() {
         ]
     );
     assert_eq!(report.errors.len(), 2, "{report}");
-    assert!(
-        report.errors[0]
-            .to_string()
-            .starts_with("scripts/remove.sh: line 1: ends in CR LF")
-    );
-    assert!(
-        report.errors[1]
-            .to_string()
-            .starts_with("scripts/stop.sh: is not valid sh: ")
-    );
+    assert!(report.errors[0].to_string().starts_with("scripts/remove.sh: line 1: ends in CR LF"));
+    assert!(report.errors[1].to_string().starts_with("scripts/stop.sh: is not valid sh: "));
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["ok"], false);
     assert_eq!(json["application"], "greeter");
     assert_eq!(json["errors"][0]["file"], "scripts/remove.sh");
-    assert!(
-        report
-            .to_string()
-            .ends_with("greeter cannot be used: 2 errors, 6 warnings")
-    );
+    assert!(report.to_string().ends_with("greeter cannot be used: 2 errors, 6 warnings"));
 }

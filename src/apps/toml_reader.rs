@@ -18,27 +18,16 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(table: &'a Table, faults: &'a RefCell<Vec<Fault>>) -> Self {
-        Self {
-            table,
-            path: String::new(),
-            known: Vec::new(),
-            faults,
-        }
+        Self { table, path: String::new(), known: Vec::new(), faults }
     }
 
     /// The full path of a key of this table.
     pub(super) fn at(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     pub(super) fn fault(&self, key: &str, message: impl Into<String>) {
-        self.faults
-            .borrow_mut()
-            .push(Fault::new("manifest.toml", self.at(key), message));
+        self.faults.borrow_mut().push(Fault::new("manifest.toml", self.at(key), message));
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -72,13 +61,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         if text.chars().count() > max {
-            self.fault(
-                key,
-                format!(
-                    "has {} characters; at most {max} are allowed",
-                    text.chars().count()
-                ),
-            );
+            self.fault(key, format!("has {} characters; at most {max} are allowed", text.chars().count()));
             return None;
         }
         if text.chars().any(|c| c.is_control() && c != '\n') {
@@ -117,16 +100,10 @@ impl<'a> Reader<'a> {
     /// One of the words; none when absent or faulty.
     pub(super) fn word<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         let text = self.text(key, 1024)?;
-        let found = words
-            .iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, value)| *value);
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
             let all: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            self.fault(
-                key,
-                format!("\"{text}\" is unknown; write one of {}", all.join(", ")),
-            );
+            self.fault(key, format!("\"{text}\" is unknown; write one of {}", all.join(", ")));
         }
         found
     }
@@ -152,10 +129,7 @@ impl<'a> Reader<'a> {
     fn in_range(&self, key: &str, number: i64, range: &RangeInclusive<i64>) -> bool {
         let fits = range.contains(&number);
         if !fits {
-            self.fault(
-                key,
-                format!("is {number}; it must be {} to {}", range.start(), range.end()),
-            );
+            self.fault(key, format!("is {number}; it must be {} to {}", range.start(), range.end()));
         }
         fits
     }
@@ -190,11 +164,7 @@ impl<'a> Reader<'a> {
             self.wrong_type(key, "a list of texts, [\"…\"]", value);
             return Vec::new();
         };
-        let texts: Vec<_> = items
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
+        let texts: Vec<_> = items.iter().filter_map(Value::as_str).map(str::to_owned).collect();
         if texts.len() < items.len() {
             self.fault(key, "must have texts in quotes only");
         }
@@ -208,12 +178,7 @@ impl<'a> Reader<'a> {
             self.wrong_type(key, &format!("a table, [{}]", self.at(key)), value);
             return None;
         };
-        Some(Reader {
-            table,
-            path: self.at(key),
-            known: Vec::new(),
-            faults: self.faults,
-        })
+        Some(Reader { table, path: self.at(key), known: Vec::new(), faults: self.faults })
     }
 
     /// A list of tables, `[[key]]`; empty when absent or faulty.
@@ -221,9 +186,8 @@ impl<'a> Reader<'a> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
-        let tables: Option<Vec<_>> = value
-            .as_array()
-            .map(|items| items.iter().filter_map(Value::as_table).collect());
+        let tables: Option<Vec<_>> =
+            value.as_array().map(|items| items.iter().filter_map(Value::as_table).collect());
         match (tables, value.as_array()) {
             (Some(tables), Some(items)) if tables.len() == items.len() => (1..)
                 .zip(tables)
@@ -251,10 +215,7 @@ impl<'a> Reader<'a> {
         let Some(mut table) = self.section(key) else {
             return Vec::new();
         };
-        let found = keys
-            .iter()
-            .filter_map(|k| table.integer(k, range.clone()).map(|n| (*k, n)))
-            .collect();
+        let found = keys.iter().filter_map(|k| table.integer(k, range.clone()).map(|n| (*k, n))).collect();
         table.finish();
         found
     }
@@ -262,11 +223,7 @@ impl<'a> Reader<'a> {
     /// Complains of every key that nobody asked for.
     pub(super) fn finish(self) {
         for key in self.table.keys().filter(|k| !self.known.contains(&k.as_str())) {
-            let near = self
-                .known
-                .iter()
-                .copied()
-                .min_by_key(|known| distance(known, key));
+            let near = self.known.iter().copied().min_by_key(|known| distance(known, key));
             let hint = match near {
                 Some(near) if distance(near, key) <= 2 => format!("did you mean {near}?"),
                 _ => format!("remove it (known here: {})", self.known.join(", ")),

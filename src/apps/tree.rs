@@ -25,20 +25,14 @@ struct Walk<'a> {
 
 /// All files below a folder. Links, special files and what is over the bounds become faults.
 pub(super) fn read_tree(dir: &Path, faults: &mut Vec<Fault>) -> Tree {
-    let mut walk = Walk {
-        tree: Tree::new(),
-        entries: 0,
-        total: 0,
-        faults,
-    };
+    let mut walk = Walk { tree: Tree::new(), entries: 0, total: 0, faults };
     walk.folder(dir, "", 0);
     walk.tree
 }
 
 impl Walk<'_> {
     fn fault(&mut self, path: &str, message: impl Into<String>) {
-        self.faults
-            .push(Fault::new(if path.is_empty() { "." } else { path }, "", message));
+        self.faults.push(Fault::new(if path.is_empty() { "." } else { path }, "", message));
     }
 
     fn folder(&mut self, dir: &Path, path: &str, depth: usize) {
@@ -60,17 +54,10 @@ impl Walk<'_> {
             };
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
-                self.fault(
-                    path,
-                    format!("{} is not a UTF-8 file name; rename it", name.display()),
-                );
+                self.fault(path, format!("{} is not a UTF-8 file name; rename it", name.display()));
                 continue;
             };
-            let below = if path.is_empty() {
-                name.to_owned()
-            } else {
-                format!("{path}/{name}")
-            };
+            let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
             // The type of the entry itself: a link is not followed.
             match entry.file_type() {
                 Err(e) => self.fault(&below, format!("cannot be read: {e}")),
@@ -86,11 +73,7 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, file: &Path, path: String) {
-        let max = if path == "manifest.toml" {
-            MAX_MANIFEST
-        } else {
-            MAX_FILE
-        };
+        let max = if path == "manifest.toml" { MAX_MANIFEST } else { MAX_FILE };
         let mut content = Vec::new();
         // Never more than one octet over the bound, whatever the size says.
         let read = fs::File::open(file).and_then(|f| f.take(max + 1).read_to_end(&mut content));

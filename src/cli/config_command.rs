@@ -33,11 +33,7 @@ pub fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyhow::Res
         Command::Show => {
             let figment = config::layers(global.config.as_ref(), &global.overrides());
             let source = |key: &str| {
-                global
-                    .came_from
-                    .get(key)
-                    .cloned()
-                    .unwrap_or_else(|| describe::source_of(&figment, key))
+                global.came_from.get(key).cloned().unwrap_or_else(|| describe::source_of(&figment, key))
             };
             config.database.url = describe::masked_url(&config.database.url);
             if out.json {
@@ -63,10 +59,7 @@ fn toml_of(config: &toml::Table, source: impl Fn(&str) -> String) -> String {
         if let toml::Value::Table(table) = value {
             tables.push_str(&format!("\n[{name}]\n"));
             for (key, value) in table {
-                tables.push_str(&format!(
-                    "{key} = {value}  # {}\n",
-                    source(&format!("{name}.{key}"))
-                ));
+                tables.push_str(&format!("{key} = {value}  # {}\n", source(&format!("{name}.{key}"))));
             }
         } else {
             plain.push_str(&format!("{name} = {value}  # {}\n", source(name)));
@@ -82,14 +75,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_read_again() {
-        let flags = Overrides {
-            data: Some("/srv/t".into()),
-            ..Overrides::default()
-        };
+        let flags = Overrides { data: Some("/srv/t".into()), ..Overrides::default() };
         let config = Config::load(None, &flags).unwrap();
-        let text = toml_of(&toml::Table::try_from(&config).unwrap(), |key| {
-            format!("of {key}")
-        });
+        let text = toml_of(&toml::Table::try_from(&config).unwrap(), |key| format!("of {key}"));
         assert!(text.contains("data = \"/srv/t\"  # of data\n"), "{text}");
         assert!(text.contains("attempts = 5  # of jobs.attempts\n"), "{text}");
         let again: Config = toml::from_str(&text).unwrap();

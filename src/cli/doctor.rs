@@ -34,31 +34,17 @@ struct Finding {
 }
 
 fn well(check: &'static str, message: impl Into<String>) -> Finding {
-    Finding {
-        check,
-        ok: true,
-        message: message.into(),
-        fix: None,
-    }
+    Finding { check, ok: true, message: message.into(), fix: None }
 }
 
 fn fault(check: &'static str, message: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding {
-        check,
-        ok: false,
-        message: message.into(),
-        fix: Some(fix.into()),
-    }
+    Finding { check, ok: false, message: message.into(), fix: Some(fix.into()) }
 }
 
 pub async fn run(global: &Global, out: &mut Out<'_>) -> anyhow::Result<u8> {
     let findings = match global.load() {
         Ok(config) => look(&config).await,
-        Err(e) => vec![fault(
-            "configuration",
-            format!("{e:#}"),
-            "mend it, then run this again",
-        )],
+        Err(e) => vec![fault("configuration", format!("{e:#}"), "mend it, then run this again")],
     };
     if out.json {
         out.json(&findings)?;
@@ -81,10 +67,7 @@ async fn look(config: &Config) -> Vec<Finding> {
     };
     let mut findings = vec![well("configuration", "every key is well"), folder(&config.data)];
     findings.extend(database(config).await);
-    findings.push(well(
-        "time zone",
-        format!("{}, now {}", config.time_zone, local_now(config)),
-    ));
+    findings.push(well("time zone", format!("{}, now {}", config.time_zone, local_now(config))));
     if config.hypervisor == "sim" {
         findings.push(world(&config.data.join("world"), running));
     }
@@ -104,34 +87,18 @@ async fn answers(address: SocketAddr) -> bool {
 }
 
 fn local_now(config: &Config) -> String {
-    SystemClock
-        .now()
-        .with_timezone(&config.zone())
-        .to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
+    SystemClock.now().with_timezone(&config.zone()).to_rfc3339_opts(chrono::SecondsFormat::Secs, false)
 }
 
 fn folder(data: &Path) -> Finding {
     const CHECK: &str = "data folder";
     let name = data.display();
     // The nearest folder that exists is where a missing one would be made.
-    let there = if data.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        data
-    };
-    let there = there
-        .ancestors()
-        .find(|dir| dir.exists())
-        .unwrap_or(Path::new("."));
-    let there = if there.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        there
-    };
-    let fix = format!(
-        "make {} writable for this user, or choose another folder with --data",
-        there.display()
-    );
+    let there = if data.as_os_str().is_empty() { Path::new(".") } else { data };
+    let there = there.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("."));
+    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    let fix =
+        format!("make {} writable for this user, or choose another folder with --data", there.display());
     if !there.is_dir() {
         return fault(
             CHECK,
@@ -153,17 +120,10 @@ async fn database(config: &Config) -> Vec<Finding> {
     let url = config.database_url();
     let shown = describe::masked_url(&url);
     if let Some(path) = url.strip_prefix("sqlite:") {
-        let path = path
-            .trim_start_matches("//")
-            .split('?')
-            .next()
-            .unwrap_or_default();
+        let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
         // Opening would make it; a doctor only looks.
         if !Path::new(path).exists() {
-            return vec![well(
-                CHECK,
-                format!("{shown} is not there yet, the first start makes it"),
-            )];
+            return vec![well(CHECK, format!("{shown} is not there yet, the first start makes it"))];
         }
     }
     let db = match migrate::open(config).await {
@@ -195,11 +155,7 @@ async fn database(config: &Config) -> Vec<Finding> {
         let drift = theirs - SystemClock.now();
         if drift.abs() > DRIFT {
             let message = format!("the database's clock differs by {} s", drift.num_seconds());
-            findings.push(fault(
-                "its clock",
-                message,
-                "let both machines follow the same time server",
-            ));
+            findings.push(fault("its clock", message, "let both machines follow the same time server"));
         }
     }
     db.close().await;
@@ -212,17 +168,10 @@ fn world(dir: &Path, running: bool) -> Finding {
     let file = match File::open(dir.join("lock")) {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return well(
-                CHECK,
-                format!("{name} is not there yet, the first start makes it"),
-            );
+            return well(CHECK, format!("{name} is not there yet, the first start makes it"));
         }
         Err(e) => {
-            return fault(
-                CHECK,
-                format!("{name}: {e}"),
-                "give this user the right to read the data folder",
-            );
+            return fault(CHECK, format!("{name}: {e}"), "give this user the right to read the data folder");
         }
     };
     match file.try_lock() {
@@ -235,11 +184,9 @@ fn world(dir: &Path, running: bool) -> Finding {
             format!("{name} is played by another process"),
             "stop that one, or choose another folder with --data",
         ),
-        Err(TryLockError::Error(e)) => fault(
-            CHECK,
-            format!("{name} cannot be locked: {e}"),
-            "keep the data folder on a local disk",
-        ),
+        Err(TryLockError::Error(e)) => {
+            fault(CHECK, format!("{name} cannot be locked: {e}"), "keep the data folder on a local disk")
+        }
     }
 }
 
@@ -258,11 +205,7 @@ fn clock(now: DateTime<Utc>) -> Finding {
     let since = now - first;
     if since < TimeDelta::zero() || since > TimeDelta::days(365 * YEARS) {
         let message = format!("{} cannot be the present", show(now));
-        return fault(
-            CHECK,
-            message,
-            "set the machine's clock; records and periods go by it",
-        );
+        return fault(CHECK, message, "set the machine's clock; records and periods go by it");
     }
     well(CHECK, show(now))
 }
@@ -274,15 +217,8 @@ mod tests {
 
     fn config(data: &Path) -> Config {
         let listen = Some(vec!["127.0.0.1:0".parse().unwrap()]);
-        Config::load(
-            None,
-            &Overrides {
-                data: Some(data.to_owned()),
-                listen,
-                ..Overrides::default()
-            },
-        )
-        .unwrap()
+        Config::load(None, &Overrides { data: Some(data.to_owned()), listen, ..Overrides::default() })
+            .unwrap()
     }
 
     #[tokio::test]
@@ -299,10 +235,7 @@ mod tests {
         let config = config(dir.path());
         migrate::open(&config).await.unwrap().close().await;
         let findings = database(&config).await;
-        assert!(
-            findings[0].fix.as_ref().unwrap().contains("telvisor migrate"),
-            "{findings:?}"
-        );
+        assert!(findings[0].fix.as_ref().unwrap().contains("telvisor migrate"), "{findings:?}");
         let db = migrate::open(&config).await.unwrap();
         store::migrate::run(&db).await.unwrap();
         db.close().await;

@@ -27,11 +27,7 @@ pub enum HttpError {
     #[error("{0}")]
     Refused(Refusal),
     #[error("{base} answers {request} with something else than Telvisor would: {reason}; is --server right?")]
-    Strange {
-        base: String,
-        request: String,
-        reason: String,
-    },
+    Strange { base: String, request: String, reason: String },
     #[error("--server {url:?} cannot be used: {reason}; give one such as http://127.0.0.1:8080")]
     BadServer { url: String, reason: String },
 }
@@ -69,16 +65,8 @@ impl Refusal {
             message: Option<String>,
         }
         let body: Body = serde_json::from_slice(body).unwrap_or_default();
-        let code = body
-            .code
-            .map(|c| c.as_str().map_or_else(|| c.to_string(), ToOwned::to_owned));
-        Self {
-            request: request.to_owned(),
-            status,
-            code,
-            reason: body.reason,
-            message: body.message,
-        }
+        let code = body.code.map(|c| c.as_str().map_or_else(|| c.to_string(), ToOwned::to_owned));
+        Self { request: request.to_owned(), status, code, reason: body.reason, message: body.message }
     }
 }
 
@@ -101,10 +89,7 @@ impl std::fmt::Display for Refusal {
         match self.status {
             StatusCode::UNAUTHORIZED => write!(f, "; set TELVISOR_TOKEN to a token that this server knows"),
             status if status.is_redirection() => {
-                write!(
-                    f,
-                    "; redirects are not followed, give the final address with --server"
-                )
+                write!(f, "; redirects are not followed, give the final address with --server")
             }
             _ => Ok(()),
         }
@@ -132,10 +117,7 @@ impl Http {
     /// # Errors
     /// When the address is none that can be called.
     pub fn new(base: &str, token: Option<String>) -> Result<Self, HttpError> {
-        let bad = |reason: String| HttpError::BadServer {
-            url: base.to_owned(),
-            reason,
-        };
+        let bad = |reason: String| HttpError::BadServer { url: base.to_owned(), reason };
         let url = reqwest::Url::parse(base).map_err(|e| bad(e.to_string()))?;
         if url.scheme() != "http" {
             return Err(bad(format!("{} is not spoken here", url.scheme())));
@@ -147,11 +129,7 @@ impl Http {
             .no_proxy()
             .build()
             .map_err(|e| bad(e.to_string()))?;
-        Ok(Self {
-            client,
-            base: base.trim_end_matches('/').to_owned(),
-            token,
-        })
+        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token })
     }
 
     /// Address of the server, without a slash at the end.
@@ -172,15 +150,8 @@ impl Http {
         body: Option<&Value>,
     ) -> Result<Response, HttpError> {
         let here = format!("{}/", self.base);
-        let url = if target.starts_with('/') {
-            format!("{}{target}", self.base)
-        } else {
-            target.to_owned()
-        };
-        let mut request = self
-            .client
-            .request(method.clone(), &url)
-            .header(header::ACCEPT, accept);
+        let url = if target.starts_with('/') { format!("{}{target}", self.base) } else { target.to_owned() };
+        let mut request = self.client.request(method.clone(), &url).header(header::ACCEPT, accept);
         // The token is for its own server only, whatever address an answer names.
         if let (Some(token), true) = (&self.token, url.starts_with(&here)) {
             request = request.bearer_auth(token);
@@ -188,21 +159,15 @@ impl Http {
         if let Some(body) = body {
             request = request.json(body);
         }
-        request
-            .send()
-            .await
-            .map_err(|e| self.failed(&format!("{method} {target}"), &e))
+        request.send().await.map_err(|e| self.failed(&format!("{method} {target}"), &e))
     }
 
     async fn accepted(&self, method: Method, target: &str, body: Option<&Value>) -> Result<Reply, HttpError> {
         let request = format!("{method} {target}");
         let answer = self.ask(method, target, "application/json", body).await?;
         let status = answer.status();
-        let location = answer
-            .headers()
-            .get(header::LOCATION)
-            .and_then(|l| l.to_str().ok())
-            .map(ToOwned::to_owned);
+        let location =
+            answer.headers().get(header::LOCATION).and_then(|l| l.to_str().ok()).map(ToOwned::to_owned);
         let octets = self.body(&request, answer).await?;
         if !status.is_success() {
             return Err(HttpError::Refused(Refusal::read(&request, status, &octets)));
@@ -212,11 +177,7 @@ impl Http {
         } else {
             serde_json::from_slice(&octets).map_err(|e| self.strange(&request, &e))?
         };
-        Ok(Reply {
-            status,
-            location,
-            body,
-        })
+        Ok(Reply { status, location, body })
     }
 
     /// # Errors
@@ -276,20 +237,14 @@ impl Http {
     fn failed(&self, request: &str, error: &reqwest::Error) -> HttpError {
         let base = self.base.clone();
         if error.is_timeout() && !error.is_connect() {
-            return HttpError::Slow {
-                base,
-                request: request.to_owned(),
-            };
+            return HttpError::Slow { base, request: request.to_owned() };
         }
         // The outer layers only say that a request failed; the innermost names the reason.
         let mut cause: &dyn std::error::Error = error;
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        HttpError::Unreachable {
-            base,
-            reason: cause.to_string(),
-        }
+        HttpError::Unreachable { base, reason: cause.to_string() }
     }
 
     fn strange(&self, request: &str, reason: &dyn std::fmt::Display) -> HttpError {
@@ -320,9 +275,7 @@ pub fn query(pairs: &[(&str, Option<String>)]) -> String {
 #[must_use]
 pub fn segment(text: &str) -> String {
     // `+` is a plus sign in a path.
-    form_urlencoded::byte_serialize(text.as_bytes())
-        .collect::<String>()
-        .replace('+', "%20")
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 #[cfg(test)]
@@ -347,10 +300,7 @@ mod tests {
     fn a_refusal_says_nothing_twice() {
         let body =
             r#"{"code":400,"reason":"no such plan","message":"serviceOrderItem[0].plan: no such plan"}"#;
-        assert_eq!(
-            shown(400, body),
-            "serviceOrderItem[0].plan: no such plan (status 400 to POST /x)"
-        );
+        assert_eq!(shown(400, body), "serviceOrderItem[0].plan: no such plan (status 400 to POST /x)");
     }
 
     #[test]
@@ -368,15 +318,9 @@ mod tests {
     #[test]
     fn addresses_that_cannot_be_called_are_refused() {
         for url in ["localhost:8080", "https://x", "nonsense"] {
-            assert!(
-                matches!(Http::new(url, None), Err(HttpError::BadServer { .. })),
-                "{url}"
-            );
+            assert!(matches!(Http::new(url, None), Err(HttpError::BadServer { .. })), "{url}");
         }
-        assert_eq!(
-            Http::new("http://127.0.0.1:8080/", None).unwrap().base(),
-            "http://127.0.0.1:8080"
-        );
+        assert_eq!(Http::new("http://127.0.0.1:8080/", None).unwrap().base(), "http://127.0.0.1:8080");
     }
 
     #[tokio::test]

@@ -55,17 +55,11 @@ pub async fn fallout(http: &Http, command: &Fallout, out: &mut Out<'_>) -> anyho
     let target = format!("/api/v1/fallout/{}/{verb}", segment(&decision.job));
     let reply = http.post(&target, &json!({ "reason": decision.reason })).await?;
     if out.json {
-        let answer = if reply.body.is_null() {
-            json!({ "job": decision.job, "decision": verb })
-        } else {
-            reply.body
-        };
+        let answer =
+            if reply.body.is_null() { json!({ "job": decision.job, "decision": verb }) } else { reply.body };
         out.json(&answer)?;
     } else {
-        out.line(format!(
-            "job {}: {verb} is taken down and will be done",
-            decision.job
-        ))?;
+        out.line(format!("job {}: {verb} is taken down and will be done", decision.job))?;
     }
     Ok(0)
 }
@@ -78,11 +72,7 @@ async fn show(http: &Http, target: &str, empty: &str, out: &mut Out<'_>) -> anyh
     }
     let jobs: Vec<Job> = serde_json::from_value(found)?;
     let rows: Vec<Vec<String>> = jobs.into_iter().map(row).collect();
-    out.table(
-        &["job", "order", "item", "what", "state", "tries", "error"],
-        &rows,
-        empty,
-    )?;
+    out.table(&["job", "order", "item", "what", "state", "tries", "error"], &rows, empty)?;
     Ok(0)
 }
 
@@ -93,13 +83,5 @@ fn row(job: Job) -> Vec<String> {
     };
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     let (order, item) = (or_dash(job.order), or_dash(job.item));
-    vec![
-        job.id,
-        order,
-        item,
-        job.title,
-        state,
-        job.tries.to_string(),
-        job.error.unwrap_or_default(),
-    ]
+    vec![job.id, order, item, job.title, state, job.tries.to_string(), job.error.unwrap_or_default()]
 }

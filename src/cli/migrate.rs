@@ -15,16 +15,11 @@ pub async fn run(global: &Global, out: &mut Out<'_>) -> anyhow::Result<u8> {
     let config = global.load()?;
     let url = describe::masked_url(&config.database_url());
     std::fs::create_dir_all(&config.data).with_context(|| {
-        format!(
-            "data folder {} cannot be made; choose another with --data",
-            config.data.display()
-        )
+        format!("data folder {} cannot be made; choose another with --data", config.data.display())
     })?;
     let db = open(&config).await?;
     let missing = migrate::missing(&db).await?;
-    migrate::run(&db)
-        .await
-        .with_context(|| format!("database {url}"))?;
+    migrate::run(&db).await.with_context(|| format!("database {url}"))?;
     db.close().await;
     if out.json {
         out.json(&json!({ "database": url, "applied": missing }))?;
@@ -41,10 +36,7 @@ pub async fn run(global: &Global, out: &mut Out<'_>) -> anyhow::Result<u8> {
 /// Opens the configured database; an SQLite file is made when missing.
 pub async fn open(config: &Config) -> anyhow::Result<Db> {
     let url = config.database_url();
-    let options = DbOptions {
-        url: url.clone(),
-        connections: 2,
-    };
+    let options = DbOptions { url: url.clone(), connections: 2 };
     Db::open(&options, Arc::new(SystemClock)).await.with_context(|| {
         let url = describe::masked_url(&url);
         format!("database {url} cannot be opened; set --database or TELVISOR_DATABASE to one that can")

@@ -32,12 +32,7 @@ use http::Http;
 /// A cloud of virtual machines as a network element of a telco: orders in, applications out, service detail records
 /// to mediation. Without a command it serves.
 #[derive(Debug, Parser)]
-#[command(
-    name = "telvisor",
-    version,
-    max_term_width = 110,
-    arg_required_else_help = false
-)]
+#[command(name = "telvisor", version, max_term_width = 110, arg_required_else_help = false)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -56,22 +51,10 @@ pub struct Global {
     #[arg(long, global = true, env = "TELVISOR_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Address to listen on; may be given more than once (default 127.0.0.1:8080).
-    #[arg(
-        long,
-        global = true,
-        env = "TELVISOR_LISTEN",
-        value_name = "ADDRESS",
-        value_delimiter = ','
-    )]
+    #[arg(long, global = true, env = "TELVISOR_LISTEN", value_name = "ADDRESS", value_delimiter = ',')]
     pub listen: Vec<SocketAddr>,
     /// sqlite:PATH or postgres://… (default: a file in the data folder).
-    #[arg(
-        long,
-        global = true,
-        env = "TELVISOR_DATABASE",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, env = "TELVISOR_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
     /// sim, or sim+unix:PATH.
     #[arg(long, global = true, env = "TELVISOR_HYPERVISOR", value_name = "URL")]
@@ -217,10 +200,7 @@ pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
 
 /// How the reader called this program, so that the commands we suggest can be copied.
 fn program() -> String {
-    std::env::args_os()
-        .next()
-        .and_then(|name| name.into_string().ok())
-        .unwrap_or_else(|| "telvisor".into())
+    std::env::args_os().next().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "telvisor".into())
 }
 
 #[cfg(test)]

@@ -57,16 +57,8 @@ pub struct Place {
 
 pub async fn run(http: &Http, command: Command, out: &mut Out<'_>) -> anyhow::Result<u8> {
     match command {
-        Command::List {
-            state,
-            external_id,
-            limit,
-        } => {
-            let pairs = [
-                ("limit", Some(limit.to_string())),
-                ("state", state),
-                ("externalId", external_id),
-            ];
+        Command::List { state, external_id, limit } => {
+            let pairs = [("limit", Some(limit.to_string())), ("state", state), ("externalId", external_id)];
             list(http, &query(&pairs), out).await
         }
         Command::Show { id } => show(http, &id, out).await,
@@ -82,20 +74,8 @@ async fn list(http: &Http, query: &str, out: &mut Out<'_>) -> anyhow::Result<u8>
         return Ok(0);
     }
     let rows: Vec<_> = orders.iter().map(row).collect();
-    let titles = [
-        "order",
-        "state",
-        "placed",
-        "customer",
-        "by",
-        "external id",
-        "asks for",
-    ];
-    out.table(
-        &titles,
-        &rows,
-        "no such order; place one with `telvisor order place`",
-    )?;
+    let titles = ["order", "state", "placed", "customer", "by", "external id", "asks for"];
+    out.table(&titles, &rows, "no such order; place one with `telvisor order place`")?;
     Ok(0)
 }
 
@@ -153,12 +133,7 @@ async fn show(http: &Http, id: &str, out: &mut Out<'_>) -> anyhow::Result<u8> {
         out.line(format!("{title:12}{}", clean(&value)))?;
     }
     for item in &order.items {
-        out.line(format!(
-            "item {}  {}  {}",
-            clean(&item.id),
-            item.what(),
-            item.state
-        ))?;
+        out.line(format!("item {}  {}  {}", clean(&item.id), item.what(), item.state))?;
         for (title, value) in [("subscription", &item.subscription), ("backup", &item.backup)] {
             if let Some(value) = value {
                 out.line(format!("  {title} {value}"))?;
@@ -205,10 +180,7 @@ async fn place_order(http: &Http, place: Place, out: &mut Out<'_>) -> anyhow::Re
     if out.json {
         out.json(&order)?;
     } else {
-        out.line(format!(
-            "order {id} is {}",
-            order["state"].as_str().unwrap_or("placed")
-        ))?;
+        out.line(format!("order {id} is {}", order["state"].as_str().unwrap_or("placed")))?;
         out.line(format!("follow it with: {} order watch {id}", super::program()))?;
     }
     Ok(u8::from(rejected))
@@ -240,27 +212,19 @@ pub async fn service(http: &Http, id: &str) -> anyhow::Result<Value> {
 
 /// The subscription that is meant: the given one, or the customer's of the given application.
 async fn subscription(http: &Http, wish: &Wish) -> anyhow::Result<Option<String>> {
-    let (Some(application), None, true) = (
-        &wish.application,
-        &wish.subscription,
-        wish.action.needs_subscription(),
-    ) else {
+    let (Some(application), None, true) =
+        (&wish.application, &wish.subscription, wish.action.needs_subscription())
+    else {
         return Ok(wish.subscription.clone());
     };
     let customer = wish.customer.clone();
     let name = customer.clone().unwrap_or_default();
-    let services: Vec<Value> = http
-        .get(&format!("{SERVICES}{}", query(&[("relatedParty.id", customer)])))
-        .await?;
+    let services: Vec<Value> =
+        http.get(&format!("{SERVICES}{}", query(&[("relatedParty.id", customer)]))).await?;
     // A terminated one may be meant too, by re-activate; it comes into question when there is no other.
-    let of_application = || {
-        services
-            .iter()
-            .filter(|s| s["serviceSpecification"]["id"].as_str() == Some(application))
-    };
-    let mut found: Vec<_> = of_application()
-        .filter(|s| s["state"] != json!("terminated"))
-        .collect();
+    let of_application =
+        || services.iter().filter(|s| s["serviceSpecification"]["id"].as_str() == Some(application));
+    let mut found: Vec<_> = of_application().filter(|s| s["state"] != json!("terminated")).collect();
     if found.is_empty() {
         found = of_application().collect();
     }
@@ -285,18 +249,7 @@ mod tests {
             "serviceOrderItem": [{ "id": "1", "action": "add", "service": {
                 "serviceSpecification": { "id": "crm" }, "relatedParty": [{ "id": "7", "role": "Customer" }] } }],
         });
-        assert_eq!(
-            row(&order),
-            [
-                "o",
-                "completed",
-                "2026-01-01T00:00:00Z",
-                "7",
-                "tmf641",
-                "-",
-                "add crm"
-            ]
-        );
+        assert_eq!(row(&order), ["o", "completed", "2026-01-01T00:00:00Z", "7", "tmf641", "-", "add crm"]);
         assert_eq!(row(&json!({})), ["-", "-", "-", "-", "-", "-", ""]);
     }
 }

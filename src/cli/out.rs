@@ -44,11 +44,7 @@ impl<'a> Out<'a> {
 
     /// Columns under titles, or the sentence when there are no rows.
     pub fn table(&mut self, titles: &[&str], rows: &[Vec<String>], empty: &str) -> anyhow::Result<()> {
-        if rows.is_empty() {
-            self.line(empty)
-        } else {
-            self.bytes(table(titles, rows).as_bytes())
-        }
+        if rows.is_empty() { self.line(empty) } else { self.bytes(table(titles, rows).as_bytes()) }
     }
 
     /// Lets the reader see what was written so far.
@@ -72,9 +68,7 @@ pub fn complain(words: &str) {
 /// Text from elsewhere without control characters, which could steer the reader's terminal.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
@@ -84,21 +78,11 @@ fn table(titles: &[&str], rows: &[Vec<String>]) -> String {
         .map(|row| row.iter().map(|cell| clean(cell)).collect())
         .collect();
     let widths: Vec<_> = (0..titles.len())
-        .map(|n| {
-            all.iter()
-                .filter_map(|row| row.get(n))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        })
+        .map(|n| all.iter().filter_map(|row| row.get(n)).map(|cell| cell.chars().count()).max().unwrap_or(0))
         .collect();
     let mut text = String::new();
     for row in &all {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
     }
@@ -111,10 +95,7 @@ mod tests {
 
     #[test]
     fn a_table_lines_its_columns_up() {
-        let rows = [
-            vec!["1".into(), "a\u{1b}[31m".into()],
-            vec!["22".into(), String::new()],
-        ];
+        let rows = [vec!["1".into(), "a\u{1b}[31m".into()], vec!["22".into(), String::new()]];
         assert_eq!(table(&["id", "what"], &rows), "id  what\n1   a [31m\n22\n");
     }
 

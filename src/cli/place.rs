@@ -86,24 +86,18 @@ impl Wish {
     /// # Errors
     /// Naming the flag that is missing or has no place in this action.
     pub fn body(&self, subscription: Option<&str>) -> Result<Value, String> {
-        let customer = self
-            .customer
-            .as_ref()
-            .ok_or("--customer is missing: who is the order for?")?;
+        let customer = self.customer.as_ref().ok_or("--customer is missing: who is the order for?")?;
         self.refuse_strangers()?;
         let (verb, mut service) = match self.action {
-            Action::CreateCustomer => (
-                "add",
-                json!({ "serviceSpecification": { "id": "customer-account" } }),
-            ),
+            Action::CreateCustomer => {
+                ("add", json!({ "serviceSpecification": { "id": "customer-account" } }))
+            }
             Action::SuspendCustomer => ("modify", json!({ "id": customer, "state": "inactive" })),
             Action::ReactivateCustomer => ("modify", json!({ "id": customer, "state": "active" })),
             Action::TerminateCustomer => ("delete", json!({ "id": customer })),
             Action::Provision => {
-                let application = self
-                    .application
-                    .as_ref()
-                    .ok_or("--application is missing: which one to provision?")?;
+                let application =
+                    self.application.as_ref().ok_or("--application is missing: which one to provision?")?;
                 ("add", json!({ "serviceSpecification": { "id": application } }))
             }
             action => {
@@ -129,14 +123,8 @@ impl Wish {
             "externalReference".into(),
             json!([{ "externalReferenceType": "channel", "id": "cli", "name": "cli" }]),
         );
-        order.insert(
-            "relatedParty".into(),
-            json!([{ "id": customer, "role": "customer" }]),
-        );
-        order.insert(
-            "serviceOrderItem".into(),
-            json!([{ "id": "1", "action": verb, "service": service }]),
-        );
+        order.insert("relatedParty".into(), json!([{ "id": customer, "role": "customer" }]));
+        order.insert("serviceOrderItem".into(), json!([{ "id": "1", "action": verb, "service": service }]));
         Ok(order.into())
     }
 
@@ -165,17 +153,9 @@ impl Wish {
             ("phone", &self.phone),
             ("language", &self.language),
         ];
-        let own = own
-            .into_iter()
-            .filter_map(|(name, value)| value.as_deref().map(|value| (name, value)));
-        let set = self
-            .set
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        Ok(own
-            .chain(set)
-            .map(|(name, value)| json!({ "name": name, "value": value }))
-            .collect())
+        let own = own.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| (name, value)));
+        let set = self.set.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Ok(own.chain(set).map(|(name, value)| json!({ "name": name, "value": value })).collect())
     }
 
     /// A flag that the action would drop in silence is more likely a mistake.
@@ -189,11 +169,7 @@ impl Wish {
                 self.application.is_some(),
                 action == Action::Provision || action.needs_subscription(),
             ),
-            (
-                "--subscription",
-                self.subscription.is_some(),
-                action.needs_subscription(),
-            ),
+            ("--subscription", self.subscription.is_some(), action.needs_subscription()),
             ("--plan", self.plan.is_some(), own),
             ("--version", self.version.is_some(), own),
             ("--backup", self.backup.is_some(), action == Action::Restore),
@@ -231,9 +207,7 @@ mod tests {
 
     #[test]
     fn an_order_names_its_customer_and_its_channel() {
-        let body = wish("--customer 7 --application crm --plan small --external-id x1")
-            .body(None)
-            .unwrap();
+        let body = wish("--customer 7 --application crm --plan small --external-id x1").body(None).unwrap();
         assert_eq!(body["relatedParty"], json!([{ "id": "7", "role": "customer" }]));
         assert_eq!(body["externalReference"][0]["externalReferenceType"], "channel");
         assert_eq!(body["externalReference"][0]["id"], "cli");
@@ -249,37 +223,19 @@ mod tests {
 
     #[test]
     fn every_action_is_the_item_of_the_contract() {
-        let customer = item(
-            "--customer 7 --action create-customer --name Ada --set test=true",
-            None,
-        );
-        assert_eq!(
-            customer["service"]["serviceSpecification"]["id"],
-            "customer-account"
-        );
+        let customer = item("--customer 7 --action create-customer --name Ada --set test=true", None);
+        assert_eq!(customer["service"]["serviceSpecification"]["id"], "customer-account");
         assert_eq!(
             customer["service"]["serviceCharacteristic"],
             json!([{ "name": "name", "value": "Ada" }, { "name": "test", "value": "true" }])
         );
         let on = |action: &str| item(&format!("--customer 7 --action {action}"), Some("s"));
-        assert_eq!(
-            on("suspend-customer")["service"],
-            json!({ "id": "7", "state": "inactive" })
-        );
-        assert_eq!(
-            on("reactivate-customer")["service"],
-            json!({ "id": "7", "state": "active" })
-        );
+        assert_eq!(on("suspend-customer")["service"], json!({ "id": "7", "state": "inactive" }));
+        assert_eq!(on("reactivate-customer")["service"], json!({ "id": "7", "state": "active" }));
         assert_eq!(on("terminate-customer")["action"], "delete");
         assert_eq!(on("terminate-customer")["service"], json!({ "id": "7" }));
-        assert_eq!(
-            on("suspend")["service"],
-            json!({ "id": "s", "state": "inactive" })
-        );
-        assert_eq!(
-            on("reactivate")["service"],
-            json!({ "id": "s", "state": "active" })
-        );
+        assert_eq!(on("suspend")["service"], json!({ "id": "s", "state": "inactive" }));
+        assert_eq!(on("reactivate")["service"], json!({ "id": "s", "state": "active" }));
         assert_eq!(
             (&on("terminate")["action"], &on("terminate")["service"]),
             (&json!("delete"), &json!({"id": "s"}))

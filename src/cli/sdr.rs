@@ -63,12 +63,7 @@ pub struct Listed {
 pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyhow::Result<u8> {
     match command {
         Command::List => list(&global.http()?, out).await?,
-        Command::Show {
-            recipient,
-            file_seq,
-            test,
-            raw,
-        } => {
+        Command::Show { recipient, file_seq, test, raw } => {
             let octets = octets(&global.http()?, recipient, *file_seq, *test).await?;
             if *raw {
                 out.bytes(&octets)?;
@@ -115,12 +110,7 @@ pub async fn seal(http: &Http) -> anyhow::Result<Sealed> {
 /// The octets of a file.
 pub async fn octets(http: &Http, recipient: &str, file_seq: u32, test: bool) -> anyhow::Result<Vec<u8>> {
     let query = query(&[("test", Some(test.to_string()))]);
-    Ok(http
-        .octets(&format!(
-            "/api/v1/sdr/files/{}/{file_seq}{query}",
-            segment(recipient)
-        ))
-        .await?)
+    Ok(http.octets(&format!("/api/v1/sdr/files/{}/{file_seq}{query}", segment(recipient))).await?)
 }
 
 async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
@@ -132,11 +122,7 @@ async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = files
         .into_iter()
         .map(|f| {
-            let recipient = if f.test {
-                format!("{} (test)", f.recipient)
-            } else {
-                f.recipient
-            };
+            let recipient = if f.test { format!("{} (test)", f.recipient) } else { f.recipient };
             vec![
                 recipient,
                 f.file_seq.to_string(),
@@ -148,11 +134,7 @@ async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
         })
         .collect();
     let empty = "no file yet; `telvisor sdr seal` closes what is open";
-    out.table(
-        &["recipient", "file", "name", "records", "octets", "state"],
-        &rows,
-        empty,
-    )
+    out.table(&["recipient", "file", "name", "records", "octets", "state"], &rows, empty)
 }
 
 fn decode_files(files: &[PathBuf], out: &mut Out<'_>) -> anyhow::Result<u8> {
@@ -200,10 +182,7 @@ fn icd_settings(config: &Config) -> IcdSettings {
         FileFormat::Csv => "CSV",
         FileFormat::Asn1 => "ASN.1, one record after the other",
     };
-    let mut schedules: Vec<_> = recipients
-        .iter()
-        .map(|r| format!("{} ({})", r.schedule, r.name))
-        .collect();
+    let mut schedules: Vec<_> = recipients.iter().map(|r| format!("{} ({})", r.schedule, r.name)).collect();
     if recipients.iter().all(|r| r.schedule == "day") {
         schedules = vec!["every day at 00:00".into()];
     }
@@ -211,9 +190,7 @@ fn icd_settings(config: &Config) -> IcdSettings {
         software_version: env!("CARGO_PKG_VERSION").into(),
         example: telvisor_sdr::FileInfo {
             node_id: config.node_id.clone(),
-            recipient: recipients
-                .first()
-                .map_or_else(|| "recipient".into(), |r| r.name.clone()),
+            recipient: recipients.first().map_or_else(|| "recipient".into(), |r| r.name.clone()),
             file_seq: 1,
             test: false,
             period_start: now,
@@ -225,24 +202,10 @@ fn icd_settings(config: &Config) -> IcdSettings {
         },
         schedule: schedules.join(", "),
         time_zone: config.time_zone.clone(),
-        max_records: recipients
-            .iter()
-            .map(|r| r.records as u64)
-            .max()
-            .unwrap_or_default(),
-        max_octets: recipients
-            .iter()
-            .map(|r| r.bytes as u64)
-            .max()
-            .unwrap_or_default(),
-        recipients: recipients
-            .iter()
-            .map(|r| (r.name.clone(), format(r.format).to_owned()))
-            .collect(),
-        causes: CAUSES
-            .iter()
-            .map(|(_, code, meaning)| (*code, (*meaning).to_owned()))
-            .collect(),
+        max_records: recipients.iter().map(|r| r.records as u64).max().unwrap_or_default(),
+        max_octets: recipients.iter().map(|r| r.bytes as u64).max().unwrap_or_default(),
+        recipients: recipients.iter().map(|r| (r.name.clone(), format(r.format).to_owned())).collect(),
+        causes: CAUSES.iter().map(|(_, code, meaning)| (*code, (*meaning).to_owned())).collect(),
     }
 }
 

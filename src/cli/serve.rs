@@ -42,10 +42,7 @@ impl Server {
     /// When it cannot start, with the key of the configuration to change.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         if config.role.has_api() {
-            config
-                .listen
-                .iter()
-                .try_for_each(|address| check_free(*address))?;
+            config.listen.iter().try_for_each(|address| check_free(*address))?;
         }
         set_fault(&config)?;
         telemetry::start(&config.log).map_err(|problem| anyhow!(problem))?;
@@ -54,11 +51,7 @@ impl Server {
         let (ready, started) = oneshot::channel();
         let mut task = tokio::spawn(app::serve(config, Arc::new(SystemClock), shutdown.clone(), ready));
         match started.await {
-            Ok(started) => Ok(Self {
-                started,
-                shutdown,
-                task,
-            }),
+            Ok(started) => Ok(Self { started, shutdown, task }),
             // It let go of the other end, so it has ended or is about to.
             Err(_) => match (&mut task).await {
                 Ok(Ok(())) => bail!("stopped before it was ready"),
@@ -141,16 +134,11 @@ pub fn announce(started: &Started, out: &mut Out<'_>) -> anyhow::Result<()> {
             "role": started.role, "applications": started.applications,
         }));
     }
-    out.line(format!(
-        "Telvisor {} is ready. Ctrl-C stops it.",
-        env!("CARGO_PKG_VERSION")
-    ))?;
+    out.line(format!("Telvisor {} is ready. Ctrl-C stops it.", env!("CARGO_PKG_VERSION")))?;
     for url in &started.urls {
         out.line(format!("  TMF APIs     {url}/tmf-api/"))?;
         out.line(format!("  own API      {url}/api/v1/"))?;
-        out.line(format!(
-            "  health       {url}/health/ready   metrics  {url}/metrics"
-        ))?;
+        out.line(format!("  health       {url}/health/ready   metrics  {url}/metrics"))?;
     }
     out.line(format!("  data         {}", data.display()))?;
     out.line(format!("  database     {database}"))?;
@@ -160,9 +148,7 @@ pub fn announce(started: &Started, out: &mut Out<'_>) -> anyhow::Result<()> {
     if let Some(url) = started.urls.first() {
         let program = program();
         out.line("Next, in another terminal:")?;
-        out.line(format!(
-            "  curl {url}/tmf-api/serviceCatalogManagement/v4/serviceSpecification"
-        ))?;
+        out.line(format!("  curl {url}/tmf-api/serviceCatalogManagement/v4/serviceSpecification"))?;
         out.line(format!(
             "  {program} order place --server {url} --customer 4711 --action create-customer --name Ada --wait"
         ))?;
@@ -179,10 +165,7 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let words = check_free(address).unwrap_err().to_string();
-        assert!(
-            words.contains(&address.to_string()) && words.contains("--listen"),
-            "{words}"
-        );
+        assert!(words.contains(&address.to_string()) && words.contains("--listen"), "{words}");
         drop(taken);
         check_free(address).unwrap();
     }
@@ -200,10 +183,7 @@ mod tests {
         let mut text = Vec::new();
         announce(&started, &mut Out::new(&mut text, false)).unwrap();
         let text = String::from_utf8(text).unwrap();
-        assert!(
-            text.contains("http://127.0.0.1:8080/tmf-api/") && text.contains("5 applications"),
-            "{text}"
-        );
+        assert!(text.contains("http://127.0.0.1:8080/tmf-api/") && text.contains("5 applications"), "{text}");
         assert!(text.contains("order place") && !text.contains("secret"), "{text}");
     }
 }

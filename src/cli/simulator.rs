@@ -32,23 +32,14 @@ pub async fn run(global: &Global, arguments: &Arguments, out: &mut Out<'_>) -> a
     let shutdown = CancellationToken::new();
     serve::stop_on_signal(shutdown.clone())?;
     let latency_ms = [("*".to_owned(), Latency::Fixed(config.simulator.latency_ms))].into();
-    let faults = Settings {
-        latency_ms,
-        ..Settings::default()
-    };
-    let options = Options {
-        new_world_id: new_id(),
-        hosts: None,
-        faults,
-    };
+    let faults = Settings { latency_ms, ..Settings::default() };
+    let options = Options { new_world_id: new_id(), hosts: None, faults };
     let simulator = Simulator::open(&arguments.world, options).await?;
     let (socket, world) = (arguments.socket.display(), arguments.world.display());
     if out.json {
         out.json(&json!({ "socket": arguments.socket, "world": arguments.world }))?;
     } else {
-        out.line(format!(
-            "The simulated hypervisor answers on {socket}, its world is {world}."
-        ))?;
+        out.line(format!("The simulated hypervisor answers on {socket}, its world is {world}."))?;
         out.line(format!(
             "Next, in another terminal:\n  {} serve --hypervisor sim+unix:{socket}",
             program()

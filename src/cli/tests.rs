@@ -3,9 +3,7 @@
 use super::*;
 
 fn parsed(line: &str) -> Cli {
-    let matches = Cli::command()
-        .try_get_matches_from(line.split_whitespace())
-        .unwrap();
+    let matches = Cli::command().try_get_matches_from(line.split_whitespace()).unwrap();
     Cli::from_matches(&matches).unwrap()
 }
 
@@ -26,10 +24,7 @@ fn no_command_serves() {
 
 #[test]
 fn flags_of_every_command_stand_before_and_behind_it() {
-    for line in [
-        "telvisor --data /d --role api order list",
-        "telvisor order list --role api --data /d",
-    ] {
+    for line in ["telvisor --data /d --role api order list", "telvisor order list --role api --data /d"] {
         let cli = parsed(line);
         assert_eq!(cli.global.overrides().data, Some("/d".into()), "{line}");
         assert_eq!(cli.global.role, Some(Role::Api), "{line}");
@@ -39,9 +34,7 @@ fn flags_of_every_command_stand_before_and_behind_it() {
 
 #[test]
 fn several_addresses_can_be_given() {
-    let listen = parsed("telvisor serve --listen 127.0.0.1:1 --listen 127.0.0.1:2,[::1]:3")
-        .global
-        .listen;
+    let listen = parsed("telvisor serve --listen 127.0.0.1:1 --listen 127.0.0.1:2,[::1]:3").global.listen;
     assert_eq!(listen.len(), 3);
     assert_eq!(listen[2], "[::1]:3".parse().unwrap());
 }
@@ -59,27 +52,16 @@ fn a_flag_wins_over_the_default_and_says_where_it_came_from() {
 fn the_server_asked_is_the_named_one_or_the_configured_address() {
     let base = |line| parsed(line).global.http().map(|http| http.base().to_owned());
     assert_eq!(base("telvisor jobs --server http://h:1/").unwrap(), "http://h:1");
-    assert_eq!(
-        base("telvisor jobs --listen 127.0.0.1:99").unwrap(),
-        "http://127.0.0.1:99"
-    );
+    assert_eq!(base("telvisor jobs --listen 127.0.0.1:99").unwrap(), "http://127.0.0.1:99");
     let error = base("telvisor jobs --listen 127.0.0.1:0").unwrap_err();
     assert!(matches!(error.downcast_ref(), Some(Stop::Usage(words)) if words.contains("--server")));
 }
 
 #[test]
 fn a_file_and_flags_of_an_order_exclude_each_other() {
-    assert!(
-        refused("telvisor order place --file o.json --customer 7")
-            .to_string()
-            .contains("--customer")
-    );
+    assert!(refused("telvisor order place --file o.json --customer 7").to_string().contains("--customer"));
     assert!(refused("telvisor order place").to_string().contains("--customer"));
-    assert!(
-        refused("telvisor order place --customer 7 --set x")
-            .to_string()
-            .contains("NAME=VALUE")
-    );
+    assert!(refused("telvisor order place --customer 7 --set x").to_string().contains("NAME=VALUE"));
     parsed("telvisor order place --file o.json --wait");
 }
 

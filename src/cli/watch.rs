@@ -213,16 +213,8 @@ fn lines(before: Option<&Order>, now: &Order) -> Vec<String> {
             job_lines(was, job, &mut lines);
         }
         if was.is_none_or(|was| was.state != item.state) {
-            let error = item
-                .error
-                .as_ref()
-                .map_or_else(String::new, |e| format!(": {}", clean(e)));
-            lines.push(format!(
-                "item {} {}: {}{error}",
-                clean(&item.id),
-                item.what(),
-                item.state
-            ));
+            let error = item.error.as_ref().map_or_else(String::new, |e| format!(": {}", clean(e)));
+            lines.push(format!("item {} {}: {}{error}", clean(&item.id), item.what(), item.state));
         }
     }
     if now.is_final() {
@@ -241,15 +233,9 @@ fn job_lines(was: Option<&Job>, now: &Job, lines: &mut Vec<String>) {
         lines.push(format!("  {title}: undoing"));
     }
     for (n, step) in now.steps.iter().enumerate() {
-        let old = was
-            .and_then(|w| w.steps.get(n))
-            .map_or("waiting", |s| s.state.as_str());
+        let old = was.and_then(|w| w.steps.get(n)).map_or("waiting", |s| s.state.as_str());
         if step.state != old {
-            let state = if step.state == "begun" {
-                "…"
-            } else {
-                step.state.as_str()
-            };
+            let state = if step.state == "begun" { "…" } else { step.state.as_str() };
             lines.push(format!("  {title}: {} {state}", clean(&step.title)));
         }
     }
@@ -265,12 +251,7 @@ fn names(value: &Value) -> String {
     match value {
         // The server says it in words: `waits for order ...`, or what the order needs.
         Value::String(text) => clean(text.strip_prefix("waits for ").unwrap_or(text)),
-        Value::Array(all) => all
-            .iter()
-            .map(names)
-            .filter(|n| !n.is_empty())
-            .collect::<Vec<_>>()
-            .join(", "),
+        Value::Array(all) => all.iter().map(names).filter(|n| !n.is_empty()).collect::<Vec<_>>().join(", "),
         Value::Object(one) => one.get("id").map(names).unwrap_or_default(),
         _ => String::new(),
     }
@@ -286,23 +267,14 @@ pub struct Bars {
 
 impl Bars {
     fn new(indent: &'static str) -> Self {
-        Self {
-            indent,
-            all: MultiProgress::new(),
-            of_job: HashMap::new(),
-            order: None,
-        }
+        Self { indent, all: MultiProgress::new(), of_job: HashMap::new(), order: None }
     }
 
     fn show(&mut self, now: &Order) {
         let order = self.order.get_or_insert_with(|| {
             let style =
                 ProgressStyle::with_template("{prefix}{spinner} {wide_msg}").expect("the template is right");
-            let bar = self.all.add(
-                ProgressBar::new_spinner()
-                    .with_style(style)
-                    .with_prefix(self.indent),
-            );
+            let bar = self.all.add(ProgressBar::new_spinner().with_style(style).with_prefix(self.indent));
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
@@ -311,22 +283,14 @@ impl Bars {
                 let bar = self.of_job.entry(job.id.clone()).or_insert_with(|| {
                     let template = "{prefix}{bar:20.green/dim} {pos:>2}/{len:<2} {wide_msg}";
                     let style = ProgressStyle::with_template(template).expect("the template is right");
-                    let bar = ProgressBar::new(job.steps.len() as u64)
-                        .with_style(style)
-                        .with_prefix(self.indent);
+                    let bar =
+                        ProgressBar::new(job.steps.len() as u64).with_style(style).with_prefix(self.indent);
                     self.all.insert_before(order, bar)
                 });
                 let done = job.steps.iter().filter(|s| s.state == "done").count();
                 bar.set_position(done as u64);
-                let current = job
-                    .steps
-                    .iter()
-                    .find(|s| s.state == "begun")
-                    .map(|s| clean(&s.title));
-                let trouble = job
-                    .error
-                    .as_ref()
-                    .map(|e| format!("(try {}: {})", job.tries, clean(e)));
+                let current = job.steps.iter().find(|s| s.state == "begun").map(|s| clean(&s.title));
+                let trouble = job.error.as_ref().map(|e| format!("(try {}: {})", job.tries, clean(e)));
                 let undo = (job.phase.as_deref() == Some("undo")).then(|| "undoing".to_owned());
                 let parts = [Some(clean(&job.title)), undo, current, trouble];
                 bar.set_message(parts.into_iter().flatten().collect::<Vec<_>>().join(" · "));
@@ -392,11 +356,7 @@ mod tests {
         let last = read(order("completed", "completed", &["done", "done"]));
         assert_eq!(
             lines(Some(&first), &last),
-            [
-                "  machine: install done",
-                "item 1 provision crm small 1.0: completed",
-                "order completed"
-            ]
+            ["  machine: install done", "item 1 provision crm small 1.0: completed", "order completed"]
         );
     }
 
@@ -407,10 +367,7 @@ mod tests {
         failing["items"][0]["jobs"][0]["error"] = "no disk is free".into();
         failing["items"][0]["jobs"][0]["tries"] = 1.into();
         let again = read(failing.clone());
-        assert_eq!(
-            lines(Some(&first), &again),
-            ["  machine: try 1 failed: no disk is free"]
-        );
+        assert_eq!(lines(Some(&first), &again), ["  machine: try 1 failed: no disk is free"]);
         failing["state"] = "failed".into();
         failing["items"][0]["state"] = "failed".into();
         failing["items"][0]["error"] = "machine: no disk is free".into();
@@ -432,10 +389,7 @@ mod tests {
         let mut waiting = order("acknowledged", "acknowledged", &[]);
         waiting["waitsFor"] = json!("waits for order o0 (held)");
         let waiting = read(waiting);
-        assert_eq!(
-            lines(None, &waiting)[0],
-            "order acknowledged, waits for order o0 (held)"
-        );
+        assert_eq!(lines(None, &waiting)[0], "order acknowledged, waits for order o0 (held)");
         let held = read(order("held", "held", &[]));
         assert!(lines(Some(&waiting), &held)[1].contains("telvisor fallout list"));
         assert!(!held.is_final());

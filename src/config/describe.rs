@@ -81,13 +81,7 @@ pub fn masked_url(url: &str) -> String {
         Some((path, query)) => {
             let parts: Vec<_> = query
                 .split('&')
-                .map(|part| {
-                    if part.to_lowercase().contains("password=") {
-                        "password=***"
-                    } else {
-                        part
-                    }
-                })
+                .map(|part| if part.to_lowercase().contains("password=") { "password=***" } else { part })
                 .collect();
             format!("{path}?{}", parts.join("&"))
         }
@@ -107,10 +101,7 @@ pub(super) fn unknown_variable(names: impl Iterator<Item = String>) -> Option<(S
         .filter(|name| name.starts_with("TELVISOR_"))
         .filter(|name| !name.starts_with("TELVISOR_TEST_") && !known.contains(name))
         .min()?;
-    let nearest = known
-        .iter()
-        .min_by_key(|other| distance(&name, other))
-        .expect("there are known names");
+    let nearest = known.iter().min_by_key(|other| distance(&name, other)).expect("there are known names");
     Some((name, format!("did you mean {nearest}? otherwise unset it")))
 }
 
@@ -148,12 +139,7 @@ mod tests {
 
     #[test]
     fn known_variables_and_those_of_others_pass() {
-        for name in [
-            "TELVISOR_DATA",
-            "TELVISOR_TOKEN",
-            "TELVISOR_TIME_ZONE",
-            "TELVISOR_TEST__FAULT",
-        ] {
+        for name in ["TELVISOR_DATA", "TELVISOR_TOKEN", "TELVISOR_TIME_ZONE", "TELVISOR_TEST__FAULT"] {
             assert_eq!(unknown(name), None, "{name}");
         }
         assert_eq!(unknown("TELVISORS_X"), None);
@@ -162,22 +148,11 @@ mod tests {
 
     #[test]
     fn the_source_of_a_key_is_told() {
-        let database = Some(UrlOnly {
-            url: "postgres://x".into(),
-        });
-        let figment = layers(
-            None,
-            &Overrides {
-                data: Some("/srv".into()),
-                database,
-                ..Overrides::default()
-            },
-        );
+        let database = Some(UrlOnly { url: "postgres://x".into() });
+        let figment =
+            layers(None, &Overrides { data: Some("/srv".into()), database, ..Overrides::default() });
         assert_eq!(source_of(&figment, "data"), "--data or TELVISOR_DATA");
-        assert_eq!(
-            source_of(&figment, "database.url"),
-            "--database or TELVISOR_DATABASE"
-        );
+        assert_eq!(source_of(&figment, "database.url"), "--database or TELVISOR_DATABASE");
         assert_eq!(source_of(&figment, "jobs.attempts"), "default");
         assert!(keys().contains(&"jobs.attempts".to_owned()) && keys().contains(&"listen".to_owned()));
     }
@@ -188,19 +163,11 @@ mod tests {
         let file = dir.path().join("t.toml");
         let words = |text: &str| {
             std::fs::write(&file, text).unwrap();
-            super::super::Config::load(Some(&file), &Overrides::default())
-                .unwrap_err()
-                .to_string()
+            super::super::Config::load(Some(&file), &Overrides::default()).unwrap_err().to_string()
         };
-        for (text, named) in [
-            ("[jobs]\nattempts = 'x'", "jobs.attempts"),
-            ("colour = 1", "colour"),
-        ] {
+        for (text, named) in [("[jobs]\nattempts = 'x'", "jobs.attempts"), ("colour = 1", "colour")] {
             let words = words(text);
-            assert!(
-                words.contains(named) && words.contains("t.toml") && !words.contains('\n'),
-                "{words}"
-            );
+            assert!(words.contains(named) && words.contains("t.toml") && !words.contains('\n'), "{words}");
         }
         let absent = super::super::Config::load(Some(&dir.path().join("absent")), &Overrides::default());
         assert!(absent.unwrap_err().to_string().contains("absent"));
@@ -208,14 +175,8 @@ mod tests {
 
     #[test]
     fn passwords_are_hidden() {
-        assert_eq!(
-            masked_url("postgres://u:p@w@h:5432/db"),
-            "postgres://u:***@h:5432/db"
-        );
-        assert_eq!(
-            masked_url("postgres://u@h/db?password=p&a=b"),
-            "postgres://u@h/db?password=***&a=b"
-        );
+        assert_eq!(masked_url("postgres://u:p@w@h:5432/db"), "postgres://u:***@h:5432/db");
+        assert_eq!(masked_url("postgres://u@h/db?password=p&a=b"), "postgres://u@h/db?password=***&a=b");
         assert_eq!(masked_url("sqlite:./var/telvisor.db"), "sqlite:./var/telvisor.db");
     }
 }

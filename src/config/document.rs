@@ -33,16 +33,10 @@ pub fn document() -> String {
     let mut table = None;
     for entry in entries(DEFAULTS) {
         if table.as_ref() != Some(&entry.table) {
-            let title = if entry.table.is_empty() {
-                "Top level".to_owned()
-            } else {
-                format!("`[{}]`", entry.table)
-            };
-            write!(
-                out,
-                "\n## {title}\n\n| Key | Default | Variable | Meaning |\n|---|---|---|---|\n"
-            )
-            .expect("a String takes all");
+            let title =
+                if entry.table.is_empty() { "Top level".to_owned() } else { format!("`[{}]`", entry.table) };
+            write!(out, "\n## {title}\n\n| Key | Default | Variable | Meaning |\n|---|---|---|---|\n")
+                .expect("a String takes all");
             table = Some(entry.table.clone());
         }
         let column = |cell: &dyn Fn(&(String, String)) -> String| {
@@ -111,11 +105,7 @@ mod tests {
             .into_iter()
             .flat_map(|e| {
                 assert!(!e.meaning.is_empty(), "{:?} has no comment", e.keys);
-                let table = if e.table.is_empty() {
-                    String::new()
-                } else {
-                    format!("{}.", e.table)
-                };
+                let table = if e.table.is_empty() { String::new() } else { format!("{}.", e.table) };
                 e.keys.into_iter().map(move |(key, _)| format!("{table}{key}"))
             })
             .collect();
@@ -133,9 +123,6 @@ mod tests {
         assert_eq!(entries[0].keys.len(), 2);
         assert_eq!(entries[0].meaning, ["one", "thing"]);
         assert_eq!(entries[1].table, "t");
-        assert_eq!(
-            entries[1].keys,
-            [("l".to_owned(), "[{ x = 1 }, { x = 2 }]".to_owned())]
-        );
+        assert_eq!(entries[1].keys, [("l".to_owned(), "[{ x = 1 }, { x = 2 }]".to_owned())]);
     }
 }

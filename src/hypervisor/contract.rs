@@ -108,11 +108,7 @@ pub async fn run(fixture: &dyn Fixture) -> Result<(), String> {
             broken.push(format!("{name}: {found}"));
         }
     }
-    if broken.is_empty() {
-        Ok(())
-    } else {
-        Err(broken.join("\n"))
-    }
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
 /// Where one clause stands: the fixture, and names that no other clause uses.
@@ -126,11 +122,7 @@ impl<'a> Ground<'a> {
     #[must_use]
     pub fn new(fixture: &'a dyn Fixture, clause: &str) -> Self {
         let installation = Uuid::new_v5(&fixture.run_id(), clause.as_bytes());
-        Self {
-            fixture,
-            installation,
-            keys: AtomicU64::new(0),
-        }
+        Self { fixture, installation, keys: AtomicU64::new(0) }
     }
 
     fn driver(&self) -> Arc<dyn Driver> {
@@ -143,41 +135,21 @@ impl<'a> Ground<'a> {
     }
 
     fn key(&self) -> String {
-        format!(
-            "{}-{}",
-            self.installation,
-            self.keys.fetch_add(1, Ordering::SeqCst)
-        )
+        format!("{}-{}", self.installation, self.keys.fetch_add(1, Ordering::SeqCst))
     }
 
     /// The guard for one of the clause's machines, with fence 1.
     fn guard(&self, machine: &str) -> Guard {
         let machine = self.id(machine);
-        let tag = Tag {
-            installation: self.installation,
-            machine,
-        };
-        Guard {
-            tag,
-            name: format!("tv-{machine}"),
-            fence: 1,
-        }
+        let tag = Tag { installation: self.installation, machine };
+        Guard { tag, name: format!("tv-{machine}"), fence: 1 }
     }
 
     async fn create(&self) -> Result<Operation, String> {
         let hosts = said("hosts", self.driver().hosts().await)?;
         let host = hosts.first().ok_or("hosts: there is none")?.name.clone();
-        let size = Size {
-            vcpu: 1,
-            memory_mib: 512,
-            disk_gib: 4,
-        };
-        Ok(Operation::CreateMachine {
-            size,
-            tenant: "default".into(),
-            customer: "C-1".into(),
-            host,
-        })
+        let size = Size { vcpu: 1, memory_mib: 512, disk_gib: 4 };
+        Ok(Operation::CreateMachine { size, tenant: "default".into(), customer: "C-1".into(), host })
     }
 
     /// A machine that runs.
@@ -191,14 +163,7 @@ impl<'a> Ground<'a> {
     async fn machine_with_volume(&self, name: &str) -> Result<(Guard, Uuid), String> {
         let (guard, subscription) = (self.machine(name).await?, self.id("subscription"));
         let size_gib = self.fixture.sample().quota_gib;
-        self.done(
-            &guard,
-            &Operation::EnsureVolume {
-                subscription,
-                size_gib,
-            },
-        )
-        .await?;
+        self.done(&guard, &Operation::EnsureVolume { subscription, size_gib }).await?;
         Ok((guard, subscription))
     }
 
@@ -235,10 +200,7 @@ impl<'a> Ground<'a> {
 
     /// Begins an operation under a key of its own and sees it end.
     async fn ended(&self, guard: &Guard, operation: &Operation) -> Result<Observation, String> {
-        let handle = said(
-            operation.name(),
-            self.driver().begin(guard, operation, &self.key()).await,
-        )?;
+        let handle = said(operation.name(), self.driver().begin(guard, operation, &self.key()).await)?;
         self.end_of(&handle, operation.name()).await
     }
 
@@ -263,9 +225,7 @@ impl<'a> Ground<'a> {
             }
         };
         let late = |_| format!("{what} has not ended within {:?}", self.fixture.patience());
-        tokio::time::timeout(self.fixture.patience(), watch)
-            .await
-            .map_err(late)?
+        tokio::time::timeout(self.fixture.patience(), watch).await.map_err(late)?
     }
 
     async fn owned(&self) -> Result<Vec<Owned>, String> {
@@ -291,29 +251,19 @@ impl<'a> Ground<'a> {
         operation: &Operation,
         with: fn(&DriverError) -> bool,
     ) -> Result<(), String> {
-        error(
-            operation.name(),
-            self.driver().begin(guard, operation, &self.key()).await,
-            with,
-        )
+        error(operation.name(), self.driver().begin(guard, operation, &self.key()).await, with)
     }
 
     /// Reads a spool file to its end, in chunks.
     async fn read_all(&self, guard: &Guard, path: &str, chunk: u32) -> Result<Vec<u8>, String> {
         let mut all = Vec::new();
         loop {
-            let part = said(
-                "read",
-                self.driver().read(guard, path, all.len() as u64, chunk).await,
-            )?;
+            let part = said("read", self.driver().read(guard, path, all.len() as u64, chunk).await)?;
             if part.is_empty() {
                 return Ok(all);
             }
             if part.len() > chunk as usize {
-                return Err(format!(
-                    "read answered {} octets where {chunk} were asked for",
-                    part.len()
-                ));
+                return Err(format!("read answered {} octets where {chunk} were asked for", part.len()));
             }
             all.extend(part);
         }
@@ -321,10 +271,7 @@ impl<'a> Ground<'a> {
 
     async fn write_all(&self, guard: &Guard, path: &str, data: &[u8], chunk: usize) -> Result<(), String> {
         for (i, part) in data.chunks(chunk).enumerate() {
-            said(
-                "write",
-                self.driver().write(guard, path, (i * chunk) as u64, part).await,
-            )?;
+            said("write", self.driver().write(guard, path, (i * chunk) as u64, part).await)?;
         }
         Ok(())
     }
@@ -346,17 +293,11 @@ fn error<T: Debug>(
 ) -> Result<(), String> {
     match result {
         Err(e) if wanted(&e) => Ok(()),
-        Err(e) => Err(format!(
-            "{call} was refused as {e:?}, which is not the error for it"
-        )),
+        Err(e) => Err(format!("{call} was refused as {e:?}, which is not the error for it")),
         Ok(answer) => Err(format!("{call} was not refused, and answered {answer:?}")),
     }
 }
 
 fn same<T: PartialEq + Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
-    if found == wanted {
-        Ok(())
-    } else {
-        Err(format!("{what} is {found:?} instead of {wanted:?}"))
-    }
+    if found == wanted { Ok(()) } else { Err(format!("{what} is {found:?} instead of {wanted:?}")) }
 }

@@ -14,11 +14,7 @@ pub enum ObjectError {
     #[error("backup store, {key}: {source}")]
     Io { key: String, source: std::io::Error },
     #[error("backup store, {key}: {found} where {expected} was expected")]
-    Differs {
-        key: String,
-        expected: String,
-        found: String,
-    },
+    Differs { key: String, expected: String, found: String },
 }
 
 /// A folder of objects.
@@ -43,13 +39,9 @@ impl Objects {
     /// # Errors
     /// When the folder cannot be made.
     pub fn open(root: &Path) -> Result<Self, ObjectError> {
-        std::fs::create_dir_all(root).map_err(|source| ObjectError::Io {
-            key: root.display().to_string(),
-            source,
-        })?;
-        Ok(Self {
-            root: root.to_owned(),
-        })
+        std::fs::create_dir_all(root)
+            .map_err(|source| ObjectError::Io { key: root.display().to_string(), source })?;
+        Ok(Self { root: root.to_owned() })
     }
 
     /// The store's address, kept with each backup.
@@ -63,10 +55,7 @@ impl Objects {
     }
 
     fn error(key: &str) -> impl FnOnce(std::io::Error) -> ObjectError {
-        move |source| ObjectError::Io {
-            key: key.to_owned(),
-            source,
-        }
+        move |source| ObjectError::Io { key: key.to_owned(), source }
     }
 
     /// Begins or resumes an upload.
@@ -87,13 +76,7 @@ impl Objects {
             .await
             .map_err(Self::error(key))?;
         let offset = file.metadata().await.map_err(Self::error(key))?.len();
-        Ok(Upload {
-            file,
-            part,
-            target,
-            key: key.to_owned(),
-            offset,
-        })
+        Ok(Upload { file, part, target, key: key.to_owned(), offset })
     }
 
     /// Opens an object for reading from `offset`; with its size.
@@ -103,9 +86,7 @@ impl Objects {
     pub async fn read(&self, key: &str, offset: u64) -> Result<(File, u64), ObjectError> {
         let mut file = File::open(self.path(key)).await.map_err(Self::error(key))?;
         let size = file.metadata().await.map_err(Self::error(key))?.len();
-        file.seek(std::io::SeekFrom::Start(offset))
-            .await
-            .map_err(Self::error(key))?;
+        file.seek(std::io::SeekFrom::Start(offset)).await.map_err(Self::error(key))?;
         Ok((file, size))
     }
 
@@ -116,10 +97,7 @@ impl Objects {
     pub async fn chunk(&self, key: &str, offset: u64, len: u64) -> Result<Vec<u8>, ObjectError> {
         let (file, _) = self.read(key, offset).await?;
         let mut buffer = vec![];
-        file.take(len)
-            .read_to_end(&mut buffer)
-            .await
-            .map_err(Self::error(key))?;
+        file.take(len).read_to_end(&mut buffer).await.map_err(Self::error(key))?;
         Ok(buffer)
     }
 
@@ -157,10 +135,7 @@ impl Upload {
     /// # Errors
     /// When the disk refuses.
     pub async fn append(&mut self, data: &[u8]) -> Result<(), ObjectError> {
-        self.file
-            .write_all(data)
-            .await
-            .map_err(Objects::error(&self.key))?;
+        self.file.write_all(data).await.map_err(Objects::error(&self.key))?;
         self.offset += data.len() as u64;
         Ok(())
     }
@@ -186,9 +161,7 @@ impl Upload {
             });
         }
         fault::point("store.before_rename");
-        fs::rename(&self.part, &self.target)
-            .await
-            .map_err(io(&self.key))?;
+        fs::rename(&self.part, &self.target).await.map_err(io(&self.key))?;
         fault::point("store.after_rename");
         if let Some(folder) = self.target.parent() {
             let folder = File::open(folder).await.map_err(io(&self.key))?;
@@ -236,14 +209,7 @@ mod tests {
 
         let mut bad = store.upload("t/b.tar.zst").await.unwrap();
         bad.append(b"x").await.unwrap();
-        assert!(matches!(
-            bad.finish(1, "00").await,
-            Err(ObjectError::Differs { .. })
-        ));
-        assert_eq!(
-            store.upload("t/b.tar.zst").await.unwrap().offset,
-            0,
-            "the next try begins anew"
-        );
+        assert!(matches!(bad.finish(1, "00").await, Err(ObjectError::Differs { .. })));
+        assert_eq!(store.upload("t/b.tar.zst").await.unwrap().offset, 0, "the next try begins anew");
     }
 }

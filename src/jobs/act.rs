@@ -70,21 +70,14 @@ pub async fn perform(
         Act::FetchBackup { backup, archive } => fetch(c, lease, *backup, archive).await,
         Act::PushBackup { backup, archive } => push(c, lease, *backup, archive).await,
         Act::DropBackup { backup } => {
-            c.engine
-                .objects
-                .remove(&names::object(&c.job.tenant, *backup))
-                .await?;
+            c.engine.objects.remove(&names::object(&c.job.tenant, *backup)).await?;
             Ok(Value::Null)
         }
         _ => {
             let operation = operation(c, act).await?;
             let result = operate(c, lease, &operation, handle, step).await?;
             match act {
-                Act::Script {
-                    role: Role::Start,
-                    target,
-                    ..
-                } => address(c, lease, target).await,
+                Act::Script { role: Role::Start, target, .. } => address(c, lease, target).await,
                 _ => Ok(result),
             }
         }
@@ -92,14 +85,9 @@ pub async fn perform(
 }
 
 fn guard(engine: &Engine, job: &JobRow) -> Result<Guard, Stop> {
-    let machine = job
-        .machine
-        .ok_or_else(|| Stop::Fail("the job has no machine".into()))?;
+    let machine = job.machine.ok_or_else(|| Stop::Fail("the job has no machine".into()))?;
     Ok(Guard {
-        tag: Tag {
-            installation: engine.installation,
-            machine,
-        },
+        tag: Tag { installation: engine.installation, machine },
         name: names::machine(machine),
         fence: job.fence,
     })
@@ -108,13 +96,7 @@ fn guard(engine: &Engine, job: &JobRow) -> Result<Guard, Stop> {
 async fn operation(c: &Context<'_>, act: &Act) -> Result<Operation, Stop> {
     Ok(match act {
         Act::CreateMachine { size } => {
-            let customer = c
-                .engine
-                .db
-                .read(&c.job.tenant)
-                .await?
-                .customer(c.job.customer)
-                .await?;
+            let customer = c.engine.db.read(&c.job.tenant).await?.customer(c.job.customer).await?;
             Operation::CreateMachine {
                 size: *size,
                 tenant: c.job.tenant.clone(),
@@ -126,25 +108,14 @@ async fn operation(c: &Context<'_>, act: &Act) -> Result<Operation, Stop> {
         Act::SuspendMachine => Operation::SuspendMachine,
         Act::ResumeMachine => Operation::ResumeMachine,
         Act::DeleteMachine => Operation::DeleteMachine,
-        Act::EnsureVolume {
-            subscription,
-            size_gib,
-        } => Operation::EnsureVolume {
-            subscription: *subscription,
-            size_gib: *size_gib,
-        },
-        Act::DeleteVolume { subscription } => Operation::DeleteVolume {
-            subscription: *subscription,
-        },
-        Act::DropArchive { archive } => Operation::DeleteSpool {
-            path: archive.clone(),
-        },
-        Act::Script {
-            role,
-            target,
-            from_version,
-            archive,
-        } => script(c, *role, target, from_version.as_deref(), archive.as_deref()).await?,
+        Act::EnsureVolume { subscription, size_gib } => {
+            Operation::EnsureVolume { subscription: *subscription, size_gib: *size_gib }
+        }
+        Act::DeleteVolume { subscription } => Operation::DeleteVolume { subscription: *subscription },
+        Act::DropArchive { archive } => Operation::DeleteSpool { path: archive.clone() },
+        Act::Script { role, target, from_version, archive } => {
+            script(c, *role, target, from_version.as_deref(), archive.as_deref()).await?
+        }
         Act::FetchBackup { .. } | Act::PushBackup { .. } | Act::DropBackup { .. } => {
             return Err(Stop::Fail("not an operation of the hypervisor".into()));
         }
@@ -171,23 +142,14 @@ async fn script(
     };
     let plan = app.plan(&target.plan).cloned().ok_or_else(gone)?;
     let folders = GuestFolders::standard(target.subscription, &target.digest);
-    let subscription = c
-        .engine
-        .db
-        .read(&c.job.tenant)
-        .await?
-        .subscription(target.subscription)
-        .await?;
+    let subscription = c.engine.db.read(&c.job.tenant).await?.subscription(target.subscription).await?;
     let characteristics = subscription
         .and_then(|s| s.characteristics.0.as_object().cloned())
         .unwrap_or_default()
         .into_iter()
         .collect();
     let characteristics: std::collections::BTreeMap<String, Value> = characteristics;
-    let seats = characteristics
-        .get(SEATS)
-        .and_then(Value::as_u64)
-        .and_then(|n| u32::try_from(n).ok());
+    let seats = characteristics.get(SEATS).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let run = ScriptRun {
         role,
         subscription: target.subscription,
@@ -286,10 +248,7 @@ pub async fn stop(engine: &Engine, lease: &mut Lease<'_>, handle: Option<&str>) 
     engine.driver.abort(&handle).await?;
     loop {
         lease.cover(engine.driver.call_limit()).await?;
-        if !matches!(
-            engine.driver.observe(&handle, LOOK).await?,
-            Observation::Running { .. }
-        ) {
+        if !matches!(engine.driver.observe(&handle, LOOK).await?, Observation::Running { .. }) {
             return Ok(());
         }
     }
@@ -298,11 +257,7 @@ pub async fn stop(engine: &Engine, lease: &mut Lease<'_>, handle: Option<&str>) 
 /// Where the subscriber opens the application that was started.
 async fn address(c: &Context<'_>, lease: &mut Lease<'_>, target: &Target) -> Result<Value, Stop> {
     lease.cover(c.engine.driver.call_limit()).await?;
-    let endpoint = c
-        .engine
-        .driver
-        .endpoint(&guard(c.engine, c.job)?, target.subscription)
-        .await?;
+    let endpoint = c.engine.driver.endpoint(&guard(c.engine, c.job)?, target.subscription).await?;
     Ok(endpoint.map_or(Value::Null, |url| json!({ "endpoint": url })))
 }
 
@@ -320,11 +275,7 @@ async fn fetch(c: &Context<'_>, lease: &mut Lease<'_>, backup: Uuid, archive: &s
     let missing = || Stop::Fail("the backup script told neither size nor checksum".into());
     let answer = archive_of(c, archive).ok_or_else(missing)?;
     let size = answer.get("size").and_then(Value::as_u64).ok_or_else(missing)?;
-    let sha256 = answer
-        .get("sha256")
-        .and_then(Value::as_str)
-        .ok_or_else(missing)?
-        .to_owned();
+    let sha256 = answer.get("sha256").and_then(Value::as_str).ok_or_else(missing)?.to_owned();
     let key = names::object(&c.job.tenant, backup);
     let result = json!({ "size": size, "sha256": sha256 });
     if c.engine.objects.verify(&key).await? == Some((size, sha256.clone())) {
@@ -334,11 +285,7 @@ async fn fetch(c: &Context<'_>, lease: &mut Lease<'_>, backup: Uuid, archive: &s
     let mut upload = c.engine.objects.upload(&key).await?;
     while upload.offset < size {
         lease.cover(c.engine.driver.call_limit()).await?;
-        let data = c
-            .engine
-            .driver
-            .read(&guard, archive, upload.offset, CHUNK)
-            .await?;
+        let data = c.engine.driver.read(&guard, archive, upload.offset, CHUNK).await?;
         if data.is_empty() {
             break;
         }
@@ -356,19 +303,13 @@ async fn push(c: &Context<'_>, lease: &mut Lease<'_>, backup: Uuid, archive: &st
         .as_ref()
         .is_some_and(|(size, sha)| i64::try_from(*size).ok() == row.size && Some(sha) == row.sha256.as_ref());
     if !right {
-        return Err(Stop::Fail(format!(
-            "backup {backup} is damaged or gone; nothing was restored"
-        )));
+        return Err(Stop::Fail(format!("backup {backup} is damaged or gone; nothing was restored")));
     }
     let guard = guard(c.engine, c.job)?;
     let mut offset = 0;
     loop {
         lease.cover(c.engine.driver.call_limit()).await?;
-        let data = c
-            .engine
-            .objects
-            .chunk(&row.object_key, offset, u64::from(CHUNK))
-            .await?;
+        let data = c.engine.objects.chunk(&row.object_key, offset, u64::from(CHUNK)).await?;
         if data.is_empty() {
             return Ok(Value::Null);
         }

@@ -19,12 +19,7 @@ pub struct Lease<'a> {
 impl<'a> Lease<'a> {
     #[must_use]
     pub fn new(engine: &'a Engine, job: JobRow, since: Instant) -> Self {
-        Self {
-            engine,
-            job,
-            since,
-            length: length(engine),
-        }
+        Self { engine, job, since, length: length(engine) }
     }
 
     /// Renews the lease when a third of it is gone or a call needs more than what is left.

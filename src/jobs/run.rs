@@ -48,12 +48,7 @@ pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
     let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else {
         return Ok(false);
     };
-    engine
-        .commit(
-            tx,
-            ["claim.before_commit", "claim.after_commit", "line.after_publish"],
-        )
-        .await?;
+    engine.commit(tx, ["claim.before_commit", "claim.after_commit", "line.after_publish"]).await?;
     // Where one job was due there may be another: wakes the next idle worker.
     engine.queue.ring();
     let span = tracing::info_span!(
@@ -101,12 +96,7 @@ async fn forward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: i
         let key = key(job, &steps[n], "do", 0, failed);
         begin_step(engine, job, &mut steps[n], &key).await?;
         let act = steps[n].act.0.clone();
-        let context = act::Context {
-            engine,
-            job,
-            steps: &steps,
-            key,
-        };
+        let context = act::Context { engine, job, steps: &steps, key };
         let handle = steps[n].handle.clone();
         let outcome = act::perform(&context, lease, &act, handle, steps[n].number).await?;
         end_step(engine, job, &mut steps[n], outcome).await?;
@@ -135,16 +125,7 @@ async fn begin_step(engine: &Engine, job: &JobRow, step: &mut StepRow, key: &str
     let now = tx.now();
     step.started_at.get_or_insert(now);
     tx.update_step(step).await?;
-    engine
-        .commit(
-            tx,
-            [
-                "step.before_begin_commit",
-                "step.after_begin_commit",
-                "line.after_publish",
-            ],
-        )
-        .await?;
+    engine.commit(tx, ["step.before_begin_commit", "step.after_begin_commit", "line.after_publish"]).await?;
     tracing::info!(step = step.number, "{}", step.title);
     Ok(())
 }
@@ -158,16 +139,7 @@ async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Out
     step.result = (result != Value::Null).then_some(Json(result));
     step.ended_at = Some(tx.now());
     tx.update_step(step).await?;
-    engine
-        .commit(
-            tx,
-            [
-                "step.before_done_commit",
-                "step.after_done_commit",
-                "line.after_publish",
-            ],
-        )
-        .await?;
+    engine.commit(tx, ["step.before_done_commit", "step.after_done_commit", "line.after_publish"]).await?;
     Ok(())
 }
 
@@ -186,12 +158,8 @@ async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: 
         };
         let done = usize::try_from(steps[n].undone).unwrap_or(0);
         for (i, act) in acts.iter().enumerate().skip(done) {
-            let context = act::Context {
-                engine,
-                job,
-                steps: &steps,
-                key: key(job, &steps[n], "undo", i, failed),
-            };
+            let context =
+                act::Context { engine, job, steps: &steps, key: key(job, &steps[n], "undo", i, failed) };
             tracing::info!(step = steps[n].number, "undo: {}", steps[n].title);
             act::perform(&context, lease, act, None, steps[n].number).await?;
             steps[n].undone += 1;
@@ -209,12 +177,7 @@ async fn note_undone(engine: &Engine, job: &JobRow, step: &StepRow) -> Result<()
         return Err(Stop::Lost);
     }
     tx.update_step(step).await?;
-    engine
-        .commit(
-            tx,
-            ["undo.before_commit", "undo.after_commit", "line.after_publish"],
-        )
-        .await?;
+    engine.commit(tx, ["undo.before_commit", "undo.after_commit", "line.after_publish"]).await?;
     Ok(())
 }
 
@@ -239,9 +202,7 @@ async fn end(engine: &Engine, job: &JobRow) -> Result<(), StoreError> {
         moving.save(&mut tx).await?;
     }
     line::advance(engine, &mut tx, &customer_id).await?;
-    engine
-        .commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"])
-        .await
+    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
 }
 
 /// A try failed: the next one later, or the job is given up.
@@ -253,8 +214,7 @@ async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(
         return Ok(());
     }
     let mut job = job.clone();
-    tx.end_attempt(&job, if last { "failed" } else { "retry" }, Some(why))
-        .await?;
+    tx.end_attempt(&job, if last { "failed" } else { "retry" }, Some(why)).await?;
     if last {
         tracing::warn!(why, "the job is given up");
         let Some(order) = job.order_id else { return Ok(()) };
@@ -277,9 +237,7 @@ async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(
         job.run_after = tx.lease_now().await? + TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
         tx.update_job(&job).await?;
     }
-    engine
-        .commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"])
-        .await
+    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
 }
 
 /// Opens the transaction that ends a claim, under the lock of the customer's line.

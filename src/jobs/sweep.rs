@@ -85,15 +85,8 @@ pub async fn hosts(engine: &Engine) -> Result<(), StoreError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     for h in hosts {
         let (memory, disk) = (number(h.memory_mib_total), number(h.disk_gib_total));
-        tx.see_host(
-            &engine.driver.capabilities().name,
-            &h.name,
-            i64::from(h.vcpu_total),
-            memory,
-            disk,
-            now,
-        )
-        .await?;
+        tx.see_host(&engine.driver.capabilities().name, &h.name, i64::from(h.vcpu_total), memory, disk, now)
+            .await?;
     }
     tx.commit().await?;
     Ok(())

@@ -3,30 +3,15 @@
 /// (code as written on an item, cause code in the record, meaning)
 pub const CAUSES: &[(&str, u16, &str)] = &[
     ("job", 1, "a step of the order failed and what was done is undone"),
-    (
-        "precondition",
-        2,
-        "the state that the order needs was lost before its turn came",
-    ),
-    (
-        "plan",
-        3,
-        "the order could not be planned: no room, or a package that left the catalogue",
-    ),
-    (
-        "relied-on",
-        4,
-        "an item that this one relies on was not completed",
-    ),
+    ("precondition", 2, "the state that the order needs was lost before its turn came"),
+    ("plan", 3, "the order could not be planned: no room, or a package that left the catalogue"),
+    ("relied-on", 4, "an item that this one relies on was not completed"),
 ];
 
 /// The cause code of an item's error.
 #[must_use]
 pub fn code(error: &str) -> Option<u16> {
-    CAUSES
-        .iter()
-        .find(|(name, ..)| *name == error)
-        .map(|(_, code, _)| *code)
+    CAUSES.iter().find(|(name, ..)| *name == error).map(|(_, code, _)| *code)
 }
 
 /// `docs/causes.md`, generated; a test compares the file with this.

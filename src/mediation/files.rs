@@ -44,12 +44,7 @@ pub struct Disk;
 impl FileLayer for Disk {
     fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let mut file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o640)
-            .open(path)?;
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o640).open(path)?;
         file.write_all(content)?;
         crate::fault::point("seal.before_fsync");
         file.sync_all()?;

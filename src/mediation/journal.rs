@@ -74,19 +74,12 @@ fn body(s: &SubscriptionRow, order: &OrderRow) -> Body {
 /// When the step of these roles on the subscription ended.
 fn ended(jobs: &[Done], subscription: Uuid, roles: &[Role]) -> Option<DateTime<Utc>> {
     let fits = |act: &Act| matches!(act, Act::Script { role, target, .. } if target.subscription == subscription && roles.contains(role));
-    jobs.iter()
-        .flat_map(|(_, steps)| steps)
-        .filter(|s| fits(&s.act.0))
-        .filter_map(|s| s.ended_at)
-        .next_back()
+    jobs.iter().flat_map(|(_, steps)| steps).filter(|s| fits(&s.act.0)).filter_map(|s| s.ended_at).next_back()
 }
 
 fn fetched(jobs: &[Done], backup: Uuid) -> Option<DateTime<Utc>> {
     let fits = |act: &Act| matches!(act, Act::FetchBackup { backup: b, .. } if *b == backup);
-    jobs.iter()
-        .flat_map(|(_, steps)| steps)
-        .filter(|s| fits(&s.act.0))
-        .find_map(|s| s.ended_at)
+    jobs.iter().flat_map(|(_, steps)| steps).filter(|s| fits(&s.act.0)).find_map(|s| s.ended_at)
 }
 
 /// Journals what a completed item did. The inventory already shows it.
@@ -133,16 +126,7 @@ pub async fn completed_item(
                 None => None,
             };
             let now = tx.now();
-            for entry in entries(
-                engine,
-                order,
-                intent.action,
-                &before,
-                &s,
-                backup.as_ref(),
-                jobs,
-                now,
-            ) {
+            for entry in entries(engine, order, intent.action, &before, &s, backup.as_ref(), jobs, now) {
                 write(tx, order, item, &s, entry).await?;
             }
             Ok(())
@@ -152,18 +136,10 @@ pub async fn completed_item(
 }
 
 fn installed(s: &SubscriptionRow, order: &OrderRow, at: DateTime<Utc>) -> Entry {
-    Entry {
-        kind: RecordType::ApplicationInstalled,
-        change: "none",
-        event_time: at,
-        body: body(s, order),
-    }
+    Entry { kind: RecordType::ApplicationInstalled, change: "none", event_time: at, body: body(s, order) }
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "all of them are facts about one completed item"
-)]
+#[expect(clippy::too_many_arguments, reason = "all of them are facts about one completed item")]
 fn entries(
     engine: &Engine,
     order: &OrderRow,
@@ -180,11 +156,7 @@ fn entries(
         kind,
         change: "none",
         event_time,
-        body: Body {
-            backup: backup.map(|b| b.id),
-            volume_octets: volume,
-            ..body(s, order)
-        },
+        body: Body { backup: backup.map(|b| b.id), volume_octets: volume, ..body(s, order) },
     };
     match action {
         Action::Provision => vec![installed(s, order, at(&[Role::Install]))],
@@ -217,10 +189,8 @@ fn changes(
         _ => RecordType::ApplicationDowngraded,
     };
     let mut out = vec![];
-    let (plan, version) = (
-        before.plan.as_deref().unwrap_or(&s.plan),
-        before.version.as_deref().unwrap_or(&s.version),
-    );
+    let (plan, version) =
+        (before.plan.as_deref().unwrap_or(&s.plan), before.version.as_deref().unwrap_or(&s.version));
     if version != s.version {
         out.push(Entry {
             kind: kind(app.compare_versions(version, &s.version)),
@@ -238,10 +208,7 @@ fn changes(
             kind: kind(app.compare_plans(plan, &s.plan)),
             change: "plan",
             event_time: at(&[Role::Configure]),
-            body: Body {
-                previous_plan: Some(plan.to_owned()),
-                ..body(s, order)
-            },
+            body: Body { previous_plan: Some(plan.to_owned()), ..body(s, order) },
         });
     }
     out
@@ -257,9 +224,7 @@ async fn write(
     let Some(customer) = tx.customer(s.customer).await? else {
         return Ok(());
     };
-    let subject = tx
-        .subject(customer.uid, &customer.customer_id, customer.phone.as_deref())
-        .await?;
+    let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
     if let Some(started) = item.started_at {
         let seconds = (entry.event_time - started).num_seconds().max(0);
         entry.body.duration_s = u32::try_from(seconds).ok();
@@ -307,34 +272,14 @@ pub async fn failed_item(
     };
     let cause = item.error_code.as_deref().and_then(causes::code);
     let event_time = tx.now();
-    let body = Body {
-        success: false,
-        cause,
-        backup: intent.backup,
-        ..body(&s, order)
-    };
-    write(
-        tx,
-        order,
-        item,
-        &s,
-        Entry {
-            kind,
-            change: "none",
-            event_time,
-            body,
-        },
-    )
-    .await
+    let body = Body { success: false, cause, backup: intent.backup, ..body(&s, order) };
+    write(tx, order, item, &s, Entry { kind, change: "none", event_time, body }).await
 }
 
 /// The direction of a change that did not come to be: the version's, else the plan's.
 fn direction(engine: &Engine, s: &SubscriptionRow, intent: &Intent) -> RecordType {
     let order = engine.catalogue.find(&s.application).and_then(|app| {
-        let version = intent
-            .version
-            .as_ref()
-            .and_then(|v| app.compare_versions(&s.version, v));
+        let version = intent.version.as_ref().and_then(|v| app.compare_versions(&s.version, v));
         let plan = intent.plan.as_ref().and_then(|p| app.compare_plans(&s.plan, p));
         version.filter(|o| o.is_ne()).or(plan)
     });
@@ -358,9 +303,7 @@ pub async fn downloaded(
     let Some(customer) = tx.customer(backup.customer).await? else {
         return Ok(());
     };
-    let subject = tx
-        .subject(customer.uid, &customer.customer_id, customer.phone.as_deref())
-        .await?;
+    let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
     let body = Body {
         application: backup.application.clone(),
         version: backup.version.clone(),

@@ -40,11 +40,7 @@ pub enum SealError {
     #[error("file {name} cannot be written: {problem}")]
     Encode { name: String, problem: String },
     #[error("file {name} was sealed with SHA-256 {sealed}, rebuilt it has {rebuilt}; nothing was delivered")]
-    Differs {
-        name: String,
-        sealed: String,
-        rebuilt: String,
-    },
+    Differs { name: String, sealed: String, rebuilt: String },
     #[error("another file is under the name {path}; it was not touched")]
     Occupied { path: String },
     #[error("{path}: {source}")]
@@ -123,10 +119,7 @@ async fn stream(
     test: bool,
     cut: Cut,
 ) -> Result<Vec<FileRow>, SealError> {
-    let wrong = |problem: String| SealError::Recipient {
-        name: row.name.clone(),
-        problem,
-    };
+    let wrong = |problem: String| SealError::Recipient { name: row.name.clone(), problem };
     let recipient: Recipient =
         serde_json::from_value(row.config.0.clone()).map_err(|e| wrong(e.to_string()))?;
     let schedule = Schedule::parse(&recipient.schedule).map_err(wrong)?;
@@ -135,11 +128,7 @@ async fn stream(
         // Looked at every second: nobody is made to wait for a cut that is not due.
         let mut tx = engine.db.read_system().await?;
         let (boundary, _) = schedule.period(zone, tx.now());
-        if tx
-            .last_cut(tenant, &row.name, test)
-            .await?
-            .is_some_and(|at| boundary <= at)
-        {
+        if tx.last_cut(tenant, &row.name, test).await?.is_some_and(|at| boundary <= at) {
             return Ok(vec![]);
         }
     }
@@ -161,29 +150,13 @@ async fn stream(
     while let Some(first) = rest.first() {
         let (start, end) = schedule.period(zone, first.record_time);
         let in_period = rest.iter().take_while(|r| r.record_time < end).count();
-        let span = Span {
-            schedule: (start, end),
-            now,
-            cut: if end <= now { Cut::Period } else { cut },
-        };
+        let span = Span { schedule: (start, end), now, cut: if end <= now { Cut::Period } else { cut } };
         let fitted = fit(engine, &recipient, &stream, &rest[..in_period], &span)?;
         if span.cut == Cut::Limits && fitted.info.close_reason == NORMAL {
             break;
         }
         let taken = &rest[..fitted.count];
-        files.push(
-            file(
-                engine,
-                &mut tx,
-                row,
-                &recipient,
-                &mut stream,
-                taken,
-                &span,
-                fitted,
-            )
-            .await?,
-        );
+        files.push(file(engine, &mut tx, row, &recipient, &mut stream, taken, &span, fitted).await?);
         rest = &rest[taken.len()..];
     }
     let last = rows.last().map_or(stream.cut_time, |r| r.record_time);
@@ -193,12 +166,7 @@ async fn stream(
         Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(last),
     }
     tx.update_stream(&stream).await?;
-    engine
-        .commit(
-            tx,
-            ["seal.before_commit", "seal.after_commit", "line.after_publish"],
-        )
-        .await?;
+    engine.commit(tx, ["seal.before_commit", "seal.after_commit", "line.after_publish"]).await?;
     for f in &files {
         tracing::info!(
             sdr.file = f.name,
@@ -326,8 +294,7 @@ async fn file(
         acknowledged_at: None,
     };
     for (number, record) in number(stream, rows) {
-        tx.number_record(stream, number, record.record_id, stream.next_file)
-            .await?;
+        tx.number_record(stream, number, record.record_id, stream.next_file).await?;
     }
     tx.insert_file(&out).await?;
     stream.next_file += 1;
@@ -343,14 +310,9 @@ fn encode(
     rows: &[(i64, &SdrRow)],
     zone: FixedOffset,
 ) -> Result<Vec<u8>, SealError> {
-    let records: Vec<Record> = rows
-        .iter()
-        .map(|(n, r)| record(*n, r, node, zone))
-        .collect::<Result<_, _>>()?;
-    let wrong = |problem: String| SealError::Encode {
-        name: info.default_name("?"),
-        problem,
-    };
+    let records: Vec<Record> =
+        rows.iter().map(|(n, r)| record(*n, r, node, zone)).collect::<Result<_, _>>()?;
+    let wrong = |problem: String| SealError::Encode { name: info.default_name("?"), problem };
     match format {
         FileFormat::Csv => csv_format::encode(info, &records).map_err(|e| wrong(e.to_string())),
         FileFormat::Asn1 => raw::encode_raw(&records).map_err(|e| wrong(e.to_string())),
@@ -359,10 +321,7 @@ fn encode(
 
 /// A journal row as a record of a stream.
 fn record(number: i64, row: &SdrRow, node: &str, zone: FixedOffset) -> Result<Record, SealError> {
-    let wrong = |problem: String| SealError::Record {
-        record: row.record_id,
-        problem,
-    };
+    let wrong = |problem: String| SealError::Record { record: row.record_id, problem };
     let body: Body = serde_json::from_value(row.body.0.clone()).map_err(|e| wrong(e.to_string()))?;
     let local = |t: DateTime<Utc>| whole_seconds(t.with_timezone(&zone));
     Ok(Record {
@@ -380,11 +339,7 @@ fn record(number: i64, row: &SdrRow, node: &str, zone: FixedOffset) -> Result<Re
         previous_version: body.previous_version,
         instance_id: body.instance,
         duration_s: body.duration_s,
-        result: if body.success {
-            ResultCode::Success
-        } else {
-            ResultCode::Failure
-        },
+        result: if body.success { ResultCode::Success } else { ResultCode::Failure },
         cause: body.cause,
         backup_id: body.backup,
         volume_octets: body.volume_octets,
@@ -424,10 +379,7 @@ pub async fn rebuild(engine: &Engine, f: &FileRow) -> Result<Vec<u8>, SealError>
         let mut tx = engine.db.read_system().await?;
         tx.sealed(&f.tenant, &f.recipient, f.test, f.file_seq).await?
     };
-    let wrong = |problem: String| SealError::Encode {
-        name: f.name.clone(),
-        problem,
-    };
+    let wrong = |problem: String| SealError::Encode { name: f.name.clone(), problem };
     let part = |key: &str| f.manifest.0.get(key).cloned().unwrap_or_default();
     let info: FileInfo = serde_json::from_value(part("info")).map_err(|e| wrong(e.to_string()))?;
     let format: FileFormat = serde_json::from_value(part("format")).map_err(|e| wrong(e.to_string()))?;
@@ -436,11 +388,7 @@ pub async fn rebuild(engine: &Engine, f: &FileRow) -> Result<Vec<u8>, SealError>
     let octets = encode(format, &info, &f.node_id, &rows, zone)?;
     let rebuilt = hex::encode(Sha256::digest(&octets));
     if rebuilt != f.sha256 {
-        return Err(SealError::Differs {
-            name: f.name.clone(),
-            sealed: f.sha256.clone(),
-            rebuilt,
-        });
+        return Err(SealError::Differs { name: f.name.clone(), sealed: f.sha256.clone(), rebuilt });
     }
     Ok(octets)
 }
@@ -491,9 +439,7 @@ fn put(files: &dyn FileLayer, root: &Path, f: &FileRow, octets: &[u8]) -> Result
     files.make_folder(&folder).map_err(io(&folder))?;
     if let Some(there) = files.read(&target).map_err(io(&target))? {
         if there != octets {
-            return Err(SealError::Occupied {
-                path: target.display().to_string(),
-            });
+            return Err(SealError::Occupied { path: target.display().to_string() });
         }
         return files.sync_folder(&folder).map_err(io(&folder));
     }

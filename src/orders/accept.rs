@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::draft::CUSTOMER_ACCOUNT;
 use super::moves::Moving;
 use super::resolve::{self, NewCustomer, Resolved, Scene};
-use super::{line, view};
 use super::{Ask, Draft, DraftItem, Member, OrderError};
+use super::{line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
@@ -65,11 +65,7 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
         _ => None,
     });
     let order = new_id();
-    let customer_id = if nothing.is_some() {
-        None
-    } else {
-        Some(customer_of(&mut tx, draft).await?)
-    };
+    let customer_id = if nothing.is_some() { None } else { Some(customer_of(&mut tx, draft).await?) };
     if let Some(id) = &customer_id {
         if !is_customer_id(id) {
             let why = "a customer id is 1 to 64 letters, digits and . _ : @ -, a letter or digit first";
@@ -93,21 +89,9 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     };
     tx.audit(caller, "order.accept", &order.to_string(), None).await?;
     if let (Some(customer_id), true) = (customer_id, moving.order.place.is_some()) {
-        tx.hint(Hint::Line {
-            tenant: caller.tenant.clone(),
-            customer_id,
-        });
+        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
     }
-    engine
-        .commit(
-            tx,
-            [
-                "accept.before_commit",
-                "accept.after_commit",
-                "accept.after_publish",
-            ],
-        )
-        .await?;
+    engine.commit(tx, ["accept.before_commit", "accept.after_commit", "accept.after_publish"]).await?;
     tracing::info!(order.id = %order, order.state = %moving.order.state, external_id = draft.external_id, %caller, "order accepted");
     Ok(Accepted::New(Box::new(moving)))
 }
@@ -115,11 +99,7 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
 /// What can be judged without the database.
 fn check_form(draft: &Draft) -> Result<(), OrderError> {
     if draft.items.is_empty() {
-        return Err(OrderError::invalid(
-            None,
-            Member::Items,
-            "an order needs at least one item",
-        ));
+        return Err(OrderError::invalid(None, Member::Items, "an order needs at least one item"));
     }
     if draft.items.len() > MOST_ITEMS {
         return Err(OrderError::invalid(
@@ -142,11 +122,7 @@ fn check_form(draft: &Draft) -> Result<(), OrderError> {
     }
     for (n, item) in draft.items.iter().enumerate() {
         if item.id.is_empty() || item.id.chars().count() > 100 || item.id.chars().any(char::is_control) {
-            return Err(OrderError::invalid(
-                n,
-                Member::ItemId,
-                "must be 1 to 100 characters",
-            ));
+            return Err(OrderError::invalid(n, Member::ItemId, "must be 1 to 100 characters"));
         }
         if draft.items[..n].iter().any(|before| before.id == item.id) {
             return Err(OrderError::invalid(
@@ -155,11 +131,7 @@ fn check_form(draft: &Draft) -> Result<(), OrderError> {
                 format!("{:?} is the id of two items", item.id),
             ));
         }
-        if let Some(missing) = item
-            .relies_on
-            .iter()
-            .find(|id| !draft.items.iter().any(|i| i.id == **id))
-        {
+        if let Some(missing) = item.relies_on.iter().find(|id| !draft.items.iter().any(|i| i.id == **id)) {
             let why = format!("there is no item {missing:?} in this order");
             return Err(OrderError::invalid(n, Member::Relationship, why));
         }
@@ -211,11 +183,7 @@ async fn customer_of(tx: &mut Tx<Tenant>, draft: &Draft) -> Result<String, Order
         let id = new_id().simple().to_string();
         return Ok(format!("C{}", &id[id.len() - 12..]));
     }
-    Err(OrderError::invalid(
-        None,
-        Member::Customer,
-        "whose order is it? name a party with role customer",
-    ))
+    Err(OrderError::invalid(None, Member::Customer, "whose order is it? name a party with role customer"))
 }
 
 /// The customer id of a service: of a subscription, or the customer itself.
@@ -236,20 +204,14 @@ async fn replayed(
     draft: &Draft,
     order: Uuid,
 ) -> Result<Option<Uuid>, OrderError> {
-    let Some(key) = draft
-        .key
-        .clone()
-        .or_else(|| draft.external_id.as_ref().map(|id| format!("ext:{id}")))
+    let Some(key) = draft.key.clone().or_else(|| draft.external_id.as_ref().map(|id| format!("ext:{id}")))
     else {
         return Ok(None);
     };
     let content = canonical(&draft.request);
     let digest = hex::encode(engine.secrets.digest("idempotency", &[content.as_bytes()]));
     let client = caller.principal.name();
-    match tx
-        .take_key(&client, caller.door.as_str(), &key, &digest, order)
-        .await?
-    {
+    match tx.take_key(&client, caller.door.as_str(), &key, &digest, order).await? {
         None => Ok(None),
         Some((before, id)) if before == digest => Ok(Some(id)),
         Some((_, id)) => Err(OrderError::KeyConflict { key, order: id }),
@@ -291,9 +253,8 @@ async fn prepare(
     let loaded = view::load(tx, customer_id, at, keeps).await?;
     let mut view = loaded.view;
     view::project(tx, customer_id, &mut view).await?;
-    let creates = |i: &DraftItem| {
-        matches!(&i.ask, Ask::Add { specification, .. } if specification == CUSTOMER_ACCOUNT)
-    };
+    let creates =
+        |i: &DraftItem| matches!(&i.ask, Ask::Add { specification, .. } if specification == CUSTOMER_ACCOUNT);
     if view.state == telvisor_model::CustomerState::Absent && !draft.items.iter().any(creates) {
         return Err(unknown_customer(customer_id));
     }
@@ -318,10 +279,9 @@ async fn prepare(
         };
         let resolved = match resolve::resolve(&scene, n, &draft.items[n]) {
             // A service of an unknown customer: the customer is what is wrong.
-            Err(OrderError::Invalid {
-                member: Member::Service,
-                ..
-            }) if view.state == telvisor_model::CustomerState::Absent && draft.customer.is_some() => {
+            Err(OrderError::Invalid { member: Member::Service, .. })
+                if view.state == telvisor_model::CustomerState::Absent && draft.customer.is_some() =>
+            {
                 return Err(unknown_customer(customer_id));
             }
             other => other?,
@@ -338,18 +298,11 @@ async fn prepare(
         }
         items.push((n, resolved));
     }
-    Ok(Prepared {
-        customer: loaded.customer,
-        items,
-    })
+    Ok(Prepared { customer: loaded.customer, items })
 }
 
 fn unknown_customer(customer_id: &str) -> OrderError {
-    OrderError::invalid(
-        None,
-        Member::Customer,
-        format!("there is no customer {customer_id}"),
-    )
+    OrderError::invalid(None, Member::Customer, format!("there is no customer {customer_id}"))
 }
 
 fn refusal(n: usize, customer_id: &str, why: Refusal) -> OrderError {
@@ -358,14 +311,8 @@ fn refusal(n: usize, customer_id: &str, why: Refusal) -> OrderError {
         Refusal::UnknownSubscription => {
             OrderError::invalid(n, Member::Service, "there is no such subscription")
         }
-        Refusal::AlreadyExists(why) => OrderError::Exists {
-            item: Some(n),
-            message: why.to_owned(),
-        },
-        Refusal::Forbidden(why) => OrderError::Forbidden {
-            item: Some(n),
-            message: why.to_owned(),
-        },
+        Refusal::AlreadyExists(why) => OrderError::Exists { item: Some(n), message: why.to_owned() },
+        Refusal::Forbidden(why) => OrderError::Forbidden { item: Some(n), message: why.to_owned() },
     }
 }
 
@@ -381,10 +328,7 @@ async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderErr
         && (tx.subscription(id).await?.is_some() || tx.machine(id).await?.is_some())
     {
         let message = "a subscription or machine has this id".to_owned();
-        return Err(OrderError::Exists {
-            item: Some(n),
-            message,
-        });
+        return Err(OrderError::Exists { item: Some(n), message });
     }
     Ok(())
 }
@@ -408,10 +352,7 @@ fn order_row(
         customer_id: customer_id.map(str::to_owned),
         customer: None,
         door: caller.door.as_str().into(),
-        channel: draft
-            .channel
-            .clone()
-            .unwrap_or_else(|| caller.door.as_str().into()),
+        channel: draft.channel.clone().unwrap_or_else(|| caller.door.as_str().into()),
         client: caller.principal.name(),
         external_id: draft.external_id.clone(),
         category: draft.category.clone(),
@@ -445,11 +386,7 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
         uid: new_id(),
         number: i64::try_from(number).unwrap_or(i64::MAX),
         state: ItemState::Acknowledged,
-        action: resolved
-            .intent
-            .as_ref()
-            .map_or("no-change", |i| i.action.as_str())
-            .to_owned(),
+        action: resolved.intent.as_ref().map_or("no-change", |i| i.action.as_str()).to_owned(),
         intent: Json(resolved.intent.clone()),
         relies_on: Json(item.relies_on.clone()),
         subscription: resolved.intent.as_ref().and_then(|i| i.subscription),
@@ -488,19 +425,11 @@ async fn insert(
     for (row, (_, resolved)) in items.iter().zip(&prepared.items) {
         tx.insert_item(row).await?;
         if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
-            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved))
-                .await?;
+            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
         }
     }
     let mut moving = Moving { order, items };
-    tx.insert_history(
-        &mut moving.order,
-        None,
-        "acknowledged",
-        None,
-        &caller.principal.name(),
-    )
-    .await?;
+    tx.insert_history(&mut moving.order, None, "acknowledged", None, &caller.principal.name()).await?;
     moving.event(tx, "ServiceOrderCreateEvent").await?;
     tx.insert_order(&moving.order).await?;
     Ok(moving)
@@ -586,33 +515,20 @@ async fn reject(
         digest: None,
         characteristics: std::collections::BTreeMap::new(),
     };
-    let items: Vec<ItemRow> = draft
-        .items
-        .iter()
-        .enumerate()
-        .map(|(n, i)| item_row(id, n, i, &none))
-        .collect();
+    let items: Vec<ItemRow> =
+        draft.items.iter().enumerate().map(|(n, i)| item_row(id, n, i, &none)).collect();
     tx.insert_personal(id, &draft.request, &draft.notes).await?;
     for row in &items {
         tx.insert_item(row).await?;
     }
     let by = caller.principal.name();
     let mut moving = Moving { order, items };
-    tx.insert_history(&mut moving.order, None, "acknowledged", None, &by)
-        .await?;
+    tx.insert_history(&mut moving.order, None, "acknowledged", None, &by).await?;
     moving.event(tx, "ServiceOrderCreateEvent").await?;
     for n in 0..moving.items.len() {
-        moving
-            .item_to(tx, n, ItemState::Rejected, Some(reason), &by)
-            .await?;
+        moving.item_to(tx, n, ItemState::Rejected, Some(reason), &by).await?;
     }
-    moving.error(
-        tx,
-        "rejected",
-        "the order names nothing to do",
-        reason,
-        vec![item.to_owned()],
-    );
+    moving.error(tx, "rejected", "the order names nothing to do", reason, vec![item.to_owned()]);
     moving.to(tx, OrderState::Rejected, Some(reason), &by).await?;
     tx.insert_order(&moving.order).await?;
     Ok(moving)

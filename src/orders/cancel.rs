@@ -12,11 +12,7 @@ use crate::engine::Engine;
 use crate::store::orders::CancelRow;
 use crate::store::{StoreError, Tenant, Tx};
 
-const POINTS: [&str; 3] = [
-    "cancel.before_commit",
-    "cancel.after_commit",
-    "line.after_publish",
-];
+const POINTS: [&str; 3] = ["cancel.before_commit", "cancel.after_commit", "line.after_publish"];
 
 /// A request to cancel, as a door understood it.
 #[derive(Debug, Clone)]
@@ -65,8 +61,7 @@ pub async fn cancel(
     judge(engine, &mut tx, caller, &mut moving, &mut task).await?;
     tx.update_cancel(&task).await?;
     moving.save(&mut tx).await?;
-    tx.audit(caller, "order.cancel", &request.order.to_string(), None)
-        .await?;
+    tx.audit(caller, "order.cancel", &request.order.to_string(), None).await?;
     if let (Some(id), true) = (moving.order.customer_id.clone(), moving.order.state.is_final()) {
         line::advance(engine, &mut tx, &id).await?;
     }
@@ -87,22 +82,16 @@ async fn judge(
         for n in 0..moving.items.len() {
             finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
         }
-        moving
-            .to(tx, OrderState::Cancelled, reason.as_deref(), &by)
-            .await?;
+        moving.to(tx, OrderState::Cancelled, reason.as_deref(), &by).await?;
         return end(tx, task, "done", "cancelled before it began");
     }
-    moving
-        .to(tx, OrderState::AssessingCancellation, reason.as_deref(), &by)
-        .await?;
+    moving.to(tx, OrderState::AssessingCancellation, reason.as_deref(), &by).await?;
     if let Some(why) = fallout::no_return(tx, moving).await? {
         moving.to(tx, task.back_to, Some(&why), &by).await?;
         return end(tx, task, "terminatedWithError", &why);
     }
     task.state = "inProgress".into();
-    moving
-        .to(tx, OrderState::PendingCancellation, reason.as_deref(), &by)
-        .await?;
+    moving.to(tx, OrderState::PendingCancellation, reason.as_deref(), &by).await?;
     let undoing = fallout::undo_running(tx, moving, ItemState::PendingCancellation).await?;
     if !undoing {
         return granted(engine, tx, moving, task).await;
@@ -133,8 +122,6 @@ pub async fn granted(
         }
     }
     let reason = task.reason.clone();
-    moving
-        .to(tx, OrderState::Cancelled, reason.as_deref(), "cancel")
-        .await?;
+    moving.to(tx, OrderState::Cancelled, reason.as_deref(), "cancel").await?;
     end(tx, task, "done", "everything was undone")
 }

@@ -24,10 +24,7 @@ fn begun(step: &StepRow) -> bool {
 /// # Errors
 /// When the database does not answer.
 pub async fn no_return(tx: &mut Tx<Tenant>, moving: &Moving) -> Result<Option<String>, StoreError> {
-    if let Some(done) = moving
-        .items
-        .iter()
-        .find(|i| i.state == ItemState::Completed && i.intent.0.is_some())
+    if let Some(done) = moving.items.iter().find(|i| i.state == ItemState::Completed && i.intent.0.is_some())
     {
         return Ok(Some(format!("item {} is completed, and stays", done.item_id)));
     }
@@ -84,11 +81,7 @@ async fn turn(tx: &mut Tx<Tenant>, job: &mut JobRow, something: bool) -> Result<
     job.ended_at = (!something).then(|| tx.now());
     tx.update_job(job).await?;
     if something {
-        tx.hint(Hint::Job {
-            class: MACHINE_JOBS.into(),
-            tenant: job.tenant.clone(),
-            id: job.id,
-        });
+        tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
     }
     Ok(())
 }
@@ -139,9 +132,7 @@ pub async fn given_up(
     if !undoing || moving.items[n].error.is_none() {
         moving.items[n].error = Some(message.clone());
     }
-    moving
-        .item_to(tx, n, ItemState::Held, Some(&message), "jobs")
-        .await?;
+    moving.item_to(tx, n, ItemState::Held, Some(&message), "jobs").await?;
     moving.error(tx, "held", "a job needs an operator", &message, vec![id]);
     hold(tx, moving, &message).await?;
     moving.event(tx, "ServiceOrderJeopardyEvent").await
@@ -157,20 +148,13 @@ async fn hold(tx: &mut Tx<Tenant>, moving: &mut Moving, message: &str) -> Result
 }
 
 fn item_of(moving: &Moving, job: &JobRow) -> usize {
-    moving
-        .items
-        .iter()
-        .position(|i| Some(&i.item_id) == job.item_id.as_ref())
-        .unwrap_or(0)
+    moving.items.iter().position(|i| Some(&i.item_id) == job.item_id.as_ref()).unwrap_or(0)
 }
 
 async fn past_return(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<Option<String>, StoreError> {
     for (_, steps) in finish::jobs_of(tx, moving, n).await? {
         if let Some(step) = steps.iter().find(|s| s.last_chance && begun(s)) {
-            return Ok(Some(format!(
-                "{:?} has begun, which cannot be undone",
-                step.title
-            )));
+            return Ok(Some(format!("{:?} has begun, which cannot be undone", step.title)));
         }
     }
     Ok(None)
@@ -205,10 +189,7 @@ pub async fn job_ended(
 ) -> Result<(), StoreError> {
     let n = item_of(moving, job);
     let jobs = finish::jobs_of(tx, moving, n).await?;
-    if jobs
-        .iter()
-        .any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed"))
-    {
+    if jobs.iter().any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed")) {
         let stuck = |j: &JobRow| j.state == "fallout";
         let moves = |j: &JobRow| matches!(j.state.as_str(), "ready" | "running");
         if moving.order.state == OrderState::InProgress
@@ -251,9 +232,7 @@ async fn abandoned(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving) ->
     }
     let reason = moving.order.cancel_reason.clone();
     let reason = reason.as_deref().unwrap_or("abandoned by an operator");
-    moving
-        .to(tx, OrderState::Cancelled, Some(reason), "operator")
-        .await
+    moving.to(tx, OrderState::Cancelled, Some(reason), "operator").await
 }
 
 /// What an operator decides about a job in fallout.
@@ -285,15 +264,10 @@ pub async fn decide(
         Some(id) => tx.order(id).await?,
         None => None,
     };
-    let customer_id = order
-        .as_ref()
-        .and_then(|o| o.customer_id.clone())
-        .ok_or_else(missing)?;
+    let customer_id = order.as_ref().and_then(|o| o.customer_id.clone()).ok_or_else(missing)?;
     tx.lock_line(&customer_id).await?;
     let mut job = tx.job(job).await?.ok_or_else(missing)?;
-    let mut moving = Moving::load(&mut tx, job.order_id.unwrap_or_default())
-        .await?
-        .ok_or_else(missing)?;
+    let mut moving = Moving::load(&mut tx, job.order_id.unwrap_or_default()).await?.ok_or_else(missing)?;
     tx.lock_jobs(moving.order.id).await?;
     if job.state != "fallout" {
         let message = format!("the job is not in fallout, it is {}", job.state);
@@ -309,17 +283,11 @@ pub async fn decide(
             job.run_after = tx.lease_now().await?;
             job.ended_at = None;
             tx.update_job(&job).await?;
-            tx.hint(Hint::Job {
-                class: MACHINE_JOBS.into(),
-                tenant: job.tenant.clone(),
-                id: job.id,
-            });
+            tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
             if job.phase == "do" {
                 moving.items[n].error = None;
             }
-            moving
-                .item_to(&mut tx, n, ItemState::InProgress, reason, &by)
-                .await?;
+            moving.item_to(&mut tx, n, ItemState::InProgress, reason, &by).await?;
             if moving.order.state == OrderState::Held {
                 moving.to(&mut tx, OrderState::InProgress, reason, &by).await?;
             }
@@ -348,8 +316,7 @@ pub async fn decide(
     moving.save(&mut tx).await?;
     let action = format!("fallout.{decision:?}").to_lowercase();
     let detail = serde_json::json!({ "reason": reason });
-    tx.audit(caller, &action, &job.id.to_string(), Some(&detail))
-        .await?;
+    tx.audit(caller, &action, &job.id.to_string(), Some(&detail)).await?;
     line::advance(engine, &mut tx, &customer_id).await?;
     engine.commit(tx, LINE).await?;
     Ok(())

@@ -21,10 +21,7 @@ use crate::store::{StoreError, Tenant, Tx};
 /// When the database does not answer.
 pub async fn jobs_of(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<Vec<Done>, StoreError> {
     let mut out = vec![];
-    for job in tx
-        .jobs_of(moving.order.id, Some(&moving.items[n].item_id))
-        .await?
-    {
+    for job in tx.jobs_of(moving.order.id, Some(&moving.items[n].item_id)).await? {
         let steps = tx.steps(job.id).await?;
         out.push((job, steps));
     }
@@ -55,9 +52,7 @@ pub async fn end_item(
             journal::failed_item(engine, tx, &moving.order, &moving.items[n]).await?;
         }
     }
-    moving
-        .item_to(tx, n, state, error.map(|(_, why)| why), "jobs")
-        .await
+    moving.item_to(tx, n, state, error.map(|(_, why)| why), "jobs").await
 }
 
 /// Ends an order whose items have all ended.
@@ -205,11 +200,7 @@ async fn machine_after(tx: &mut Tx<Tenant>, job: &JobRow, steps: &[StepRow]) -> 
         }
     }
     tx.save_machine(&m).await?;
-    if m.ended_at.is_some() {
-        tx.release(m.id).await
-    } else {
-        tx.reserve(&m, m.size()).await
-    }
+    if m.ended_at.is_some() { tx.release(m.id).await } else { tx.reserve(&m, m.size()).await }
 }
 
 async fn backups_after(engine: &Engine, tx: &mut Tx<Tenant>, steps: &[StepRow]) -> Result<(), StoreError> {
@@ -260,11 +251,9 @@ fn last_of(jobs: &[Done], subscription: Uuid) -> Option<Uuid> {
     let mut of_subscription = false;
     for step in steps {
         match &step.act.0 {
-            Act::Script {
-                role: Role::Backup,
-                target,
-                ..
-            } => of_subscription = target.subscription == subscription,
+            Act::Script { role: Role::Backup, target, .. } => {
+                of_subscription = target.subscription == subscription
+            }
             Act::FetchBackup { backup, .. } if of_subscription => return Some(*backup),
             _ => {}
         }
@@ -425,11 +414,7 @@ async fn subscription_after(
 
 /// Sets when the plan's next scheduled backup is due. One that is due already stays: the sweep orders it.
 async fn schedule(engine: &Engine, tx: &mut Tx<Tenant>, s: &SubscriptionRow) -> Result<(), StoreError> {
-    let next = if s.state == "active" {
-        super::schedule::next(engine, s, tx.now())
-    } else {
-        None
-    };
+    let next = if s.state == "active" { super::schedule::next(engine, s, tx.now()) } else { None };
     let due = tx.scheduled(s.id).await?.is_some_and(|at| at <= tx.now());
     if due && next.is_some() {
         return Ok(());

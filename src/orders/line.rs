@@ -30,10 +30,7 @@ impl Extent {
 /// What the unfinished items of an order are about.
 fn extent(items: &[ItemRow]) -> Extent {
     let open: Vec<_> = items.iter().filter(|i| !i.state.is_final()).collect();
-    if open
-        .iter()
-        .any(|i| i.action().is_some_and(telvisor_model::Action::on_customer))
-    {
+    if open.iter().any(|i| i.action().is_some_and(telvisor_model::Action::on_customer)) {
         return Extent::Customer;
     }
     Extent::Subscriptions(open.iter().filter_map(|i| i.subscription).collect())
@@ -94,13 +91,7 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
     loop {
         let line = tx.line(customer_id).await?;
         let all_items = tx.line_items(customer_id).await?;
-        let items_of = |id: Uuid| {
-            all_items
-                .iter()
-                .filter(|i| i.order_id == id)
-                .cloned()
-                .collect::<Vec<_>>()
-        };
+        let items_of = |id: Uuid| all_items.iter().filter(|i| i.order_id == id).cloned().collect::<Vec<_>>();
         let mut before: Vec<(Extent, String)> = vec![];
         let mut started = None;
         for order in line {
@@ -147,33 +138,20 @@ pub async fn run_items(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving
         if moving.order.state != OrderState::InProgress {
             return Ok(());
         }
-        if moving
-            .items
-            .iter()
-            .any(|i| i.state == ItemState::InProgress || i.state == ItemState::Held)
-        {
+        if moving.items.iter().any(|i| i.state == ItemState::InProgress || i.state == ItemState::Held) {
             return Ok(());
         }
         let Some(n) = moving.items.iter().position(|i| !i.state.is_final()) else {
             return finish::end_order(tx, moving).await;
         };
-        let failed = moving.items[n].relies_on.0.iter().find(|id| {
-            moving
-                .items
-                .iter()
-                .any(|i| i.item_id == **id && i.state != ItemState::Completed)
-        });
+        let failed = moving.items[n]
+            .relies_on
+            .0
+            .iter()
+            .find(|id| moving.items.iter().any(|i| i.item_id == **id && i.state != ItemState::Completed));
         if let Some(failed) = failed.cloned() {
             let why = format!("relies on item {failed}, which was not completed");
-            finish::end_item(
-                engine,
-                tx,
-                moving,
-                n,
-                ItemState::Failed,
-                Some((&"relied-on", &why)),
-            )
-            .await?;
+            finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"relied-on", &why))).await?;
             continue;
         }
         start::start_item(engine, tx, moving, n).await?;

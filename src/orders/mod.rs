@@ -28,11 +28,7 @@ pub use draft::{Ask, Draft, DraftItem, Given, Member};
 pub enum OrderError {
     /// The request is wrong: 400. `item` counts from 0.
     #[error("{message}")]
-    Invalid {
-        item: Option<usize>,
-        member: Member,
-        message: String,
-    },
+    Invalid { item: Option<usize>, member: Member, message: String },
     /// What is to be made exists already: 409, SOAP 3008.
     #[error("{message}")]
     Exists { item: Option<usize>, message: String },
@@ -55,10 +51,6 @@ impl OrderError {
         member: Member,
         message: impl Into<String>,
     ) -> Self {
-        Self::Invalid {
-            item: item.into(),
-            member,
-            message: message.into(),
-        }
+        Self::Invalid { item: item.into(), member, message: message.into() }
     }
 }

@@ -56,8 +56,7 @@ impl Moving {
                 self.order.cancelled_at = Some(now);
                 self.order.cancel_reason = reason.map(str::to_owned);
             }
-            tx.insert_history(&mut self.order, None, state.as_str(), reason, by)
-                .await?;
+            tx.insert_history(&mut self.order, None, state.as_str(), reason, by).await?;
             self.event(tx, "ServiceOrderStateChangeEvent").await?;
             tracing::info!(order.id = %self.order.id, request.id = self.order.request_id, order.state = %state, reason, by, "order moved");
         }
@@ -90,8 +89,7 @@ impl Moving {
         }
         tx.update_item(item).await?;
         let id = item.item_id.clone();
-        tx.insert_history(&mut self.order, Some(&id), to.as_str(), reason, by)
-            .await?;
+        tx.insert_history(&mut self.order, Some(&id), to.as_str(), reason, by).await?;
         tracing::info!(order.id = %self.order.id, request.id = self.order.request_id, item = id, item.state = %to, reason, by, "item moved");
         Ok(())
     }

@@ -69,21 +69,15 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
     let personal = tx.personal(id).await?;
     let mut notes = personal.notes.0;
     notes.extend(patch.notes.iter().cloned());
-    tx.update_personal(id, patch.request.as_ref().unwrap_or(&personal.request.0), &notes)
-        .await?;
+    tx.update_personal(id, patch.request.as_ref().unwrap_or(&personal.request.0), &notes).await?;
     if !patch.supplied.is_empty() {
         supply(engine, &mut tx, &mut moving, &patch.supplied).await?;
     }
-    moving
-        .event(&mut tx, "ServiceOrderAttributeValueChangeEvent")
-        .await?;
+    moving.event(&mut tx, "ServiceOrderAttributeValueChangeEvent").await?;
     moving.save(&mut tx).await?;
     tx.audit(caller, "order.patch", &id.to_string(), None).await?;
     if let Some(customer_id) = moving.order.customer_id.clone() {
-        tx.hint(Hint::Line {
-            tenant: caller.tenant.clone(),
-            customer_id,
-        });
+        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
     }
     engine.commit(tx, LINE).await?;
     Ok(())
@@ -103,11 +97,7 @@ async fn supply(
     for (item, list) in supplied {
         let place = moving.items.iter().position(|i| i.item_id == *item);
         let Some(n) = place else {
-            return Err(OrderError::invalid(
-                None,
-                Member::Items,
-                format!("there is no item {item:?}"),
-            ));
+            return Err(OrderError::invalid(None, Member::Items, format!("there is no item {item:?}")));
         };
         if moving.items[n].state != ItemState::Pending {
             return Err(OrderError::invalid(n, Member::Service, "the item waits for nothing"));
@@ -116,18 +106,10 @@ async fn supply(
             Some(id) => tx.subscription(id).await?,
             None => None,
         }) else {
-            return Err(OrderError::invalid(
-                n,
-                Member::Service,
-                "the item waits for nothing",
-            ));
+            return Err(OrderError::invalid(n, Member::Service, "the item waits for nothing"));
         };
         let Some(app) = engine.catalogue.find(&s.application) else {
-            return Err(OrderError::invalid(
-                n,
-                Member::Service,
-                "the application left the catalogue",
-            ));
+            return Err(OrderError::invalid(n, Member::Service, "the application left the catalogue"));
         };
         let known = s.characteristics.0.as_object().cloned().unwrap_or_default();
         let mut values: BTreeMap<String, Value> = known.into_iter().collect();
@@ -161,14 +143,10 @@ fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
 /// [`OrderError::NotFound`]; [`OrderError::Forbidden`] while it has not ended.
 pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
-    let mut moving = Moving::load(&mut tx, id)
-        .await?
-        .ok_or_else(|| OrderError::NotFound(id.to_string()))?;
+    let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(|| OrderError::NotFound(id.to_string()))?;
     if !moving.order.state.is_final() {
-        let message = format!(
-            "the order is {}; only an order that has ended can be deleted",
-            moving.order.state
-        );
+        let message =
+            format!("the order is {}; only an order that has ended can be deleted", moving.order.state);
         return Err(OrderError::Forbidden { item: None, message });
     }
     moving.event(&mut tx, "ServiceOrderDeleteEvent").await?;

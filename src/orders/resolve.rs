@@ -60,7 +60,8 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
         Ask::Nothing { reason } => Err(OrderError::invalid(n, Member::Service, reason.clone())),
         Ask::NoChange => Ok(none()),
         _ if item.quantity.is_some_and(|q| !fits(scene, item, q)) => {
-            let why = "must be 1, or the seats that the subscription has; seats are given when it is provisioned";
+            let why =
+                "must be 1, or the seats that the subscription has; seats are given when it is provisioned";
             Err(OrderError::invalid(n, Member::Quantity, why))
         }
         Ask::Add { names_id: true, .. } => Err(OrderError::invalid(
@@ -68,28 +69,22 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
             Member::Service,
             "an id cannot be chosen for what is added; leave it out",
         )),
-        Ask::Add {
-            specification,
-            characteristics,
-            ..
-        } if specification == CUSTOMER_ACCOUNT => Ok(Resolved {
-            new_customer: Some(new_customer(n, characteristics)?),
-            ..acting(Action::CreateCustomer)
-        }),
-        Ask::Add {
-            specification,
-            characteristics,
-            ..
-        } => provision(scene, n, item, specification, characteristics),
+        Ask::Add { specification, characteristics, .. } if specification == CUSTOMER_ACCOUNT => {
+            Ok(Resolved {
+                new_customer: Some(new_customer(n, characteristics)?),
+                ..acting(Action::CreateCustomer)
+            })
+        }
+        Ask::Add { specification, characteristics, .. } => {
+            provision(scene, n, item, specification, characteristics)
+        }
         Ask::Delete { service } => match find(scene, n, service)? {
             Named::Customer => Ok(acting(Action::TerminateCustomer)),
             Named::Subscription(s) => Ok(on(s, Action::TerminateSubscription)),
         },
-        Ask::Modify {
-            service,
-            state,
-            characteristics,
-        } => modify(scene, n, service, state.as_deref(), characteristics),
+        Ask::Modify { service, state, characteristics } => {
+            modify(scene, n, service, state.as_deref(), characteristics)
+        }
     }
 }
 
@@ -127,12 +122,7 @@ fn find<'a>(scene: &Scene<'a>, n: usize, service: &str) -> Result<Named<'a>, Ord
 }
 
 fn none() -> Resolved {
-    Resolved {
-        intent: None,
-        new_customer: None,
-        digest: None,
-        characteristics: BTreeMap::new(),
-    }
+    Resolved { intent: None, new_customer: None, digest: None, characteristics: BTreeMap::new() }
 }
 
 fn acting(action: Action) -> Resolved {
@@ -145,10 +135,7 @@ fn acting(action: Action) -> Resolved {
         backup: None,
         multiple: false,
     };
-    Resolved {
-        intent: Some(intent),
-        ..none()
-    }
+    Resolved { intent: Some(intent), ..none() }
 }
 
 fn on(s: &SubscriptionRow, action: Action) -> Resolved {
@@ -161,21 +148,14 @@ fn on(s: &SubscriptionRow, action: Action) -> Resolved {
         backup: None,
         multiple: s.multiple,
     };
-    Resolved {
-        intent: Some(intent),
-        ..none()
-    }
+    Resolved { intent: Some(intent), ..none() }
 }
 
 fn text(n: usize, g: &Given) -> Result<String, OrderError> {
     match &g.value {
         Value::String(s) => Ok(s.clone()),
         Value::Number(x) => Ok(x.to_string()),
-        _ => Err(OrderError::invalid(
-            n,
-            Member::Characteristic(g.name.clone()),
-            "must be text",
-        )),
+        _ => Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), "must be text")),
     }
 }
 
@@ -186,11 +166,7 @@ fn given<'a>(list: &'a [Given], name: &str) -> Option<&'a Given> {
 fn no_doubles(n: usize, list: &[Given]) -> Result<(), OrderError> {
     for (i, g) in list.iter().enumerate() {
         if list[..i].iter().any(|before| before.name == g.name) {
-            return Err(OrderError::invalid(
-                n,
-                Member::Characteristic(g.name.clone()),
-                "is given twice",
-            ));
+            return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), "is given twice"));
         }
     }
     Ok(())
@@ -207,20 +183,12 @@ fn new_customer(n: usize, list: &[Given]) -> Result<NewCustomer, OrderError> {
             value.chars().count() > 255 || value.chars().any(char::is_control) || value.trim().is_empty();
         if long {
             let why = "must be 1 to 255 characters, none of them a control character";
-            return Err(OrderError::invalid(
-                n,
-                Member::Characteristic(name.to_owned()),
-                why,
-            ));
+            return Err(OrderError::invalid(n, Member::Characteristic(name.to_owned()), why));
         }
         Ok(Some(value))
     };
     let name = short("name")?.ok_or_else(|| {
-        OrderError::invalid(
-            n,
-            Member::Characteristic("name".into()),
-            "a customer needs a name",
-        )
+        OrderError::invalid(n, Member::Characteristic("name".into()), "a customer needs a name")
     })?;
     let test = match given(list, "test").map(|g| &g.value) {
         None => false,
@@ -258,26 +226,11 @@ fn plan_of(n: usize, app: &Application, g: &Given) -> Result<String, OrderError>
 
 fn version_of(n: usize, app: &Application, g: &Given, held: Option<&str>) -> Result<String, OrderError> {
     let version = text(n, g)?;
-    let known = app
-        .version(&version)
-        .is_some_and(|v| !v.withdrawn || held == Some(version.as_str()));
+    let known = app.version(&version).is_some_and(|v| !v.withdrawn || held == Some(version.as_str()));
     if !known {
-        let known: Vec<_> = app
-            .versions
-            .iter()
-            .filter(|v| !v.withdrawn)
-            .map(|v| v.id.as_str())
-            .collect();
-        let why = format!(
-            "{} {version:?} cannot be ordered; there is {}",
-            app.id,
-            known.join(", ")
-        );
-        return Err(OrderError::invalid(
-            n,
-            Member::Characteristic("version".into()),
-            why,
-        ));
+        let known: Vec<_> = app.versions.iter().filter(|v| !v.withdrawn).map(|v| v.id.as_str()).collect();
+        let why = format!("{} {version:?} cannot be ordered; there is {}", app.id, known.join(", "));
+        return Err(OrderError::invalid(n, Member::Characteristic("version".into()), why));
     }
     Ok(version)
 }
@@ -321,9 +274,7 @@ fn provision(
     resolved.digest = digest;
     resolved.characteristics = checked.values;
     if app.seats.is_some() {
-        resolved
-            .characteristics
-            .insert(SEATS.to_owned(), Value::from(quantity));
+        resolved.characteristics.insert(SEATS.to_owned(), Value::from(quantity));
     }
     if let Some(intent) = &mut resolved.intent {
         intent.subscription = Some(new_id());
@@ -349,11 +300,7 @@ fn modify(
     if let Some(state) = state {
         if let Some(g) = list.first() {
             let why = "a state and characteristics cannot be changed in one item; use two items";
-            return Err(OrderError::invalid(
-                n,
-                Member::Characteristic(g.name.clone()),
-                why,
-            ));
+            return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
         }
         let wanted = match state {
             "inactive" | "suspended" => false,
@@ -403,18 +350,10 @@ fn operation(
     operation: &str,
     list: &[Given],
 ) -> Result<Resolved, OrderError> {
-    let allowed: &[&str] = if operation == "restore" {
-        &["operation", "backupId"]
-    } else {
-        &["operation"]
-    };
+    let allowed: &[&str] = if operation == "restore" { &["operation", "backupId"] } else { &["operation"] };
     if let Some(g) = list.iter().find(|g| !allowed.contains(&g.name.as_str())) {
         let why = format!("does not go with operation {operation}");
-        return Err(OrderError::invalid(
-            n,
-            Member::Characteristic(g.name.clone()),
-            why,
-        ));
+        return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
     }
     match operation {
         "backup" => {
@@ -446,11 +385,7 @@ fn operation(
         }
         other => {
             let why = format!("{other:?} is no operation; backup and restore are");
-            Err(OrderError::invalid(
-                n,
-                Member::Characteristic("operation".into()),
-                why,
-            ))
+            Err(OrderError::invalid(n, Member::Characteristic("operation".into()), why))
         }
     }
 }
@@ -462,12 +397,7 @@ fn restorable(
     s: &SubscriptionRow,
     backup: &BackupRow,
 ) -> Result<(), OrderError> {
-    let forbidden = |message: String| {
-        Err(OrderError::Forbidden {
-            item: Some(n),
-            message,
-        })
-    };
+    let forbidden = |message: String| Err(OrderError::Forbidden { item: Some(n), message });
     if backup.state != "available" {
         return forbidden(format!("the backup is {}", backup.state));
     }
@@ -488,42 +418,25 @@ fn restorable(
 
 fn change(scene: &Scene<'_>, n: usize, s: &SubscriptionRow, list: &[Given]) -> Result<Resolved, OrderError> {
     let Some(app) = scene.catalogue.find(&s.application) else {
-        return Err(OrderError::invalid(
-            n,
-            Member::Service,
-            format!("{} left the catalogue", s.application),
-        ));
+        return Err(OrderError::invalid(n, Member::Service, format!("{} left the catalogue", s.application)));
     };
     if let Some(g) = list.iter().find(|g| g.name != "plan" && g.name != "version") {
         let why = "cannot be changed; plan, version and operation can";
-        return Err(OrderError::invalid(
-            n,
-            Member::Characteristic(g.name.clone()),
-            why,
-        ));
+        return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
     }
     let planned = scene.view.subscription(s.id);
-    let version_now = planned
-        .map_or(s.version.as_str(), |v| v.version.as_str())
-        .to_owned();
+    let version_now = planned.map_or(s.version.as_str(), |v| v.version.as_str()).to_owned();
     let mut resolved = on(s, Action::Change);
     let plan = given(list, "plan").map(|g| plan_of(n, &app, g)).transpose()?;
-    let version = given(list, "version")
-        .map(|g| version_of(n, &app, g, Some(&version_now)))
-        .transpose()?;
+    let version = given(list, "version").map(|g| version_of(n, &app, g, Some(&version_now))).transpose()?;
     if let Some(to) = &version
         && app.compare_versions(&version_now, to) == Some(std::cmp::Ordering::Less)
         && app.downgrade(&version_now, to) != Some(Downgrade::Keep)
         && app.downgrade(&version_now, to) != Some(Downgrade::Migrate)
     {
-        let message = format!(
-            "{} cannot go back from {version_now} to {to}: the provider offers no way",
-            app.id
-        );
-        return Err(OrderError::Forbidden {
-            item: Some(n),
-            message,
-        });
+        let message =
+            format!("{} cannot go back from {version_now} to {to}: the provider offers no way", app.id);
+        return Err(OrderError::Forbidden { item: Some(n), message });
     }
     if let Some(intent) = &mut resolved.intent {
         intent.plan = plan;

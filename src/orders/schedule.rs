@@ -18,9 +18,7 @@ pub fn next(engine: &Engine, s: &SubscriptionRow, now: DateTime<Utc>) -> Option<
     let backup = app.plan(&s.plan)?.backup.clone()?;
     let cron = crate::mediation::schedule::cron(&backup.cron).ok()?;
     let local = now.with_timezone(&engine.config.zone());
-    cron.find_next_occurrence(&local, false)
-        .ok()
-        .map(|at| at.with_timezone(&Utc))
+    cron.find_next_occurrence(&local, false).ok().map(|at| at.with_timezone(&Utc))
 }
 
 /// Orders every backup that is due, each once, and sets the next time.
@@ -33,11 +31,7 @@ pub async fn run(engine: &Engine) -> Result<usize, StoreError> {
         order(engine, tenant, *id, *at).await?;
         let mut tx = engine.db.tenant(tenant).await?;
         if let Some(s) = tx.subscription(*id).await? {
-            let next = if s.state == "active" {
-                next(engine, &s, tx.now())
-            } else {
-                None
-            };
+            let next = if s.state == "active" { next(engine, &s, tx.now()) } else { None };
             tx.set_schedule(*id, next).await?;
         }
         tx.commit().await?;
@@ -59,10 +53,7 @@ async fn order(
     let ask = Ask::Modify {
         service: subscription.to_string(),
         state: None,
-        characteristics: vec![Given {
-            name: "operation".into(),
-            value: Value::from("backup"),
-        }],
+        characteristics: vec![Given { name: "operation".into(), value: Value::from("backup") }],
     };
     let draft = Draft {
         key: Some(format!("schedule:{subscription}:{}", at.timestamp())),
@@ -75,12 +66,7 @@ async fn order(
             }],
         }),
         category: Some("backup".into()),
-        items: vec![DraftItem {
-            id: "1".into(),
-            ask,
-            relies_on: vec![],
-            quantity: None,
-        }],
+        items: vec![DraftItem { id: "1".into(), ask, relies_on: vec![], quantity: None }],
         ..Draft::default()
     };
     match accept(engine, &Caller::system(tenant, Door::Schedule), &draft).await {
@@ -98,10 +84,7 @@ async fn order(
 /// # Errors
 /// When the database refuses.
 pub async fn prune(engine: &Engine, tx: &mut Tx<Tenant>, s: &SubscriptionRow) -> Result<(), StoreError> {
-    let plan = engine
-        .catalogue
-        .find(&s.application)
-        .and_then(|a| a.plan(&s.plan).cloned());
+    let plan = engine.catalogue.find(&s.application).and_then(|a| a.plan(&s.plan).cloned());
     let Some(backup) = plan.and_then(|p| p.backup) else {
         return Ok(());
     };

@@ -47,15 +47,7 @@ pub async fn start_item(
     match loaded.view.judge(&intent) {
         Verdict::Refuse(why) => {
             let why = words(why);
-            finish::end_item(
-                engine,
-                tx,
-                moving,
-                n,
-                ItemState::Failed,
-                Some((&"precondition", &why)),
-            )
-            .await
+            finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"precondition", &why))).await
         }
         Verdict::Holds => finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await,
         Verdict::Act => {
@@ -101,9 +93,7 @@ async fn missing(
 /// The order waits for information: a PATCH of its item supplies it.
 async fn ask(tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize, missing: &str) -> Result<(), StoreError> {
     let text = format!("item {} needs: {missing}", moving.items[n].item_id);
-    moving
-        .item_to(tx, n, ItemState::Pending, Some(&text), "line")
-        .await?;
+    moving.item_to(tx, n, ItemState::Pending, Some(&text), "line").await?;
     moving.order.waits_for = Some(text.clone());
     moving.to(tx, OrderState::Pending, Some(&text), "line").await?;
     moving.event(tx, "ServiceOrderInformationRequiredEvent").await
@@ -125,19 +115,14 @@ async fn remember(
     loaded: &Loaded,
     intent: &Intent,
 ) -> Result<(), StoreError> {
-    let sub = intent
-        .subscription
-        .and_then(|id| loaded.subscriptions.iter().find(|s| s.id == id));
+    let sub = intent.subscription.and_then(|id| loaded.subscriptions.iter().find(|s| s.id == id));
     let before = match sub {
         Some(s) => Before {
             plan: Some(s.plan.clone()),
             version: Some(s.version.clone()),
             state: Some(s.state.clone()),
         },
-        None => Before {
-            state: loaded.customer.as_ref().map(|c| c.state.clone()),
-            ..Before::default()
-        },
+        None => Before { state: loaded.customer.as_ref().map(|c| c.state.clone()), ..Before::default() },
     };
     moving.items[n].before = Some(Json(before));
     let item = moving.items[n].clone();
@@ -166,11 +151,7 @@ impl Planner<'_> {
 
     fn view(&self, m: &MachineRow) -> Result<MachineView, Words> {
         let mut installed = vec![];
-        for s in self
-            .subscriptions
-            .iter()
-            .filter(|s| s.machine == Some(m.id) && s.is_live())
-        {
+        for s in self.subscriptions.iter().filter(|s| s.machine == Some(m.id) && s.is_live()) {
             installed.push((self.target(s)?, s.state == "active"));
         }
         Ok(MachineView {
@@ -200,10 +181,7 @@ impl Planner<'_> {
 
     fn dedicated(&self, s: &SubscriptionRow) -> bool {
         use telvisor_model::catalogue::Placement;
-        self.engine
-            .catalogue
-            .find(&s.application)
-            .is_some_and(|a| a.placement == Placement::Dedicated)
+        self.engine.catalogue.find(&s.application).is_some_and(|a| a.placement == Placement::Dedicated)
     }
 
     /// The machine that a subscription goes on: the customer's shared one, none when one has to be made.
@@ -211,11 +189,7 @@ impl Planner<'_> {
         if self.dedicated(s) {
             return Ok(None);
         }
-        self.machines
-            .iter()
-            .find(|m| m.dedicated_for.is_none())
-            .map(|m| self.view(m))
-            .transpose()
+        self.machines.iter().find(|m| m.dedicated_for.is_none()).map(|m| self.view(m)).transpose()
     }
 }
 
@@ -246,11 +220,7 @@ async fn plan_item(
         customer,
         subscriptions: &loaded.subscriptions,
         machines: tx.machines_of(customer.uid).await?,
-        base: Size {
-            vcpu: m.base_vcpu,
-            memory_mib: m.base_memory_mib,
-            disk_gib: m.base_disk_gib,
-        },
+        base: Size { vcpu: m.base_vcpu, memory_mib: m.base_memory_mib, disk_gib: m.base_disk_gib },
     };
     let mut stored = vec![];
     for s in &loaded.subscriptions {
@@ -290,11 +260,7 @@ fn make(
             let mut row = s.clone();
             row.plan = intent.plan.clone().unwrap_or(row.plan);
             row.version = intent.version.clone().unwrap_or(row.version);
-            let app = p
-                .engine
-                .catalogue
-                .find(&s.application)
-                .ok_or("the application left the catalogue")?;
+            let app = p.engine.catalogue.find(&s.application).ok_or("the application left the catalogue")?;
             row.digest = app
                 .version(&row.version)
                 .map(|v| v.digest.clone())
@@ -302,13 +268,7 @@ fn make(
             let to = p.target(&row)?;
             let upward =
                 app.compare_versions(&from.version, &to.version) == Some(std::cmp::Ordering::Greater);
-            out.jobs.push(plan::change(
-                &p.machine_of(s)?,
-                &from,
-                &to,
-                upward,
-                moving.order.id,
-            ));
+            out.jobs.push(plan::change(&p.machine_of(s)?, &from, &to, upward, moving.order.id));
         }
         Action::SuspendSubscription => {
             let s = p.subscription(intent)?;
@@ -326,8 +286,7 @@ fn make(
             let s = p.subscription(intent)?;
             let last = last_backup(p, tx, moving, s, &mut out);
             let keep = p.engine.config.machine.keep_empty;
-            out.jobs
-                .push(plan::terminate(&p.machine_of(s)?, &p.target(s)?, last, keep));
+            out.jobs.push(plan::terminate(&p.machine_of(s)?, &p.target(s)?, last, keep));
         }
         Action::SuspendCustomer => {
             for m in p.machines.iter().filter(|m| m.state != "suspended") {
@@ -355,11 +314,7 @@ fn make(
         }
         Action::Backup => {
             let s = p.subscription(intent)?;
-            let purpose = if moving.order.door == "schedule" {
-                "schedule"
-            } else {
-                "ordered"
-            };
+            let purpose = if moving.order.door == "schedule" { "schedule" } else { "ordered" };
             let id = intent.backup.unwrap_or_else(new_id);
             out.backups.push(backup_row(p, tx, moving, s, id, purpose));
             out.jobs.push(plan::backup(&p.machine_of(s)?, &p.target(s)?, id));
@@ -370,16 +325,8 @@ fn make(
                 .iter()
                 .find(|b| Some(b.id) == intent.backup && b.state == "available")
                 .ok_or("the backup is not available any more")?;
-            let data = StoredBackup {
-                id: data.id,
-                version: data.version.clone(),
-            };
-            out.jobs.push(plan::restore(
-                &p.machine_of(s)?,
-                &p.target(s)?,
-                &data,
-                moving.order.id,
-            ));
+            let data = StoredBackup { id: data.id, version: data.version.clone() };
+            out.jobs.push(plan::restore(&p.machine_of(s)?, &p.target(s)?, &data, moving.order.id));
         }
     }
     Ok(out)
@@ -396,13 +343,7 @@ fn install(
     if home.is_none() {
         out.machines.push((new_machine, p.dedicated(s).then_some(s.id)));
     }
-    out.jobs.push(plan::install(
-        home.as_ref(),
-        new_machine,
-        p.base,
-        &p.target(s)?,
-        data,
-    ));
+    out.jobs.push(plan::install(home.as_ref(), new_machine, p.base, &p.target(s)?, data));
     Ok(())
 }
 
@@ -411,10 +352,7 @@ fn kept(s: &SubscriptionRow, stored: &[BackupRow]) -> Result<StoredBackup, Words
     stored
         .iter()
         .find(|b| Some(b.id) == s.last_backup && b.state == "available")
-        .map(|b| StoredBackup {
-            id: b.id,
-            version: b.version.clone(),
-        })
+        .map(|b| StoredBackup { id: b.id, version: b.version.clone() })
         .ok_or_else(|| format!("the last backup of subscription {} is not there any more", s.id))
 }
 
@@ -530,7 +468,8 @@ fn place(p: &Planner<'_>, planned: &Planned, rooms: &mut [Room]) -> Result<Vec<(
                 memory_mib: size.memory_mib.saturating_sub(now.memory_mib),
                 disk_gib: size.disk_gib.saturating_sub(now.disk_gib),
             };
-            let room = rooms.iter_mut().find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
+            let room =
+                rooms.iter_mut().find(|r| r.hypervisor == machine.hypervisor && r.host == machine.host);
             if more != Size::default() {
                 room.filter(|r| r.fits(more)).ok_or_else(|| no_room(more))?.take(more);
             }
@@ -541,10 +480,7 @@ fn place(p: &Planner<'_>, planned: &Planned, rooms: &mut [Room]) -> Result<Vec<(
 }
 
 fn no_room(size: Size) -> Words {
-    format!(
-        "no host has room for {} vCPU, {} MiB and {} GiB more",
-        size.vcpu, size.memory_mib, size.disk_gib
-    )
+    format!("no host has room for {} vCPU, {} MiB and {} GiB more", size.vcpu, size.memory_mib, size.disk_gib)
 }
 
 async fn write(
@@ -567,12 +503,7 @@ async fn write(
     let (tenant, now) = (tx.tenant(), tx.now());
     let due = tx.lease_now().await?;
     for job in &planned.jobs {
-        let machine = rows
-            .iter()
-            .map(|(r, _)| r)
-            .chain(&p.machines)
-            .find(|m| m.id == job.machine)
-            .cloned();
+        let machine = rows.iter().map(|(r, _)| r).chain(&p.machines).find(|m| m.id == job.machine).cloned();
         let row = JobRow {
             tenant: tenant.clone(),
             id: new_id(),
@@ -618,11 +549,7 @@ async fn write(
             })
             .await?;
         }
-        tx.hint(Hint::Job {
-            class: MACHINE_JOBS.into(),
-            tenant: tenant.clone(),
-            id: row.id,
-        });
+        tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: tenant.clone(), id: row.id });
     }
     Ok(())
 }

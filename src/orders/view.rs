@@ -31,17 +31,11 @@ pub async fn load(
         None => vec![],
     };
     let view = CustomerView {
-        state: customer
-            .as_ref()
-            .map_or(CustomerState::Absent, |c| customer_state(c, at)),
+        state: customer.as_ref().map_or(CustomerState::Absent, |c| customer_state(c, at)),
         keeps,
         subscriptions: subscriptions.iter().map(|s| subscription_view(s, at)).collect(),
     };
-    Ok(Loaded {
-        customer,
-        subscriptions,
-        view,
-    })
+    Ok(Loaded { customer, subscriptions, view })
 }
 
 /// What the open orders in the line will leave.
@@ -93,11 +87,7 @@ fn subscription_view(s: &SubscriptionRow, at: DateTime<Utc>) -> SubscriptionView
         version: s.version.clone(),
         state,
         ended_with_customer: s.ended_with_customer.as_deref().map(|was| {
-            if was == "suspended" {
-                SubscriptionState::Suspended
-            } else {
-                SubscriptionState::Active
-            }
+            if was == "suspended" { SubscriptionState::Suspended } else { SubscriptionState::Active }
         }),
     }
 }

@@ -32,12 +32,7 @@ impl Tx<System> {
 
     /// Remembers the world at first use.
     pub async fn remember_world(&mut self, world: Uuid) -> Result<(), StoreError> {
-        sql!(
-            self,
-            execute,
-            "UPDATE installation SET world = $1 WHERE one = 1 AND world IS NULL",
-            world
-        )?;
+        sql!(self, execute, "UPDATE installation SET world = $1 WHERE one = 1 AND world IS NULL", world)?;
         Ok(())
     }
 

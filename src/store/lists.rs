@@ -75,11 +75,8 @@ impl Page {
     }
 
     fn order_text(&self) -> String {
-        let parts: Vec<String> = self
-            .order
-            .iter()
-            .map(|(c, desc)| format!("{c}{}", if *desc { " DESC" } else { "" }))
-            .collect();
+        let parts: Vec<String> =
+            self.order.iter().map(|(c, desc)| format!("{c}{}", if *desc { " DESC" } else { "" })).collect();
         parts.join(", ")
     }
 }
@@ -105,13 +102,7 @@ macro_rules! page_of {
         let tenant = $tx.tenant();
         let conditions = $page.where_text(2);
         let list = format!(
-            concat!(
-                "SELECT ",
-                $columns,
-                " FROM ",
-                $from,
-                "{} ORDER BY {} LIMIT {} OFFSET {}"
-            ),
+            concat!("SELECT ", $columns, " FROM ", $from, "{} ORDER BY {} LIMIT {} OFFSET {}"),
             conditions,
             $page.order_text(),
             $page.limit,
@@ -120,26 +111,18 @@ macro_rules! page_of {
         let count = format!(concat!("SELECT COUNT(*) FROM ", $from, "{}"), conditions);
         match $tx.conn_mut() {
             Conn::Sqlite(c) => {
-                let rows = bind_all!(
-                    sqlx::query_as::<_, $row>(AssertSqlSafe(list)),
-                    tenant.clone(),
-                    $page
-                )
-                .fetch_all(&mut **c)
-                .await?;
+                let rows = bind_all!(sqlx::query_as::<_, $row>(AssertSqlSafe(list)), tenant.clone(), $page)
+                    .fetch_all(&mut **c)
+                    .await?;
                 let (total,) = bind_all!(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(count)), tenant, $page)
                     .fetch_one(&mut **c)
                     .await?;
                 Ok((rows, total))
             }
             Conn::Postgres(c) => {
-                let rows = bind_all!(
-                    sqlx::query_as::<_, $row>(AssertSqlSafe(list)),
-                    tenant.clone(),
-                    $page
-                )
-                .fetch_all(&mut **c)
-                .await?;
+                let rows = bind_all!(sqlx::query_as::<_, $row>(AssertSqlSafe(list)), tenant.clone(), $page)
+                    .fetch_all(&mut **c)
+                    .await?;
                 let (total,) = bind_all!(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(count)), tenant, $page)
                     .fetch_one(&mut **c)
                     .await?;

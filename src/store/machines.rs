@@ -116,13 +116,7 @@ impl Tx<Tenant> {
     /// Gives a machine's room back.
     pub async fn release(&mut self, machine: Uuid) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
-            self,
-            execute,
-            "DELETE FROM reservations WHERE tenant = $1 AND machine = $2",
-            &tenant,
-            machine
-        )?;
+        sql!(self, execute, "DELETE FROM reservations WHERE tenant = $1 AND machine = $2", &tenant, machine)?;
         Ok(())
     }
 }

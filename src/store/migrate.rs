@@ -11,16 +11,10 @@ const OURS: &str = env!("CARGO_PKG_VERSION");
 pub async fn run(db: &Db) -> Result<(), StoreError> {
     match &db.pool {
         Pool::Sqlite { write, .. } => {
-            sqlx::migrate!("migrations/sqlite")
-                .set_ignore_missing(true)
-                .run(write)
-                .await?;
+            sqlx::migrate!("migrations/sqlite").set_ignore_missing(true).run(write).await?;
         }
         Pool::Postgres(pool) => {
-            sqlx::migrate!("migrations/postgres")
-                .set_ignore_missing(true)
-                .run(pool)
-                .await?;
+            sqlx::migrate!("migrations/postgres").set_ignore_missing(true).run(pool).await?;
         }
     }
     check(db).await
@@ -51,11 +45,7 @@ pub async fn missing(db: &Db) -> Result<Vec<String>, StoreError> {
         _ => sql!(tx, all: (i64,), "SELECT version FROM _sqlx_migrations WHERE success")?,
     };
     let name = |m: &sqlx::migrate::Migration| format!("{:04} {}", m.version, m.description);
-    Ok(migrator
-        .iter()
-        .filter(|m| !applied.contains(&(m.version,)))
-        .map(name)
-        .collect())
+    Ok(migrator.iter().filter(|m| !applied.contains(&(m.version,))).map(name).collect())
 }
 
 /// Refuses a schema whose lowest release lies above ours.
@@ -67,19 +57,15 @@ pub async fn check(db: &Db) -> Result<(), StoreError> {
     let lowest = sql!(tx, all: (String,), "SELECT lowest_release FROM schema_releases")?;
     let needed = lowest.into_iter().map(|(r,)| r).max_by_key(|r| numbers(r));
     match needed {
-        Some(needed) if numbers(&needed) > numbers(OURS) => Err(StoreError::TooOld {
-            needed,
-            ours: OURS.to_owned(),
-        }),
+        Some(needed) if numbers(&needed) > numbers(OURS) => {
+            Err(StoreError::TooOld { needed, ours: OURS.to_owned() })
+        }
         _ => Ok(()),
     }
 }
 
 fn numbers(release: &str) -> Vec<u64> {
-    release
-        .split(['.', '-'])
-        .map_while(|part| part.parse().ok())
-        .collect()
+    release.split(['.', '-']).map_while(|part| part.parse().ok()).collect()
 }
 
 #[cfg(test)]

@@ -43,11 +43,7 @@ pub enum StoreError {
     #[error("the database refused: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("bad value in column {column} of: {query}: {reason}")]
-    BadValue {
-        column: String,
-        query: &'static str,
-        reason: String,
-    },
+    BadValue { column: String, query: &'static str, reason: String },
     #[error("the schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("the schema needs release {needed} or later, this is {ours}: start the newer telvisor")]
@@ -82,11 +78,9 @@ impl StoreError {
 
     pub(crate) fn at(query: &'static str, error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::ColumnDecode { index, source } => Self::BadValue {
-                column: index,
-                query,
-                reason: source.to_string(),
-            },
+            sqlx::Error::ColumnDecode { index, source } => {
+                Self::BadValue { column: index, query, reason: source.to_string() }
+            }
             other => Self::Sql(other),
         }
     }
@@ -207,12 +201,7 @@ impl Tx<System> {
     /// Goes on in the same transaction as one tenant.
     #[must_use]
     pub fn for_tenant(self, tenant: &str) -> Tx<Tenant> {
-        Tx {
-            conn: self.conn,
-            scope: Tenant(tenant.to_owned()),
-            clock: self.clock,
-            hints: self.hints,
-        }
+        Tx { conn: self.conn, scope: Tenant(tenant.to_owned()), clock: self.clock, hints: self.hints }
     }
 }
 
@@ -243,10 +232,7 @@ pub struct DbOptions {
 /// When the URL is malformed.
 pub fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
     Ok(SqliteConnectOptions::from_str(url)
-        .map_err(|e| StoreError::Url {
-            url: url.to_owned(),
-            reason: e.to_string(),
-        })?
+        .map_err(|e| StoreError::Url { url: url.to_owned(), reason: e.to_string() })?
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -261,28 +247,17 @@ impl Db {
     /// When the URL names neither, or the database does not answer.
     pub async fn open(options: &DbOptions, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let url = &options.url;
-        let bad = |reason: String| StoreError::Url {
-            url: url.clone(),
-            reason,
-        };
+        let bad = |reason: String| StoreError::Url { url: url.clone(), reason };
         let pool = if url.starts_with("sqlite:") {
             let connect = sqlite_options(url)?;
-            let write = SqlitePoolOptions::new()
-                .max_connections(1)
-                .connect_with(connect.clone())
-                .await?;
-            let read = SqlitePoolOptions::new()
-                .max_connections(4)
-                .connect_with(connect.read_only(true))
-                .await?;
+            let write = SqlitePoolOptions::new().max_connections(1).connect_with(connect.clone()).await?;
+            let read =
+                SqlitePoolOptions::new().max_connections(4).connect_with(connect.read_only(true)).await?;
             Pool::Sqlite { write, read }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let connect = PgConnectOptions::from_str(url).map_err(|e| bad(e.to_string()))?;
             Pool::Postgres(
-                PgPoolOptions::new()
-                    .max_connections(options.connections)
-                    .connect_with(connect)
-                    .await?,
+                PgPoolOptions::new().max_connections(options.connections).connect_with(connect).await?,
             )
         } else {
             return Err(bad("neither SQLite nor PostgreSQL".into()));
@@ -317,12 +292,7 @@ impl Db {
                 Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         };
-        Ok(Tx {
-            conn,
-            scope,
-            clock: self.clock.clone(),
-            hints: vec![],
-        })
+        Ok(Tx { conn, scope, clock: self.clock.clone(), hints: vec![] })
     }
 
     /// Opens a transaction of one tenant, for writing.

@@ -308,10 +308,7 @@ impl Tx<Tenant> {
             o.goes_on
         )?;
         if rows == 0 {
-            return Err(StoreError::Missing {
-                what: "order at the version read",
-                id: o.id.to_string(),
-            });
+            return Err(StoreError::Missing { what: "order at the version read", id: o.id.to_string() });
         }
         o.version += 1;
         Ok(())
@@ -520,10 +517,7 @@ impl Tx<Tenant> {
             &tenant,
             order
         )?
-        .ok_or_else(|| StoreError::Missing {
-            what: "personal part of order",
-            id: order.to_string(),
-        })
+        .ok_or_else(|| StoreError::Missing { what: "personal part of order", id: order.to_string() })
     }
 
     /// Appends to an order's history; the number is counted in the order's row.
@@ -668,12 +662,7 @@ impl Tx<System> {
 
     /// Forgets idempotency keys older than `before`.
     pub async fn forget_keys(&mut self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        sql!(
-            self,
-            execute,
-            "DELETE FROM idempotency WHERE created_at < $1",
-            before
-        )
+        sql!(self, execute, "DELETE FROM idempotency WHERE created_at < $1", before)
     }
 }
 

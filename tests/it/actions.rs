@@ -29,11 +29,7 @@ fn expected() -> BTreeMap<(String, String, String), String> {
             assert_eq!(words.len(), columns.len() + 1, "{action}: {line}");
             for (column, answer) in columns.iter().zip(&words[1..]) {
                 let cell = (action.clone(), words[0].clone(), column.clone());
-                assert!(
-                    table.insert(cell, answer.clone()).is_none(),
-                    "{action}: {} twice",
-                    words[0]
-                );
+                assert!(table.insert(cell, answer.clone()).is_none(), "{action}: {} twice", words[0]);
             }
         } else {
             action.clone_from(&words[0]);
@@ -66,10 +62,7 @@ impl Scene {
             "reactivate-subscription" => set_state(subscription, "active"),
             "terminate-subscription" => terminate(subscription),
             "backup" => modify(subscription, &[("operation", "backup")]),
-            "restore" => modify(
-                subscription,
-                &[("operation", "restore"), ("backupId", &self.backup)],
-            ),
+            "restore" => modify(subscription, &[("operation", "restore"), ("backupId", &self.backup)]),
             other => panic!("actions_expected.txt: there is no action {other}"),
         };
         json!({ "relatedParty": [{ "id": customer, "role": "customer" }], "serviceOrderItem": [item] })
@@ -87,26 +80,19 @@ async fn cancelled(app: &TestApp, items: Value) -> Value {
     let later = start_time() + TimeDelta::days(10_000);
     let body = json!({ "requestedStartDate": later.to_rfc3339(), "serviceOrderItem": items });
     let order = app.post(ORDERS, &body).await.expect(201);
-    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } }))
-        .await
-        .expect(201);
+    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
     assert_eq!(app.show(&order).await["state"], "cancelled");
     order
 }
 
 /// Waits until what is terminated now cannot be brought back any more.
 fn outlast_retention(app: &TestApp) {
-    app.clock
-        .advance(TimeDelta::days(app.config.terminate.retention_days) + TimeDelta::seconds(1));
+    app.clock.advance(TimeDelta::days(app.config.terminate.retention_days) + TimeDelta::seconds(1));
 }
 
 /// Brings a new customer and its subscription into these states, by orders alone.
 async fn scene(app: &TestApp, name: String, customer: &str, subscription: &str) -> Scene {
-    let mut scene = Scene {
-        customer: name,
-        subscription: NOBODYS.into(),
-        backup: NOBODYS.into(),
-    };
+    let mut scene = Scene { customer: name, subscription: NOBODYS.into(), backup: NOBODYS.into() };
     let id = scene.customer.clone();
     if customer == "absent" {
         if subscription == "cancelled" {
@@ -159,10 +145,7 @@ async fn seen(app: &TestApp, scene: &Scene) -> Vec<Value> {
     let mut out = vec![];
     for id in [&scene.customer, &scene.subscription] {
         let answer = app.get(&format!("{SERVICES}/{id}")).await;
-        out.push(json!([
-            answer.body["state"],
-            answer.body["serviceCharacteristic"]
-        ]));
+        out.push(json!([answer.body["state"], answer.body["serviceCharacteristic"]]));
     }
     out.extend(app.machines());
     out
@@ -190,10 +173,7 @@ async fn answer(app: &TestApp, scene: &Scene, action: &str) -> Result<&'static s
     }
     let order = app.show(&placed.body).await;
     if order["state"] != "completed" {
-        return Err(format!(
-            "the order ends {}: {}",
-            order["state"], order["errorMessage"]
-        ));
+        return Err(format!("the order ends {}: {}", order["state"], order["errorMessage"]));
     }
     let jobs = app.jobs(&order).await.len();
     let written = app.records("mediation-csv").await.len() - records;
@@ -228,13 +208,7 @@ async fn row(customer: &str) {
             }
         }
         for ((action, ..), wanted) in cells.iter().filter(|(_, a)| *a == "do") {
-            let own = scene(
-                &app,
-                format!("{customer}-{state}-{action}"),
-                customer,
-                state.as_str(),
-            )
-            .await;
+            let own = scene(&app, format!("{customer}-{state}-{action}"), customer, state.as_str()).await;
             let got = answer(&app, &own, action).await;
             if got.as_deref() != Ok(wanted.as_str()) {
                 wrong.push(format!(
@@ -275,11 +249,7 @@ async fn orders_of_a_customer_whose_retention_is_over() {
 #[test]
 fn the_expected_answers_cover_every_cell() {
     let table = expected();
-    let actions: Vec<&str> = Action::ALL
-        .iter()
-        .map(|a| a.as_str())
-        .chain(["change-to-same"])
-        .collect();
+    let actions: Vec<&str> = Action::ALL.iter().map(|a| a.as_str()).chain(["change-to-same"]).collect();
     for action in &actions {
         for c in CustomerState::ALL {
             for s in SubscriptionState::ALL {
@@ -292,10 +262,7 @@ fn the_expected_answers_cover_every_cell() {
             }
         }
     }
-    assert_eq!(
-        table.len(),
-        actions.len() * CustomerState::ALL.len() * SubscriptionState::ALL.len()
-    );
+    assert_eq!(table.len(), actions.len() * CustomerState::ALL.len() * SubscriptionState::ALL.len());
 }
 
 /// A generated page of the documentation must be what the code says now.

@@ -33,13 +33,9 @@ async fn said(line: &str) -> (u8, String) {
 
 #[tokio::test]
 async fn an_order_that_is_waited_for_gives_the_status() {
-    for (state, status) in [
-        ("completed", 0),
-        ("failed", 1),
-        ("partial", 1),
-        ("rejected", 1),
-        ("cancelled", 1),
-    ] {
+    for (state, status) in
+        [("completed", 0), ("failed", 1), ("partial", 1), ("rejected", 1), ("cancelled", 1)]
+    {
         let url = server_with_an_order(state).await;
         let place =
             format!("telvisor order place --server {url} --customer 7 --application crm --wait --json");
@@ -56,8 +52,5 @@ async fn a_path_that_the_server_does_not_know_is_told() {
     let mut text = Vec::new();
     let cli = Cli::parse_from(["telvisor", "jobs", "--server", &url]);
     let error = run(cli, &mut Out::new(&mut text, false)).await.unwrap_err();
-    assert!(
-        error.to_string().contains("status 404 to GET /api/v1/jobs"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("status 404 to GET /api/v1/jobs"), "{error}");
 }

@@ -27,10 +27,7 @@ fn fill(app: &TestApp, subscription: &str, seed: u64) {
     };
     write("photos/large", &noise(seed, 3 * MIB + 17));
     write("photos/2026/deep/er/small", &seed.to_be_bytes());
-    write(
-        "text",
-        "the same line\n".repeat(100_000 + seed as usize).as_bytes(),
-    );
+    write("text", "the same line\n".repeat(100_000 + seed as usize).as_bytes());
     write("empty", b"");
     write("counter", format!("{seed}\n").as_bytes());
 }
@@ -51,19 +48,12 @@ fn data(app: &TestApp, subscription: &str) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut out = BTreeMap::new();
     collect(&app.volume(subscription), Path::new(""), &mut out);
     out.remove(Path::new("format"));
-    assert!(
-        out.values().map(Vec::len).sum::<usize>() > 4 * MIB,
-        "the data is there: {:?}",
-        out.keys()
-    );
+    assert!(out.values().map(Vec::len).sum::<usize>() > 4 * MIB, "the data is there: {:?}", out.keys());
     out
 }
 
 fn format(app: &TestApp, subscription: &str) -> String {
-    std::fs::read_to_string(app.volume(subscription).join("format"))
-        .unwrap()
-        .trim()
-        .to_owned()
+    std::fs::read_to_string(app.volume(subscription).join("format")).unwrap().trim().to_owned()
 }
 
 async fn completed(app: &TestApp, item: Value) -> Value {
@@ -73,10 +63,7 @@ async fn completed(app: &TestApp, item: Value) -> Value {
 }
 
 async fn list(app: &TestApp, subscription: &str) -> Vec<Value> {
-    let list = app
-        .get(&format!("/api/v1/subscriptions/{subscription}/backups"))
-        .await
-        .expect(200);
+    let list = app.get(&format!("/api/v1/subscriptions/{subscription}/backups")).await.expect(200);
     list.as_array().unwrap().clone()
 }
 
@@ -88,15 +75,8 @@ fn states(list: &[Value]) -> Vec<&str> {
 async fn back_up(app: &TestApp, subscription: &str) -> String {
     let done = completed(app, modify(subscription, &[("operation", "backup")])).await;
     let service = &done["serviceOrderItem"][0]["service"];
-    let found = service["serviceCharacteristic"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|c| c["name"] == "backupId");
-    found.expect("the completed item carries backupId")["value"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    let found = service["serviceCharacteristic"].as_array().unwrap().iter().find(|c| c["name"] == "backupId");
+    found.expect("the completed item carries backupId")["value"].as_str().unwrap().to_owned()
 }
 
 fn restore(subscription: &str, backup: &str) -> Value {
@@ -104,9 +84,7 @@ fn restore(subscription: &str, backup: &str) -> Value {
 }
 
 async fn refused(app: &TestApp, item: Value, status: u16) -> Value {
-    app.post(ORDERS, &json!({ "serviceOrderItem": [item] }))
-        .await
-        .expect(status)
+    app.post(ORDERS, &json!({ "serviceOrderItem": [item] })).await.expect(status)
 }
 
 fn object(app: &TestApp, backup: &Value) -> PathBuf {
@@ -128,10 +106,7 @@ async fn subscriber(app: &TestApp, version: Option<&str>) -> String {
 
 async fn types(app: &TestApp) -> Vec<String> {
     let records = app.records("mediation-csv").await;
-    records
-        .iter()
-        .map(|r| r["recordType"].as_str().unwrap().to_owned())
-        .collect()
+    records.iter().map(|r| r["recordType"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -146,12 +121,7 @@ async fn backup_and_restore_bring_every_octet_back() {
     let done = completed(&app, restore(&s, &id)).await;
     assert_eq!(data(&app, &s), before);
     let item = &done["serviceOrderItem"][0]["service"]["serviceCharacteristic"];
-    assert!(
-        item.as_array()
-            .unwrap()
-            .iter()
-            .any(|c| c["name"] == "backupId" && c["value"] == id.as_str())
-    );
+    assert!(item.as_array().unwrap().iter().any(|c| c["name"] == "backupId" && c["value"] == id.as_str()));
     assert_eq!(app.service(&s).await["state"], "active");
     let machine = &app.machines()[0];
     assert_eq!(machine["applications"][0]["state"], "running", "{machine:#}");
@@ -170,10 +140,7 @@ async fn backup_and_restore_bring_every_octet_back() {
 
 fn sha256(octets: &[u8]) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(octets)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    sha2::Sha256::digest(octets).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[tokio::test]
@@ -184,19 +151,12 @@ async fn the_own_api_answers_202_with_the_order() {
     let take = format!("/api/v1/subscriptions/{s}/backups");
     let mut backup = String::new();
     for step in 0..2 {
-        let path = if step == 0 {
-            take.clone()
-        } else {
-            format!("/api/v1/backups/{backup}/restore")
-        };
+        let path = if step == 0 { take.clone() } else { format!("/api/v1/backups/{backup}/restore") };
         let answer = app.request(axum::http::Method::POST, &path, &[], None).await;
         let location = answer.headers["location"].to_str().unwrap().to_owned();
         let body = answer.expect(202);
         assert_eq!(body["href"], location.as_str());
-        assert!(
-            location.ends_with(&format!("{ORDERS}/{}", body["id"].as_str().unwrap())),
-            "{location}"
-        );
+        assert!(location.ends_with(&format!("{ORDERS}/{}", body["id"].as_str().unwrap())), "{location}");
         app.run().await;
         let order = app.show(&body).await;
         assert_eq!(order["state"], "completed", "{order:#}");
@@ -212,14 +172,10 @@ async fn the_own_api_answers_202_with_the_order() {
         "/api/v1/subscriptions/none/backups".to_owned(),
         format!("/api/v1/backups/{nobody}/restore"),
     ] {
-        app.request(axum::http::Method::POST, &path, &[], None)
-            .await
-            .expect(404);
+        app.request(axum::http::Method::POST, &path, &[], None).await.expect(404);
     }
     completed(&app, set_state(&s, "inactive")).await;
-    app.request(axum::http::Method::POST, &take, &[], None)
-        .await
-        .expect(409);
+    app.request(axum::http::Method::POST, &take, &[], None).await.expect(409);
 }
 
 #[tokio::test]
@@ -228,15 +184,9 @@ async fn a_change_of_version_keeps_the_data_and_so_does_one_that_fails() {
     let s = subscriber(&app, Some("1.0")).await;
     let before = data(&app, &s);
     completed(&app, modify(&s, &[("version", "2.0"), ("plan", "team")])).await;
-    assert_eq!(
-        (data(&app, &s), format(&app, &s).as_str()),
-        (before.clone(), "2.0")
-    );
+    assert_eq!((data(&app, &s), format(&app, &s).as_str()), (before.clone(), "2.0"));
     completed(&app, modify(&s, &[("version", "1.1")])).await;
-    assert_eq!(
-        (data(&app, &s), format(&app, &s).as_str()),
-        (before.clone(), "1.1")
-    );
+    assert_eq!((data(&app, &s), format(&app, &s).as_str()), (before.clone(), "1.1"));
     // The application does not come up in its new version: the safety copy is put back.
     app.faults(json!({ "rules": [{ "operation": "start", "nth": 1, "effect": "fail" }] }));
     let done = app.order(json!([modify(&s, &[("version", "2.0")])])).await;
@@ -281,18 +231,10 @@ async fn older_backups_are_brought_to_the_present_version_and_newer_ones_refused
     assert_eq!((data(&app, &s), format(&app, &s).as_str()), (before, "2.0"));
     completed(&app, modify(&s, &[("version", "1.1")])).await;
     let answer = refused(&app, restore(&s, &newer), 409).await;
-    assert!(
-        answer["message"].as_str().unwrap().contains("newer"),
-        "{answer:#}"
-    );
-    app.request(
-        axum::http::Method::POST,
-        &format!("/api/v1/backups/{newer}/restore"),
-        &[],
-        None,
-    )
-    .await
-    .expect(409);
+    assert!(answer["message"].as_str().unwrap().contains("newer"), "{answer:#}");
+    app.request(axum::http::Method::POST, &format!("/api/v1/backups/{newer}/restore"), &[], None)
+        .await
+        .expect(409);
     // Judged by the version that the items before it leave.
     let up = json!({ "id": "up", "action": "modify", "service": { "id": s,
         "serviceCharacteristic": [{ "name": "version", "value": "2.0" }] } });
@@ -318,28 +260,18 @@ async fn the_list_is_newest_first_and_shows_each_state() {
     let done = app.order(json!([modify(&s, &[("operation", "backup")])])).await;
     assert_eq!(done["state"], "failed", "{done:#}");
     let characteristics = &done["serviceOrderItem"][0]["service"]["serviceCharacteristic"];
-    assert!(
-        !characteristics.to_string().contains("backupId"),
-        "{characteristics:#}"
-    );
+    assert!(!characteristics.to_string().contains("backupId"), "{characteristics:#}");
     expire(&app).await;
     app.clock.advance(TimeDelta::seconds(1));
     back_up(&app, &s).await;
     app.clock.advance(TimeDelta::seconds(1));
-    app.post(
-        ORDERS,
-        &json!({ "serviceOrderItem": [modify(&s, &[("operation", "backup")])] }),
-    )
-    .await
-    .expect(201);
+    app.post(ORDERS, &json!({ "serviceOrderItem": [modify(&s, &[("operation", "backup")])] }))
+        .await
+        .expect(201);
     line::look(app.engine(), "default", "C1").await.unwrap();
     let all = list(&app, &s).await;
     assert_eq!(states(&all), ["taking", "available", "failed", "expired"]);
-    assert!(
-        all.windows(2)
-            .all(|w| w[0]["createdAt"].as_str() > w[1]["createdAt"].as_str()),
-        "{all:#?}"
-    );
+    assert!(all.windows(2).all(|w| w[0]["createdAt"].as_str() > w[1]["createdAt"].as_str()), "{all:#?}");
     assert_eq!((&all[0]["size"], &all[0]["sha256"]), (&Value::Null, &Value::Null));
     for b in &all {
         assert_eq!(object(&app, b).exists(), b["state"] == "available", "{b:#}");
@@ -348,10 +280,7 @@ async fn the_list_is_newest_first_and_shows_each_state() {
         refused(&app, restore(&s, b["id"].as_str().unwrap()), 409).await;
     }
     app.run().await;
-    assert_eq!(
-        states(&list(&app, &s).await),
-        ["available", "available", "failed", "expired"]
-    );
+    assert_eq!(states(&list(&app, &s).await), ["available", "available", "failed", "expired"]);
 }
 
 #[tokio::test]
@@ -371,9 +300,7 @@ async fn a_terminated_subscription_comes_back_with_its_data() {
     assert_eq!(service["state"], "active");
     let value = |name: &str| {
         let list = service["serviceCharacteristic"].as_array().unwrap();
-        list.iter()
-            .find(|c| c["name"] == name)
-            .unwrap_or_else(|| panic!("{name}: {service:#}"))["value"]
+        list.iter().find(|c| c["name"] == name).unwrap_or_else(|| panic!("{name}: {service:#}"))["value"]
             .clone()
     };
     assert_eq!((value("plan"), value("version")), (json!("team"), json!("1.1")));
@@ -383,20 +310,13 @@ async fn a_terminated_subscription_comes_back_with_its_data() {
     assert_eq!(types(&app).await, ["installed", "upgraded", "installed"]);
     let records = app.records("mediation-csv").await;
     assert_eq!(records[2]["instanceId"], s.as_str());
-    assert_eq!(
-        (&records[2]["planId"], &records[2]["applicationVersion"]),
-        (&json!("team"), &json!("1.1"))
-    );
+    assert_eq!((&records[2]["planId"], &records[2]["applicationVersion"]), (&json!("team"), &json!("1.1")));
     // It lives on: taken up to the end of the first retention, and terminated again.
     completed(&app, terminate(&s)).await;
     app.clock.advance(TimeDelta::days(2));
     expire(&app).await;
     let all = list(&app, &s).await;
-    assert_eq!(
-        states(&all),
-        ["available", "expired"],
-        "each termination keeps its own"
-    );
+    assert_eq!(states(&all), ["available", "expired"], "each termination keeps its own");
     completed(&app, set_state(&s, "active")).await;
 }
 
@@ -413,10 +333,7 @@ async fn after_the_retention_nothing_is_left() {
     assert!(kept.iter().all(|b| object(&app, b).exists()));
     app.clock.advance(TimeDelta::seconds(5));
     let answer = refused(&app, set_state(&s, "active"), 409).await;
-    assert!(
-        answer["message"].as_str().unwrap().contains("retention"),
-        "{answer:#}"
-    );
+    assert!(answer["message"].as_str().unwrap().contains("retention"), "{answer:#}");
     expire(&app).await;
     assert_eq!(states(&list(&app, &s).await), ["expired", "expired"]);
     assert!(!kept.iter().any(|b| object(&app, b).exists()));
@@ -448,11 +365,7 @@ async fn an_accepted_reactivation_keeps_the_backup_until_its_turn() {
     assert_eq!(done["state"], "completed", "{done:#}");
     assert_eq!(data(&app, &s), before);
     expire(&app).await;
-    assert_eq!(
-        states(&list(&app, &s).await),
-        ["expired"],
-        "nothing waits for it any more"
-    );
+    assert_eq!(states(&list(&app, &s).await), ["expired"], "nothing waits for it any more");
 }
 
 #[tokio::test]
@@ -462,17 +375,8 @@ async fn without_a_retention_nothing_is_kept() {
     back_up(&app, &s).await;
     completed(&app, terminate(&s)).await;
     expire(&app).await;
-    assert_eq!(
-        states(&list(&app, &s).await),
-        ["expired"],
-        "the ordered one, and no last one"
-    );
-    assert_eq!(
-        std::fs::read_dir(app.data().join("backups/default"))
-            .unwrap()
-            .count(),
-        0
-    );
+    assert_eq!(states(&list(&app, &s).await), ["expired"], "the ordered one, and no last one");
+    assert_eq!(std::fs::read_dir(app.data().join("backups/default")).unwrap().count(), 0);
     refused(&app, set_state(&s, "active"), 409).await;
     completed(&app, terminate("C1")).await;
     refused(&app, set_state("C1", "active"), 409).await;
@@ -506,20 +410,12 @@ async fn a_terminated_customer_comes_back_with_what_its_termination_ended() {
     let machines = app.machines();
     assert_eq!(machines.len(), 1);
     for a in machines[0]["applications"].as_array().unwrap() {
-        let expected = if a["subscription"] == runs.as_str() {
-            "running"
-        } else {
-            "stopped"
-        };
+        let expected = if a["subscription"] == runs.as_str() { "running" } else { "stopped" };
         assert_eq!(a["state"], expected, "{a:#}");
     }
     assert_eq!(types(&app).await, ["installed"; 5]);
     completed(&app, set_state(&stands, "active")).await;
-    assert_eq!(
-        types(&app).await.len(),
-        5,
-        "starting what was suspended writes nothing"
-    );
+    assert_eq!(types(&app).await.len(), 5, "starting what was suspended writes nothing");
 }
 
 #[tokio::test]
@@ -543,10 +439,9 @@ async fn a_backup_without_a_time_of_its_own_is_kept_with_its_subscription() {
     let app = TestApp::new().await;
     let s = subscriber(&app, None).await;
     back_up(&app, &s).await;
-    for (end, back) in [
-        (terminate(&s), set_state(&s, "active")),
-        (terminate("C1"), set_state("C1", "active")),
-    ] {
+    for (end, back) in
+        [(terminate(&s), set_state(&s, "active")), (terminate("C1"), set_state("C1", "active"))]
+    {
         assert_eq!(list(&app, &s).await.last().unwrap()["expiresAt"], Value::Null);
         completed(&app, end).await;
         assert!(list(&app, &s).await.last().unwrap()["expiresAt"].is_string());
@@ -568,10 +463,7 @@ async fn due(app: &TestApp) -> usize {
 
 /// How many scheduled backups were ordered.
 async fn ordered(app: &TestApp) -> usize {
-    let orders = app
-        .get(&format!("{ORDERS}?category=backup&limit=1000"))
-        .await
-        .expect(200);
+    let orders = app.get(&format!("{ORDERS}?category=backup&limit=1000")).await.expect(200);
     let orders = orders.as_array().unwrap().clone();
     for o in &orders {
         let channel = o["externalReference"]
@@ -619,19 +511,10 @@ async fn a_plan_with_backups_orders_each_once_and_keeps_the_newest() {
     let kept: Vec<_> = all.iter().filter(|b| b["state"] == "available").collect();
     assert_eq!(kept.len(), 8, "seven scheduled ones, and the ordered one");
     assert!(kept.iter().any(|b| b["id"] == mine.as_str()));
-    assert!(
-        all.iter()
-            .all(|b| object(&app, b).exists() == (b["state"] == "available"))
-    );
+    assert!(all.iter().all(|b| object(&app, b).exists() == (b["state"] == "available")));
     assert_eq!(all.last().unwrap()["state"], "expired", "the oldest went");
     let records = app.records("mediation-csv").await;
-    assert_eq!(
-        records
-            .iter()
-            .filter(|r| r["recordType"] == "backup-taken")
-            .count(),
-        10
-    );
+    assert_eq!(records.iter().filter(|r| r["recordType"] == "backup-taken").count(), 10);
 }
 
 #[tokio::test]
@@ -715,12 +598,7 @@ async fn each_day_has_one_backup_when_clocks_change() {
             due(&app).await;
             app.run().await;
             let new = ordered(&app).await - before;
-            let local = app
-                .engine()
-                .db
-                .clock()
-                .now()
-                .with_timezone(&chrono_tz::Europe::Berlin);
+            let local = app.engine().db.clock().now().with_timezone(&chrono_tz::Europe::Berlin);
             *by_day.entry(local.date_naive().to_string()).or_default() += new;
             if new > 0 {
                 let time = local.format("%H:%M").to_string();

@@ -14,25 +14,18 @@ async fn ask(app: &TestApp, order: &Value) -> Value {
 }
 
 async fn refused(app: &TestApp, order: &Value) {
-    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } }))
-        .await
-        .expect(409);
+    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(409);
 }
 
 async fn task_now(app: &TestApp, task: &Value) -> Value {
-    app.get(&format!("{CANCELS}/{}", task["id"].as_str().unwrap()))
-        .await
-        .expect(200)
+    app.get(&format!("{CANCELS}/{}", task["id"].as_str().unwrap())).await.expect(200)
 }
 
 /// The states that the order went through.
 async fn way(app: &TestApp, order: &Value) -> Vec<String> {
     let inside = inside(app, order).await;
     let history = inside["history"].as_array().unwrap().iter();
-    history
-        .filter(|h| h["item"].is_null())
-        .map(|h| h["state"].as_str().unwrap().to_owned())
-        .collect()
+    history.filter(|h| h["item"].is_null()).map(|h| h["state"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Lets the n-th operation end in a retry, so that the job stands in the middle and waits for its next try.
@@ -70,15 +63,8 @@ async fn an_order_that_waits_for_its_turn_is_cancelled_at_once() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let first = app.place(json!([provision("C1", CRM, "solo", None)])).await;
-    let second = app
-        .place(json!([provision("C1", "filenook", "home", None)]))
-        .await;
-    let third = app
-        .place(json!([modify(
-            &service_id(&second, 0),
-            &[("operation", "backup")]
-        )]))
-        .await;
+    let second = app.place(json!([provision("C1", "filenook", "home", None)])).await;
+    let third = app.place(json!([modify(&service_id(&second, 0), &[("operation", "backup")])])).await;
     begin(&app).await;
     assert_eq!(app.show(&first).await["state"], "inProgress");
     assert_eq!(app.show(&second).await["state"], "acknowledged");
@@ -108,23 +94,15 @@ async fn undone_at_each_step(app: &TestApp, customer: &str, item: &Value, operat
         assert_eq!(task["state"], "inProgress", "at {n}: {task:#}");
         let here = app.show(&order).await;
         assert_eq!(here["state"], "pendingCancellation", "at {n}: {here:#}");
-        assert_eq!(
-            here["serviceOrderItem"][0]["state"], "pendingCancellation",
-            "at {n}"
-        );
+        assert_eq!(here["serviceOrderItem"][0]["state"], "pendingCancellation", "at {n}");
         refused(app, &order).await;
         app.run().await;
         let end = app.show(&order).await;
         assert_eq!(end["state"], "cancelled", "at {n}: {end:#}");
         assert_eq!(end["serviceOrderItem"][0]["state"], "cancelled");
         assert_eq!(end["cancellationReason"], "ordered twice");
-        let expected = [
-            "acknowledged",
-            "inProgress",
-            "assessingCancellation",
-            "pendingCancellation",
-            "cancelled",
-        ];
+        let expected =
+            ["acknowledged", "inProgress", "assessingCancellation", "pendingCancellation", "cancelled"];
         assert_eq!(way(app, &order).await, expected);
         let task = task_now(app, &task).await;
         assert_eq!(task["state"], "done", "{task:#}");
@@ -140,11 +118,7 @@ async fn undoable(app: &TestApp, item: &Value) -> u64 {
     let order = app.order(json!([item])).await;
     assert_eq!(order["state"], "completed", "{order:#}");
     let steps = steps(app, &order).await;
-    steps
-        .iter()
-        .take_while(|s| !s.last_chance)
-        .filter(|s| s.is_operation())
-        .count() as u64
+    steps.iter().take_while(|s| !s.last_chance).filter(|s| s.is_operation()).count() as u64
 }
 
 #[tokio::test]
@@ -199,23 +173,14 @@ async fn after_the_point_of_no_return_a_cancel_is_refused_and_the_order_goes_on(
     let task = ask(&app, &order).await;
     assert_eq!(task["state"], "terminatedWithError", "{task:#}");
     let why = task["errorMessage"]["message"].as_str().unwrap();
-    assert!(
-        why.contains("delete the machine") && why.contains("cannot be undone"),
-        "{why}"
-    );
+    assert!(why.contains("delete the machine") && why.contains("cannot be undone"), "{why}");
     assert_eq!(app.show(&order).await["state"], "inProgress");
     app.run().await;
     let order = app.show(&order).await;
     assert_eq!(order["state"], "completed", "{order:#}");
     assert_eq!(
         way(&app, &order).await,
-        [
-            "acknowledged",
-            "inProgress",
-            "assessingCancellation",
-            "inProgress",
-            "completed"
-        ]
+        ["acknowledged", "inProgress", "assessingCancellation", "inProgress", "completed"]
     );
     refused(&app, &order).await;
     validate(&app).await;
@@ -262,9 +227,7 @@ async fn a_held_order_is_undone_before_the_point_of_no_return() {
 async fn a_completed_item_keeps_the_order_from_being_cancelled() {
     let app = TestApp::new().await;
     stop_at(&app, 1);
-    let order = app
-        .place(json!([create("C1"), provision("C1", CRM, "solo", None)]))
-        .await;
+    let order = app.place(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
     work_once(&app).await;
     let task = ask(&app, &order).await;
     assert_eq!(task["state"], "terminatedWithError", "{task:#}");
@@ -275,10 +238,7 @@ async fn a_completed_item_keeps_the_order_from_being_cancelled() {
 
 #[tokio::test]
 async fn a_cancel_whose_undo_fails_waits_for_the_operator() {
-    for (decision, said) in [
-        ("retry", "everything was undone"),
-        ("abandon", "not everything was undone"),
-    ] {
+    for (decision, said) in [("retry", "everything was undone"), ("abandon", "not everything was undone")] {
         let app = TestApp::new().await;
         app.customer("C1").await;
         let before = snapshot(&app, &["C1"]).await;
@@ -294,10 +254,7 @@ async fn a_cancel_whose_undo_fails_waits_for_the_operator() {
         assert_eq!(here["state"], "pendingCancellation", "{here:#}");
         assert_eq!(here["serviceOrderItem"][0]["state"], "held");
         let alert = here["jeopardyAlert"][0]["message"].as_str().unwrap();
-        assert!(
-            alert.contains("undoing failed; left: make the machine"),
-            "{alert}"
-        );
+        assert!(alert.contains("undoing failed; left: make the machine"), "{alert}");
         assert_eq!(task_now(&app, &task).await["state"], "inProgress");
         refused(&app, &order).await;
         let job = &fallout(&app, &order).await[0];
@@ -308,10 +265,7 @@ async fn a_cancel_whose_undo_fails_waits_for_the_operator() {
         assert_eq!(order["state"], "cancelled", "{order:#}");
         let task = task_now(&app, &task).await;
         assert_eq!(task["state"], "done");
-        assert!(
-            task["completionMessage"].as_str().unwrap().contains(said),
-            "{task:#}"
-        );
+        assert!(task["completionMessage"].as_str().unwrap().contains(said), "{task:#}");
         validate_orders(&app).await;
         if decision == "retry" {
             assert_eq!(snapshot(&app, &["C1"]).await, before);
@@ -327,9 +281,7 @@ async fn the_line_goes_on_after_a_cancel() {
     stop_at(&app, 3);
     let first = app.place(json!([provision("C1", CRM, "solo", None)])).await;
     work_once(&app).await;
-    let second = app
-        .place(json!([provision("C1", "filenook", "home", None)]))
-        .await;
+    let second = app.place(json!([provision("C1", "filenook", "home", None)])).await;
     let suspend = app.place(json!([set_state("C1", "inactive")])).await;
     ask(&app, &first).await;
     app.run().await;
@@ -343,12 +295,8 @@ async fn the_line_goes_on_after_a_cancel() {
 async fn an_unknown_order_cannot_be_cancelled() {
     let app = TestApp::new().await;
     for id in ["7c2d4c1e-7f3e-4f0e-9f7d-1f2e3d4c5b6a", "nonsense"] {
-        app.post(CANCELS, &json!({ "serviceOrder": { "id": id } }))
-            .await
-            .expect(400);
+        app.post(CANCELS, &json!({ "serviceOrder": { "id": id } })).await.expect(400);
     }
     app.post(CANCELS, &json!({})).await.expect(400);
-    app.get(&format!("{CANCELS}/7c2d4c1e-7f3e-4f0e-9f7d-1f2e3d4c5b6a"))
-        .await
-        .expect(404);
+    app.get(&format!("{CANCELS}/7c2d4c1e-7f3e-4f0e-9f7d-1f2e3d4c5b6a")).await.expect(404);
 }

@@ -24,22 +24,15 @@ async fn printed(arguments: &str) -> String {
 
 #[test]
 fn the_published_module_is_the_one_that_is_written() {
-    assert_eq!(
-        read("docs/SDR-DataTypes.asn1").trim_end(),
-        telvisor_sdr::ASN1_MODULE.trim_end()
-    );
+    assert_eq!(read("docs/SDR-DataTypes.asn1").trim_end(), telvisor_sdr::ASN1_MODULE.trim_end());
 }
 
 #[tokio::test]
 async fn printed_pages_are_what_the_program_prints() {
-    for (page, arguments) in [
-        ("docs/mediation-icd.md", "telvisor sdr icd"),
-        ("docs/configuration.md", "telvisor config document"),
-    ] {
-        assert!(
-            read(page) == printed(arguments).await,
-            "{page} is old: {arguments} > {page}"
-        );
+    for (page, arguments) in
+        [("docs/mediation-icd.md", "telvisor sdr icd"), ("docs/configuration.md", "telvisor config document")]
+    {
+        assert!(read(page) == printed(arguments).await, "{page} is old: {arguments} > {page}");
     }
 }
 
@@ -72,10 +65,7 @@ fn every_default_is_read_and_every_key_has_one() {
 #[test]
 fn documents_name_only_variables_that_exist() {
     let scripts = read("src/apps/env.rs");
-    let mut known: BTreeSet<String> = describe::keys()
-        .iter()
-        .map(|key| describe::variable(key))
-        .collect();
+    let mut known: BTreeSet<String> = describe::keys().iter().map(|key| describe::variable(key)).collect();
     known.extend(flags_of(&Cli::command()).1);
     known.insert("TELVISOR_TOKEN".into());
     known.insert("TELVISOR_TEST_FULL".into());
@@ -118,16 +108,8 @@ fn documents_show_only_commands_that_exist() {
     }
     assert!(seen > 2, "{seen}");
     let text = "Run `telvisor sdr icd`, or\n```sh\n$ cargo run -- demo --exit # once\n```\nand `--nothing`.";
-    assert_eq!(
-        commands(text),
-        ["telvisor sdr icd", "telvisor demo --exit", "telvisor --nothing"]
-    );
-    for wrong in [
-        "telvisor fly",
-        "telvisor --nothing",
-        "telvisor order place --exit",
-        "telvisor sdr fly",
-    ] {
+    assert_eq!(commands(text), ["telvisor sdr icd", "telvisor demo --exit", "telvisor --nothing"]);
+    for wrong in ["telvisor fly", "telvisor --nothing", "telvisor order place --exit", "telvisor sdr fly"] {
         assert!(understood(wrong).is_err(), "{wrong}");
     }
 }
@@ -138,9 +120,7 @@ fn commands(text: &str) -> Vec<String> {
     let mut add = |code: &str| {
         let code = code.trim().trim_start_matches("$ ");
         let code = code.split(" #").next().unwrap_or(code);
-        let rest = ["telvisor ", "cargo run -- "]
-            .iter()
-            .find_map(|start| code.strip_prefix(start));
+        let rest = ["telvisor ", "cargo run -- "].iter().find_map(|start| code.strip_prefix(start));
         match rest {
             Some(rest) => out.push(format!("telvisor {rest}")),
             None if code.starts_with("--") => out.push(format!("telvisor {code}")),
@@ -149,9 +129,7 @@ fn commands(text: &str) -> Vec<String> {
     };
     for (n, part) in text.split("```").enumerate() {
         if n % 2 == 1 {
-            part.lines()
-                .filter(|line| !line.trim().starts_with("--"))
-                .for_each(&mut add);
+            part.lines().filter(|line| !line.trim().starts_with("--")).for_each(&mut add);
         } else {
             part.split('`').skip(1).step_by(2).for_each(&mut add);
         }
@@ -166,11 +144,7 @@ fn understood(line: &str) -> Result<(), String> {
     let mut flags = flags_of_one(&root);
     let mut at_subcommand = true;
     for word in line.split_whitespace().skip(1) {
-        if word
-            .chars()
-            .next()
-            .is_some_and(|c| matches!(c, '|' | '>' | '&' | '<' | ';'))
-        {
+        if word.chars().next().is_some_and(|c| matches!(c, '|' | '>' | '&' | '<' | ';')) {
             break;
         }
         if let Some(flag) = word.strip_prefix("--") {
@@ -217,10 +191,7 @@ fn flags_of(command: &clap::Command) -> (BTreeSet<String>, BTreeSet<String>) {
 fn pages() -> Vec<(String, String)> {
     let of_readers =
         |path: &String| !path.contains('/') || path.starts_with("docs/") || path.starts_with("conformance/");
-    texts()
-        .into_iter()
-        .filter(|(path, _)| path.ends_with(".md") && of_readers(path))
-        .collect()
+    texts().into_iter().filter(|(path, _)| path.ends_with(".md") && of_readers(path)).collect()
 }
 
 #[test]
@@ -244,16 +215,10 @@ fn nothing_tells_where_it_was_written() {
 fn told(text: &str) -> Option<String> {
     let homes = ["root", "home", "work", "Users"].map(|home| format!("/{home}/"));
     let begins = |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric() || "._-}/".contains(c));
-    let home = homes
-        .iter()
-        .find(|home| text.match_indices(*home).any(|(at, _)| begins(at)));
-    let indexes = [
-        format!("--{}-url", "index"),
-        format!("\"{}\": \"http", "resolved"),
-        format!("[{}.", "registries"),
-    ];
-    home.or_else(|| indexes.iter().find(|index| text.contains(*index)))
-        .cloned()
+    let home = homes.iter().find(|home| text.match_indices(*home).any(|(at, _)| begins(at)));
+    let indexes =
+        [format!("--{}-url", "index"), format!("\"{}\": \"http", "resolved"), format!("[{}.", "registries")];
+    home.or_else(|| indexes.iter().find(|index| text.contains(*index))).cloned()
 }
 
 /// Every text of the project, by its path from the root.
@@ -277,8 +242,5 @@ fn texts() -> Vec<(String, String)> {
     look(root(), &mut paths);
     paths.sort();
     let name = |path: &Path| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
-    paths
-        .iter()
-        .filter_map(|path| Some((name(path), std::fs::read_to_string(path).ok()?)))
-        .collect()
+    paths.iter().filter_map(|path| Some((name(path), std::fs::read_to_string(path).ok()?))).collect()
 }

@@ -40,10 +40,7 @@ impl Served {
         std::fs::write(app.volume(&s).join("photos"), noise(7, size)).unwrap();
         let done = app.order(json!([modify(&s, &[("operation", "backup")])])).await;
         assert_eq!(done["state"], "completed", "{done:#}");
-        let list = app
-            .get(&format!("/api/v1/subscriptions/{s}/backups"))
-            .await
-            .expect(200);
+        let list = app.get(&format!("/api/v1/subscriptions/{s}/backups")).await.expect(200);
         let backup = list[0]["id"].as_str().unwrap().to_owned();
         let key = telvisor::inventory::names::object("default", backup.parse().unwrap());
         let octets = std::fs::read(app.data().join("backups").join(key)).unwrap();
@@ -53,22 +50,12 @@ impl Served {
 
     async fn open(app: TestApp, backup: String, octets: Vec<u8>) -> Self {
         let stop = CancellationToken::new();
-        let doors = Doors {
-            engine: app.running.engine.clone(),
-            metrics: app::recorder(),
-            draining: stop.clone(),
-        };
+        let doors =
+            Doors { engine: app.running.engine.clone(), metrics: app::recorder(), draining: stop.clone() };
         let listener = Counting::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address().unwrap();
         let task = tokio::spawn(serve(listener, doors));
-        Self {
-            app,
-            address,
-            stop,
-            task,
-            backup,
-            octets,
-        }
+        Self { app, address, stop, task, backup, octets }
     }
 
     /// Ends the server as a crash does not: connections end first.
@@ -81,11 +68,7 @@ impl Served {
     /// A new link: path and query.
     async fn link(&self) -> String {
         let path = format!("/api/v1/backups/{}/download-links", self.backup);
-        let body = self
-            .app
-            .post(&path, &json!({ "customer": "C1" }))
-            .await
-            .expect(201);
+        let body = self.app.post(&path, &json!({ "customer": "C1" })).await.expect(201);
         let url = body["url"].as_str().unwrap();
         url[url.find("/download/").unwrap()..].to_owned()
     }
@@ -100,29 +83,17 @@ impl Served {
 
     /// Downloads, and checks every octet; the status.
     async fn fetch(&self, link: &str, range: Option<&str>, expected: std::ops::Range<usize>) -> u16 {
-        let response = self
-            .request(reqwest::Method::GET, link, range)
-            .send()
-            .await
-            .unwrap();
+        let response = self.request(reqwest::Method::GET, link, range).send().await.unwrap();
         let status = response.status().as_u16();
         assert_eq!(response.content_length(), Some(expected.len() as u64));
         assert_eq!(response.headers()["accept-ranges"], "bytes");
         if status == 206 {
-            let told = format!(
-                "bytes {}-{}/{}",
-                expected.start,
-                expected.end - 1,
-                self.octets.len()
-            );
+            let told = format!("bytes {}-{}/{}", expected.start, expected.end - 1, self.octets.len());
             assert_eq!(response.headers()["content-range"], told.as_str());
         } else {
             assert!(response.headers().get("content-range").is_none());
         }
-        assert!(
-            response.bytes().await.unwrap() == self.octets[expected],
-            "other octets"
-        );
+        assert!(response.bytes().await.unwrap() == self.octets[expected], "other octets");
         status
     }
 
@@ -152,11 +123,7 @@ impl Served {
     /// What was sent once `count` responses have told their end and were joined to `parts`.
     async fn ended(&self, link: &str, parts: usize) -> Vec<Part> {
         let over = |p: &Part| !matches!(p.end, End::Running { .. });
-        let row = self
-            .wait(link, |row| {
-                row.sent.0.len() == parts && row.sent.0.iter().all(over)
-            })
-            .await;
+        let row = self.wait(link, |row| row.sent.0.len() == parts && row.sent.0.iter().all(over)).await;
         assert_eq!(row.completed_at, None);
         row.sent.0
     }
@@ -217,10 +184,7 @@ async fn a_whole_download_is_journalled_once_per_link() {
     assert_eq!(records[0]["backupId"], s.backup.as_str());
     assert_eq!(records[0]["volumeOctets"], size);
     assert_eq!(records[0]["subscriberId"], "C1");
-    assert_eq!(
-        (&records[0]["orderId"], &records[0]["externalOrderId"]),
-        (&Value::Null, &Value::Null)
-    );
+    assert_eq!((&records[0]["orderId"], &records[0]["externalOrderId"]), (&Value::Null, &Value::Null));
     assert_eq!(s.fetch(&first, None, 0..size).await, 200);
     let second = s.link().await;
     s.fetch(&second, None, 0..size).await;
@@ -238,11 +202,7 @@ async fn ranges_are_answered_as_http_says() {
     assert_eq!(s.fetch(&link, Some("bytes=0-99"), 0..100).await, 206);
     assert_eq!(s.fetch(&link, Some("bytes=100-100"), 100..101).await, 206);
     assert_eq!(s.fetch(&link, Some("bytes=-10"), size - 10..size).await, 206);
-    assert_eq!(
-        s.fetch(&link, Some(&format!("bytes={}-", size - 3)), size - 3..size)
-            .await,
-        206
-    );
+    assert_eq!(s.fetch(&link, Some(&format!("bytes={}-", size - 3)), size - 3..size).await, 206);
     assert_eq!(s.fetch(&link, Some("bytes=7-99999999999"), 7..size).await, 206);
     assert_eq!(s.fetch(&link, Some("bytes=-99999999999"), 0..size).await, 206);
     // What is no range, or more than one, is left alone: the whole.
@@ -251,15 +211,8 @@ async fn ranges_are_answered_as_http_says() {
         assert_eq!(s.fetch(&other, Some(range), 0..size).await, 200, "{range}");
     }
     let third = s.link().await;
-    for range in [
-        format!("bytes={size}-"),
-        format!("bytes={}-{}", size + 5, size + 9),
-    ] {
-        let refused = s
-            .request(reqwest::Method::GET, &third, Some(&range))
-            .send()
-            .await
-            .unwrap();
+    for range in [format!("bytes={size}-"), format!("bytes={}-{}", size + 5, size + 9)] {
+        let refused = s.request(reqwest::Method::GET, &third, Some(&range)).send().await.unwrap();
         assert_eq!(refused.status(), 416, "{range}");
     }
     assert_eq!(s.row(&third).await.first_sent_at, None);
@@ -270,19 +223,10 @@ async fn head_tells_and_sends_nothing() {
     let s = Served::new(MIB).await;
     let (link, size) = (s.link().await, s.octets.len());
     for range in [None, Some("bytes=0-")] {
-        let answer = s
-            .request(reqwest::Method::HEAD, &link, range)
-            .send()
-            .await
-            .unwrap();
+        let answer = s.request(reqwest::Method::HEAD, &link, range).send().await.unwrap();
         assert_eq!(answer.headers()["content-length"], size.to_string().as_str());
         assert_eq!(answer.headers()["accept-ranges"], "bytes");
-        assert!(
-            answer.headers()["content-disposition"]
-                .to_str()
-                .unwrap()
-                .contains("attachment")
-        );
+        assert!(answer.headers()["content-disposition"].to_str().unwrap().contains("attachment"));
     }
     let row = s.row(&link).await;
     assert!(row.sent.0.is_empty() && row.first_sent_at.is_none() && row.completed_at.is_none());
@@ -329,15 +273,7 @@ async fn links_are_checked_in_every_part() {
     assert_eq!(answer.status(), 410);
     // An altered link stays altered, however old it is.
     for bad in &altered {
-        assert_eq!(
-            s.request(reqwest::Method::HEAD, bad, None)
-                .send()
-                .await
-                .unwrap()
-                .status(),
-            403,
-            "{bad}"
-        );
+        assert_eq!(s.request(reqwest::Method::HEAD, bad, None).send().await.unwrap().status(), 403, "{bad}");
     }
     assert_eq!(s.downloaded().await.len(), 1);
 }
@@ -348,14 +284,8 @@ async fn links_are_given_to_the_owner_only() {
     s.app.customer("C2").await;
     let path = format!("/api/v1/backups/{}/download-links", s.backup);
     s.app.post(&path, &json!({ "customer": "C2" })).await.expect(404);
-    s.app
-        .post(&path, &json!({ "customer": "nobody" }))
-        .await
-        .expect(404);
-    s.app
-        .post("/api/v1/backups/none/download-links", &json!({}))
-        .await
-        .expect(404);
+    s.app.post(&path, &json!({ "customer": "nobody" })).await.expect(404);
+    s.app.post("/api/v1/backups/none/download-links", &json!({})).await.expect(404);
     let unknown = "/api/v1/backups/00000000-0000-7000-8000-000000000000/download-links";
     s.app.post(unknown, &json!({})).await.expect(404);
     for bad in [
@@ -371,40 +301,20 @@ async fn links_are_given_to_the_owner_only() {
         let body = s.app.post(&path, &bad).await.expect(400);
         assert!(body["message"].is_string(), "{bad}: {body}");
     }
-    s.app
-        .request(Method::POST, &path, &[], Some(b"{"))
-        .await
-        .expect(400);
-    s.app
-        .request(
-            Method::POST,
-            &path,
-            &[("content-type", "text/plain")],
-            Some(b"{}"),
-        )
-        .await
-        .expect(415);
+    s.app.request(Method::POST, &path, &[], Some(b"{")).await.expect(400);
+    s.app.request(Method::POST, &path, &[("content-type", "text/plain")], Some(b"{}")).await.expect(415);
     // Nothing in the body is mandatory.
     let body = s.app.request(Method::POST, &path, &[], None).await.expect(201);
     assert_eq!(
         body["expiresAt"],
         telvisor::clock::show(s.app.engine().db.clock().now() + TimeDelta::hours(1))
     );
-    let body = s
-        .app
-        .post(&path, &json!({ "expiresInSeconds": 60 }))
-        .await
-        .expect(201);
+    let body = s.app.post(&path, &json!({ "expiresInSeconds": 60 })).await.expect(201);
     assert_eq!(
         body["expiresAt"],
         telvisor::clock::show(s.app.engine().db.clock().now() + TimeDelta::minutes(1))
     );
-    assert!(
-        body["url"]
-            .as_str()
-            .unwrap()
-            .starts_with("http://localhost:8080/download/")
-    );
+    assert!(body["url"].as_str().unwrap().starts_with("http://localhost:8080/download/"));
 }
 
 #[tokio::test]
@@ -415,14 +325,9 @@ async fn ranges_in_any_order_add_up() {
     s.fetch(&link, Some(&format!("bytes={half}-")), half..size).await;
     s.fetch(&link, Some("bytes=0-9"), 0..10).await;
     s.ended(&link, 2).await;
-    s.fetch(&link, Some(&format!("bytes=11-{}", half + 5)), 11..half + 6)
-        .await;
+    s.fetch(&link, Some(&format!("bytes=11-{}", half + 5)), 11..half + 6).await;
     let parts = s.ended(&link, 2).await;
-    assert_eq!(
-        (parts[0].from, parts[0].to, parts[1].from),
-        (0, 10, 11),
-        "octet 10 is missing"
-    );
+    assert_eq!((parts[0].from, parts[0].to, parts[1].from), (0, 10, 11), "octet 10 is missing");
     assert!(s.downloaded().await.is_empty());
     s.fetch(&link, Some("bytes=10-10"), 10..11).await;
     s.complete(&link).await;
@@ -458,10 +363,7 @@ async fn an_abort_at_the_start_or_near_the_end_writes_none() {
     // All that the kernel's buffers hold, and a little more, is not read.
     s.abort(&link, 0, size - 2 * MIB).await;
     let parts = s.ended(&link, 1).await;
-    assert!(
-        parts[0].to < size as u64 && parts[0].end == End::Broken,
-        "{parts:?}"
-    );
+    assert!(parts[0].to < size as u64 && parts[0].end == End::Broken, "{parts:?}");
     assert!(s.downloaded().await.is_empty());
 }
 
@@ -476,8 +378,7 @@ async fn a_gap_of_more_than_8_mib_stays() {
     s.ended(&link, 2).await;
     assert!(s.downloaded().await.is_empty());
     let near = far - 8 * MIB;
-    s.fetch(&link, Some(&format!("bytes={near}-{}", far - 1)), near..far)
-        .await;
+    s.fetch(&link, Some(&format!("bytes={near}-{}", far - 1)), near..far).await;
     s.complete(&link).await;
     assert_eq!(s.downloaded().await.len(), 1);
 }
@@ -502,8 +403,7 @@ async fn a_download_goes_on_after_the_server_died_in_it() {
     let mut tx = s.app.engine().db.tenant("default").await.unwrap();
     tx.save_link(&left).await.unwrap();
     tx.commit().await.unwrap();
-    s.fetch(&link, Some(&format!("bytes={}-", 20 * MIB)), 20 * MIB..size)
-        .await;
+    s.fetch(&link, Some(&format!("bytes={}-", 20 * MIB)), 20 * MIB..size).await;
     s.complete(&link).await;
     assert_eq!(s.downloaded().await.len(), 1);
 }
@@ -529,16 +429,14 @@ async fn ranges_beside_each_other_count_only_when_all_are_whole() {
     head(&mut first).await;
     for n in [3, 1, 2] {
         let (from, to) = (n * quarter, if n == 3 { size } else { (n + 1) * quarter });
-        s.fetch(&link, Some(&format!("bytes={from}-{}", to - 1)), from..to)
-            .await;
+        s.fetch(&link, Some(&format!("bytes={from}-{}", to - 1)), from..to).await;
     }
     let running = s.wait(&link, |row| row.sent.0.len() == 2).await;
     assert_eq!(running.completed_at, None, "{:?}", running.sent.0);
     drop(first);
     s.ended(&link, 2).await;
     assert!(s.downloaded().await.is_empty());
-    s.fetch(&link, Some(&format!("bytes=0-{}", quarter - 1)), 0..quarter)
-        .await;
+    s.fetch(&link, Some(&format!("bytes=0-{}", quarter - 1)), 0..quarter).await;
     s.complete(&link).await;
     assert_eq!(s.downloaded().await.len(), 1);
 }
@@ -557,10 +455,7 @@ async fn one_connection_carries_several_downloads() {
         stream.read_exact(&mut body).await.unwrap();
         assert!(body == s.octets);
     }
-    stream
-        .write_all(&[get(&links[2]), get(&links[3])].concat())
-        .await
-        .unwrap();
+    stream.write_all(&[get(&links[2]), get(&links[3])].concat()).await.unwrap();
     for _ in 0..2 {
         assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
         stream.read_exact(&mut body).await.unwrap();
@@ -572,10 +467,7 @@ async fn one_connection_carries_several_downloads() {
     assert_eq!(s.downloaded().await.len(), 4);
     // Hung up in the middle of the second of two.
     let (fifth, sixth) = (s.link().await, s.link().await);
-    stream
-        .write_all(&[get(&fifth), get(&sixth)].concat())
-        .await
-        .unwrap();
+    stream.write_all(&[get(&fifth), get(&sixth)].concat()).await.unwrap();
     head(&mut stream).await;
     stream.read_exact(&mut body).await.unwrap();
     head(&mut stream).await;
@@ -583,10 +475,7 @@ async fn one_connection_carries_several_downloads() {
     drop(stream);
     s.complete(&fifth).await;
     let parts = s.ended(&sixth, 1).await;
-    assert!(
-        parts[0].end == End::Broken && parts[0].to < 5 * MIB as u64,
-        "{parts:?}"
-    );
+    assert!(parts[0].end == End::Broken && parts[0].to < 5 * MIB as u64, "{parts:?}");
     assert_eq!(s.downloaded().await.len(), 5);
 }
 

@@ -29,9 +29,7 @@ async fn reasoned(app: &TestApp, order: &Value) -> Value {
     let inside = inside(app, order).await;
     let history = inside["history"].as_array().unwrap();
     let found = history.iter().find(|h| h["reason"] == "the disk was changed");
-    found
-        .unwrap_or_else(|| panic!("the reason is in the history: {inside:#}"))
-        .clone()
+    found.unwrap_or_else(|| panic!("the reason is in the history: {inside:#}")).clone()
 }
 
 async fn cannot(app: &TestApp, job: &Value, decision: &str) {
@@ -56,26 +54,15 @@ async fn hold_undoes_nothing_and_a_retry_goes_on_where_it_stopped() {
     let jobs = fallout(&app, &order).await;
     assert_eq!(jobs.len(), 1);
     assert_eq!(jobs[0]["state"], "fallout");
-    assert!(
-        jobs[0]["error"]
-            .as_str()
-            .unwrap()
-            .contains("install was ended by a fault rule")
-    );
+    assert!(jobs[0]["error"].as_str().unwrap().contains("install was ended by a fault rule"));
     let events = read(&app).await.events_of(uuid(&order["id"])).await.unwrap();
     assert_eq!(events.last().unwrap().1, "ServiceOrderJeopardyEvent");
 
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "completed", "{order:#}");
     let entry = reasoned(&app, &order).await;
-    assert_eq!(
-        (&entry["state"], &entry["causedBy"]),
-        (&json!("inProgress"), &json!("local"))
-    );
-    let made = operations(&app)
-        .iter()
-        .filter(|o| o["operation"] == "create_machine")
-        .count();
+    assert_eq!((&entry["state"], &entry["causedBy"]), (&json!("inProgress"), &json!("local")));
+    let made = operations(&app).iter().filter(|o| o["operation"] == "create_machine").count();
     assert_eq!(made, 1, "what was done is not done again");
     assert!(fallout(&app, &order).await.is_empty());
     for decision in ["retry", "skip", "abandon"] {
@@ -93,11 +80,7 @@ async fn a_retry_that_fails_again_is_held_again() {
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "held", "{order:#}");
-    assert_eq!(
-        order["jeopardyAlert"].as_array().unwrap().len(),
-        2,
-        "one alert for each time"
-    );
+    assert_eq!(order["jeopardyAlert"].as_array().unwrap().len(), 2, "one alert for each time");
     mends(&app);
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "completed", "{order:#}");
@@ -118,10 +101,7 @@ async fn attempts_are_used_up_before_an_order_is_held_and_counted_anew_after_a_r
     assert_eq!(order["state"], "held", "three tries, and all failed: {order:#}");
     app.faults(strike(2));
     let order = decide(&app, &order, "retry").await;
-    assert_eq!(
-        order["state"], "completed",
-        "the third try of the retry works: {order:#}"
-    );
+    assert_eq!(order["state"], "completed", "the third try of the retry works: {order:#}");
     validate(&app).await;
 }
 
@@ -132,9 +112,7 @@ async fn skip_ends_the_item_and_the_rest_goes_on() {
     breaks(&app, "install");
     let mut second = provision("C1", FILES, "home", None);
     second["id"] = json!("second");
-    let order = app
-        .order(json!([provision("C1", CRM, "solo", None), second]))
-        .await;
+    let order = app.order(json!([provision("C1", CRM, "solo", None), second])).await;
     mends(&app);
     assert_eq!(order["state"], "held", "{order:#}");
     assert_eq!(order["serviceOrderItem"][1]["state"], "acknowledged");
@@ -164,14 +142,9 @@ async fn skip_of_the_only_item_fails_the_order() {
     assert_eq!(order["state"], "held", "{order:#}");
     let order = decide(&app, &order, "skip").await;
     assert_eq!(order["state"], "failed", "{order:#}");
-    let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
-        .as_str()
-        .unwrap();
+    let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap();
     assert!(message.contains("backup was ended by a fault rule"), "{message}");
-    let list = app
-        .get(&format!("/api/v1/subscriptions/{s}/backups"))
-        .await
-        .expect(200);
+    let list = app.get(&format!("/api/v1/subscriptions/{s}/backups")).await.expect(200);
     assert_eq!(list[0]["state"], "failed");
     validate(&app).await;
 }
@@ -207,10 +180,7 @@ async fn an_abandoned_order_whose_undo_fails_is_cancelled_after_all() {
     let order = decide(&app, &order, "abandon").await;
     assert_eq!(order["state"], "held", "{order:#}");
     let alert = order["jeopardyAlert"][1]["message"].as_str().unwrap();
-    assert!(
-        alert.contains("undoing failed; left: make the machine"),
-        "{alert}"
-    );
+    assert!(alert.contains("undoing failed; left: make the machine"), "{alert}");
     mends(&app);
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "cancelled", "{order:#}");
@@ -261,24 +231,17 @@ async fn a_stuck_undo_can_be_skipped_and_abandoned() {
 #[tokio::test]
 async fn nothing_moves_an_order_that_has_ended() {
     let app = TestApp::new().await;
-    let completed = app
-        .order(json!([create("C1"), provision("C1", CRM, "solo", None)]))
-        .await;
+    let completed = app.order(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
     breaks(&app, "install");
     let failed = app.order(json!([provision("C1", FILES, "home", None)])).await;
     mends(&app);
-    assert_eq!(
-        (&completed["state"], &failed["state"]),
-        (&json!("completed"), &json!("failed"))
-    );
+    assert_eq!((&completed["state"], &failed["state"]), (&json!("completed"), &json!("failed")));
     for order in [completed, failed] {
         let path = format!("{ORDERS}/{}", order["id"].as_str().unwrap());
         for state in ["inProgress", "held", "cancelled", "acknowledged"] {
             app.patch(&path, &json!({ "state": state })).await.expect(409);
         }
-        app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } }))
-            .await
-            .expect(409);
+        app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(409);
         for item in inside(&app, &order).await["items"].as_array().unwrap() {
             for job in item["jobs"].as_array().unwrap() {
                 for decision in ["retry", "skip", "abandon"] {
@@ -309,10 +272,7 @@ async fn a_retry_of_one_of_two_jobs_leaves_the_order_held_for_the_other() {
     app.post(&retry(&jobs[0]), &json!({})).await.expect(202);
     app.run().await;
     let here = app.show(&order).await;
-    assert_eq!(
-        here["state"], "held",
-        "nothing moves without the operator: {here:#}"
-    );
+    assert_eq!(here["state"], "held", "nothing moves without the operator: {here:#}");
     app.post(&retry(&jobs[1]), &json!({})).await.expect(202);
     app.run().await;
     let end = app.show(&order).await;

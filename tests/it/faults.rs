@@ -61,10 +61,7 @@ async fn done(app: &TestApp, item: Value) {
 /// Takes a backup; its id.
 async fn backup(app: &TestApp, subscription: &str) -> String {
     done(app, modify(subscription, &[("operation", "backup")])).await;
-    let list = app
-        .get(&format!("/api/v1/subscriptions/{subscription}/backups"))
-        .await
-        .expect(200);
+    let list = app.get(&format!("/api/v1/subscriptions/{subscription}/backups")).await.expect(200);
     list[0]["id"].as_str().unwrap().to_owned()
 }
 
@@ -86,14 +83,8 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         Case::PlanDown => modify(&crm("company", "2.0").await, &[("plan", "solo")]),
         Case::VersionUp => modify(&crm("solo", "1.1").await, &[("version", "2.0")]),
         Case::VersionDown => modify(&crm("solo", "2.0").await, &[("version", "1.1")]),
-        Case::BothUp => modify(
-            &crm("solo", "1.0").await,
-            &[("version", "2.0"), ("plan", "company")],
-        ),
-        Case::BothDown => modify(
-            &crm("company", "2.0").await,
-            &[("version", "1.1"), ("plan", "team")],
-        ),
+        Case::BothUp => modify(&crm("solo", "1.0").await, &[("version", "2.0"), ("plan", "company")]),
+        Case::BothDown => modify(&crm("company", "2.0").await, &[("version", "1.1"), ("plan", "team")]),
         Case::SuspendSubscription => set_state(&crm("solo", "2.0").await, "inactive"),
         Case::ReactivateSubscription => {
             let s = crm("solo", "2.0").await;
@@ -132,11 +123,7 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         }
         Case::SuspendCustomer | Case::TerminateCustomer => {
             two_machines(app, c).await;
-            if case == Case::SuspendCustomer {
-                set_state(c, "inactive")
-            } else {
-                terminate(c)
-            }
+            if case == Case::SuspendCustomer { set_state(c, "inactive") } else { terminate(c) }
         }
         Case::ReactivateCustomer => {
             two_machines(app, c).await;
@@ -186,12 +173,7 @@ struct Fault {
 
 impl Round {
     async fn new(case: Case, attempts: u64) -> Self {
-        Self {
-            app: spacious(attempts).await,
-            case,
-            made: 0,
-            ready: None,
-        }
+        Self { app: spacious(attempts).await, case, made: 0, ready: None }
     }
 
     /// The customer of the round before if nothing of it has changed, else a new one.
@@ -204,12 +186,7 @@ impl Round {
         let item = prepare(&self.app, self.case, &customer).await;
         let before = snapshot(&self.app, &[&customer]).await;
         let records = journalled(&self.app).await;
-        Ready {
-            customer,
-            item,
-            before,
-            records,
-        }
+        Ready { customer, item, before, records }
     }
 
     /// Places the order with faults set, and runs until nothing moves.
@@ -228,12 +205,7 @@ impl Round {
         let records = journalled(&self.app).await - ready.records;
         let steps = steps(&self.app, &order).await;
         assert!(!steps.is_empty(), "{:?} has no steps", self.case);
-        let jobs = read(&self.app)
-            .await
-            .jobs_of(uuid(&order["id"]), None)
-            .await
-            .unwrap()
-            .len();
+        let jobs = read(&self.app).await.jobs_of(uuid(&order["id"]), None).await.unwrap().len();
         (steps, jobs, records)
     }
 
@@ -261,10 +233,7 @@ impl Round {
                     *effects.entry(format!("{step} {}", o["operation"])).or_default() += 1;
                 }
             }
-            assert!(
-                effects.values().all(|n| *n == 1),
-                "{about}: an effect twice: {effects:?}"
-            );
+            assert!(effects.values().all(|n| *n == 1), "{about}: an effect twice: {effects:?}");
         }
     }
 
@@ -276,27 +245,14 @@ impl Round {
         let rule = json!([{ "nth": begin, "times": times, "effect": fault.effect }]);
         let order = self.order(&ready, rule).await;
         let began = steps(&self.app, &order).await;
-        let past = began
-            .iter()
-            .any(|s| s.last_chance && (s.state == "begun" || s.state == "done"));
-        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
-            .as_str()
-            .unwrap_or_default();
-        let said = if fault.effect == "unknown" {
-            "the hypervisor forgets"
-        } else {
-            "fault rule"
-        };
+        let past = began.iter().any(|s| s.last_chance && (s.state == "begun" || s.state == "done"));
+        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap_or_default();
+        let said = if fault.effect == "unknown" { "the hypervisor forgets" } else { "fault rule" };
         assert!(message.contains(said), "{about}: the item says {message:?}");
         if past {
             assert_eq!(order["state"], "held", "{about}: {order:#}");
             assert_eq!(order["serviceOrderItem"][0]["state"], "held", "{about}");
-            assert!(
-                order["jeopardyAlert"][0]["message"]
-                    .as_str()
-                    .unwrap()
-                    .contains("cannot be undone")
-            );
+            assert!(order["jeopardyAlert"][0]["message"].as_str().unwrap().contains("cannot be undone"));
             jeopardy(&self.app, &order).await;
             let order = decide(&self.app, &order, "retry").await;
             self.must_be_done(&ready, &order, records, &about).await;
@@ -310,17 +266,9 @@ impl Round {
     async fn undo_given_up(&mut self, begin: u64, records: usize) {
         let about = format!("{:?}, everything fails from begin {begin}", self.case);
         let ready = self.ready().await;
-        let order = self
-            .order(
-                &ready,
-                json!([{ "nth": begin, "times": 1_000_000, "effect": "fail" }]),
-            )
-            .await;
+        let order = self.order(&ready, json!([{ "nth": begin, "times": 1_000_000, "effect": "fail" }])).await;
         let begun: Vec<_> = steps(&self.app, &order).await;
-        let left: Vec<_> = begun
-            .iter()
-            .filter(|s| s.state == "begun" || s.state == "done")
-            .collect();
+        let left: Vec<_> = begun.iter().filter(|s| s.state == "begun" || s.state == "done").collect();
         let alerts = order["jeopardyAlert"].to_string();
         if left.iter().any(|s| s.last_chance) {
             // The other job of the item was past its point of no return.
@@ -329,14 +277,8 @@ impl Round {
             return self.must_be_done(&ready, &order, records, &about).await;
         }
         let order = if order["state"] == "held" {
-            assert!(
-                alerts.contains("undoing failed") && !left.is_empty(),
-                "{about}: {alerts}"
-            );
-            assert!(
-                left.iter().all(|s| alerts.contains(&s.title)),
-                "{about}: {alerts} names {left:?}"
-            );
+            assert!(alerts.contains("undoing failed") && !left.is_empty(), "{about}: {alerts}");
+            assert!(left.iter().all(|s| alerts.contains(&s.title)), "{about}: {alerts} names {left:?}");
             jeopardy(&self.app, &order).await;
             decide(&self.app, &order, "retry").await
         } else {
@@ -344,17 +286,9 @@ impl Round {
             order
         };
         assert_eq!(order["state"], "failed", "{about}: {order:#}");
-        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"]
-            .as_str()
-            .unwrap();
-        assert!(
-            message.contains("was ended by a fault rule"),
-            "{about}: {message}"
-        );
-        assert!(
-            !message.contains("undoing"),
-            "{about}: why it was undone, not how that went: {message}"
-        );
+        let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap();
+        assert!(message.contains("was ended by a fault rule"), "{about}: {message}");
+        assert!(!message.contains("undoing"), "{about}: why it was undone, not how that went: {message}");
         self.must_be_as_before(ready, &about).await;
     }
 
@@ -362,9 +296,7 @@ impl Round {
     async fn passes(&mut self, first: u64, effect: &'static str, records: usize) {
         let about = format!("{:?}, {effect} at each second begin from {first} on", self.case);
         let ready = self.ready().await;
-        let rules: Vec<_> = (0..50)
-            .map(|n| json!({ "nth": first + 2 * n, "effect": effect }))
-            .collect();
+        let rules: Vec<_> = (0..50).map(|n| json!({ "nth": first + 2 * n, "effect": effect })).collect();
         let order = self.order(&ready, json!(rules)).await;
         self.must_be_done(&ready, &order, records, &about).await;
     }
@@ -410,13 +342,7 @@ const LASTING: [Fault; 6] = [
 async fn every_step(case: Case) {
     let mut round = Round::new(case, 50).await;
     let (steps, jobs, records) = round.plan().await;
-    for effect in [
-        "retry",
-        "timeout-before",
-        "timeout-after-acting",
-        "capacity",
-        "unknown",
-    ] {
+    for effect in ["retry", "timeout-before", "timeout-after-acting", "capacity", "unknown"] {
         round.passes(1, effect, records).await;
         round.passes(2, effect, records).await;
     }
@@ -474,18 +400,10 @@ every_step! {
 async fn every_call(case: Case, call: &str) {
     let mut round = Round::new(case, ATTEMPTS).await;
     let (_, _, records) = round.plan().await;
-    for effect in [
-        "retry",
-        "timeout-before",
-        "timeout-after-acting",
-        "capacity",
-        "unknown",
-    ] {
+    for effect in ["retry", "timeout-before", "timeout-after-acting", "capacity", "unknown"] {
         let about = format!("{case:?}, {call} {effect} once");
         let ready = round.ready().await;
-        let order = round
-            .order(&ready, json!([{ "call": call, "nth": 1, "effect": effect }]))
-            .await;
+        let order = round.order(&ready, json!([{ "call": call, "nth": 1, "effect": effect }])).await;
         round.must_be_done(&ready, &order, records, &about).await;
     }
     let lasting = [
@@ -551,10 +469,7 @@ async fn a_large_backup_is_fetched_and_pushed_across_faults() {
         { "call": "write", "nth": 5, "effect": "timeout-before" },
     ] }));
     done(&app, modify(&s, &[("operation", "restore"), ("backupId", &id)])).await;
-    assert!(
-        std::fs::read(app.volume(&s).join("blob")).unwrap() == data,
-        "the data is back, octet by octet"
-    );
+    assert!(std::fs::read(app.volume(&s).join("blob")).unwrap() == data, "the data is back, octet by octet");
     validate(&app).await;
 }
 
@@ -564,10 +479,7 @@ async fn a_failed_item_leaves_the_completed_one() {
     let app = TestApp::new().await;
     app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
     let items = json!([create("C1"), provision("C1", CRM, "solo", None)]);
-    let order = app
-        .post(ORDERS, &json!({ "serviceOrderItem": items }))
-        .await
-        .expect(201);
+    let order = app.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
     app.run().await;
     let order = app.show(&order).await;
     assert_eq!(order["state"], "partial", "{order:#}");

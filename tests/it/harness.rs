@@ -60,10 +60,7 @@ pub fn start_time() -> DateTime<Utc> {
 }
 
 /// A setting of the test run, from the environment; none when it is not set or empty.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is where tests learn how they are run"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is where tests learn how they are run")]
 pub fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -72,9 +69,7 @@ pub fn setting(name: &str) -> Option<String> {
 pub async fn database() -> Option<String> {
     let server = setting("TEST_DATABASE_URL")?;
     let name = format!("t_{}", new_id().simple());
-    let pool = sqlx::PgPool::connect(&server)
-        .await
-        .expect("TEST_DATABASE_URL answers");
+    let pool = sqlx::PgPool::connect(&server).await.expect("TEST_DATABASE_URL answers");
     sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
         .execute(&pool)
         .await
@@ -103,9 +98,7 @@ impl TestApp {
     }
 
     async fn open(folder: TempDir, config: Config, clock: TestClock) -> Self {
-        let running = app::open(config.clone(), std::sync::Arc::new(clock.clone()))
-            .await
-            .expect("it starts");
+        let running = app::open(config.clone(), std::sync::Arc::new(clock.clone())).await.expect("it starts");
         // Recipients get what is journalled after they were configured.
         clock.advance(TimeDelta::seconds(1));
         let doors = Doors {
@@ -113,29 +106,14 @@ impl TestApp {
             metrics: app::recorder(),
             draining: CancellationToken::new(),
         };
-        let connection = Connection {
-            peer: "127.0.0.1:1".parse().unwrap(),
-            sent: std::sync::Arc::default(),
-        };
+        let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: std::sync::Arc::default() };
         let router = router(doors).layer(axum::Extension(ConnectInfo(connection)));
-        Self {
-            running,
-            clock,
-            config,
-            router,
-            folder,
-        }
+        Self { running, clock, config, router, folder }
     }
 
     /// Stops, and starts again on the same data, as after a crash or an upgrade.
     pub async fn restart(self) -> Self {
-        let Self {
-            running,
-            clock,
-            config,
-            router,
-            folder,
-        } = self;
+        let Self { running, clock, config, router, folder } = self;
         drop(router);
         running.close().await;
         Self::open(folder, config, clock).await
@@ -146,10 +124,7 @@ impl TestApp {
     }
 
     pub fn simulator(&self) -> &Simulator {
-        self.running
-            .simulator
-            .as_ref()
-            .expect("the simulator is in this process")
+        self.running.simulator.as_ref().expect("the simulator is in this process")
     }
 
     /// Sets latency and faults of the simulator; see `hypervisor::simulator::faults`.
@@ -169,10 +144,7 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "localhost:8080");
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8080");
         if body.is_some() && !headers.iter().any(|(k, _)| *k == "content-type") {
             request = request.header("content-type", "application/json");
         }
@@ -180,21 +152,12 @@ impl TestApp {
             request = request.header(*k, *v);
         }
         let body = body.map_or_else(Body::empty, |b| Body::from(b.to_vec()));
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.body(body).unwrap())
-            .await
-            .unwrap();
+        let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let octets = to_bytes(body, 64 << 20).await.unwrap();
         let body = serde_json::from_slice(&octets)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&octets).into_owned()));
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -202,13 +165,11 @@ impl TestApp {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.request(Method::POST, path, &[], Some(body.to_string().as_bytes()))
-            .await
+        self.request(Method::POST, path, &[], Some(body.to_string().as_bytes())).await
     }
 
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
-        self.request(Method::PATCH, path, &[], Some(body.to_string().as_bytes()))
-            .await
+        self.request(Method::PATCH, path, &[], Some(body.to_string().as_bytes())).await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
@@ -218,18 +179,8 @@ impl TestApp {
     /// Runs everything that is due; moves the clock to what is delayed, until nothing is left to do.
     pub async fn run(&self) {
         for _ in 0..1000 {
-            pool::run_to_empty(self.engine())
-                .await
-                .expect("the database answers");
-            let next = self
-                .engine()
-                .db
-                .read_system()
-                .await
-                .unwrap()
-                .next_due()
-                .await
-                .unwrap();
+            pool::run_to_empty(self.engine()).await.expect("the database answers");
+            let next = self.engine().db.read_system().await.unwrap().next_due().await.unwrap();
             match next {
                 None => return,
                 Some(at) => {
@@ -243,26 +194,19 @@ impl TestApp {
 
     /// Places an order with these items and runs it to its end; the order as it is then.
     pub async fn order(&self, items: Value) -> Value {
-        let placed = self
-            .post(ORDERS, &json!({ "serviceOrderItem": items }))
-            .await
-            .expect(201);
+        let placed = self.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
         self.run().await;
         self.show(&placed).await
     }
 
     /// Places an order with these items, and does not run it.
     pub async fn place(&self, items: Value) -> Value {
-        self.post(ORDERS, &json!({ "serviceOrderItem": items }))
-            .await
-            .expect(201)
+        self.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201)
     }
 
     /// Runs what is due now, and leaves the clock where it stands.
     pub async fn run_due(&self) {
-        pool::run_to_empty(self.engine())
-            .await
-            .expect("the database answers");
+        pool::run_to_empty(self.engine()).await.expect("the database answers");
     }
 
     /// How many orders and how many services there are.
@@ -278,10 +222,7 @@ impl TestApp {
 
     /// The jobs of an order.
     pub async fn jobs(&self, order: &Value) -> Vec<Value> {
-        let order = self
-            .get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap()))
-            .await
-            .expect(200);
+        let order = self.get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await.expect(200);
         order["items"]
             .as_array()
             .unwrap()
@@ -292,9 +233,7 @@ impl TestApp {
 
     /// An order as it is now.
     pub async fn show(&self, order: &Value) -> Value {
-        self.get(&format!("{ORDERS}/{}", order["id"].as_str().unwrap()))
-            .await
-            .expect(200)
+        self.get(&format!("{ORDERS}/{}", order["id"].as_str().unwrap())).await.expect(200)
     }
 
     /// A service of TMF638 as it is now.
@@ -316,9 +255,7 @@ impl TestApp {
         plan: &str,
         version: Option<&str>,
     ) -> String {
-        let done = self
-            .order(json!([provision(customer, application, plan, version)]))
-            .await;
+        let done = self.order(json!([provision(customer, application, plan, version)])).await;
         assert_eq!(done["state"], "completed", "{done:#}");
         service_id(&done, 0)
     }
@@ -329,9 +266,7 @@ impl TestApp {
         let Ok(entries) = std::fs::read_dir(folder) else {
             return vec![];
         };
-        entries
-            .map(|e| serde_json::from_slice(&std::fs::read(e.unwrap().path()).unwrap()).unwrap())
-            .collect()
+        entries.map(|e| serde_json::from_slice(&std::fs::read(e.unwrap().path()).unwrap()).unwrap()).collect()
     }
 
     /// Folder of a subscription's data in the simulator's world.
@@ -348,17 +283,10 @@ impl TestApp {
 
     /// The records of all sealed files of a recipient, after sealing what is open.
     pub async fn records(&self, recipient: &str) -> Vec<Value> {
-        self.request(Method::POST, "/api/v1/sdr/seal", &[], None)
-            .await
-            .expect(200);
+        self.request(Method::POST, "/api/v1/sdr/seal", &[], None).await.expect(200);
         let files = self.get("/api/v1/sdr/files").await.expect(200);
         let mut out = vec![];
-        for f in files
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|f| f["recipient"] == recipient)
-        {
+        for f in files.as_array().unwrap().iter().filter(|f| f["recipient"] == recipient) {
             let octets = std::fs::read(f["path"].as_str().unwrap()).expect("a listed file is there");
             let decoded = telvisor_sdr::decode::decode(&octets).expect("our own files decode");
             let decoded: Value = serde_json::from_str(&telvisor_sdr::decode::to_json(&decoded)).unwrap();
@@ -370,18 +298,13 @@ impl TestApp {
 
 /// The id of the service that an order's item is about.
 pub fn service_id(order: &Value, item: usize) -> String {
-    order["serviceOrderItem"][item]["service"]["id"]
-        .as_str()
-        .expect("the item shows its service")
-        .to_owned()
+    order["serviceOrderItem"][item]["service"]["id"].as_str().expect("the item shows its service").to_owned()
 }
 
 /// The value of a service's characteristic; none when it has none of that name.
 pub fn characteristic(service: &Value, name: &str) -> Option<String> {
     let list = service["serviceCharacteristic"].as_array()?;
-    list.iter().find(|c| c["name"] == name)?["value"]
-        .as_str()
-        .map(str::to_owned)
+    list.iter().find(|c| c["name"] == name)?["value"].as_str().map(str::to_owned)
 }
 
 /// An item that creates a customer.
@@ -412,10 +335,7 @@ pub fn provision(customer: &str, application: &str, plan: &str, version: Option<
 
 /// An item that changes characteristics of a service.
 pub fn modify(service: &str, characteristics: &[(&str, &str)]) -> Value {
-    let list: Vec<Value> = characteristics
-        .iter()
-        .map(|(n, v)| json!({ "name": n, "value": v }))
-        .collect();
+    let list: Vec<Value> = characteristics.iter().map(|(n, v)| json!({ "name": n, "value": v })).collect();
     json!({ "id": "modify", "action": "modify", "service": { "id": service, "serviceCharacteristic": list } })
 }
 

@@ -15,16 +15,8 @@ async fn state(app: &TestApp, order: &Value) -> String {
 async fn note(app: &TestApp, order: &Value) -> String {
     let shown = app.show(order).await;
     assert_eq!(shown["state"], "acknowledged", "{shown:#}");
-    let notes = shown["note"]
-        .as_array()
-        .unwrap_or_else(|| panic!("a note: {shown:#}"));
-    notes
-        .iter()
-        .find(|n| n["author"] == "telvisor")
-        .expect("our note")["text"]
-        .as_str()
-        .unwrap()
-        .to_owned()
+    let notes = shown["note"].as_array().unwrap_or_else(|| panic!("a note: {shown:#}"));
+    notes.iter().find(|n| n["author"] == "telvisor").expect("our note")["text"].as_str().unwrap().to_owned()
 }
 
 fn waits_for(order: &Value) -> String {
@@ -39,18 +31,10 @@ async fn held_restore(app: &TestApp) -> (String, String, Value) {
     let files = app.provision("C1", FILES, "home", None).await;
     let done = app.order(json!([modify(&crm, &[("operation", "backup")])])).await;
     assert_eq!(done["state"], "completed", "{done:#}");
-    let list = app
-        .get(&format!("/api/v1/subscriptions/{crm}/backups"))
-        .await
-        .expect(200);
+    let list = app.get(&format!("/api/v1/subscriptions/{crm}/backups")).await.expect(200);
     let id = list[0]["id"].as_str().unwrap();
     app.faults(json!({ "rules": [{ "operation": "delete_spool", "effect": "fail" }] }));
-    let held = app
-        .order(json!([modify(
-            &crm,
-            &[("operation", "restore"), ("backupId", id)]
-        )]))
-        .await;
+    let held = app.order(json!([modify(&crm, &[("operation", "restore"), ("backupId", id)])])).await;
     assert_eq!(held["state"], "held", "{held:#}");
     app.faults(json!({}));
     (crm, files, held)
@@ -62,32 +46,19 @@ async fn a_held_order_keeps_its_own_subscription_only() {
     let (crm, files, held) = held_restore(&app).await;
     let same = app.place(json!([set_state(&crm, "inactive")])).await;
     let other = app.place(json!([modify(&files, &[("plan", "office")])])).await;
-    let third = app
-        .place(json!([provision("C1", "stallfront", "stall", None)]))
-        .await;
+    let third = app.place(json!([provision("C1", "stallfront", "stall", None)])).await;
     app.run().await;
     assert_eq!(state(&app, &other).await, "completed");
     assert_eq!(state(&app, &third).await, "completed");
-    assert!(
-        note(&app, &same).await.starts_with(&waits_for(&held)),
-        "{}",
-        note(&app, &same).await
-    );
+    assert!(note(&app, &same).await.starts_with(&waits_for(&held)), "{}", note(&app, &same).await);
     assert!(note(&app, &same).await.contains("held"));
     assert_eq!(app.service(&crm).await["state"], "active");
 
     let held = decide(&app, &held, "retry").await;
     assert_eq!(held["state"], "completed", "{held:#}");
-    assert_eq!(
-        state(&app, &same).await,
-        "completed",
-        "it goes on after the operator's decision"
-    );
+    assert_eq!(state(&app, &same).await, "completed", "it goes on after the operator's decision");
     let shown = app.show(&same).await;
-    assert!(
-        shown["note"].is_null(),
-        "and no longer says that it waits: {shown:#}"
-    );
+    assert!(shown["note"].is_null(), "and no longer says that it waits: {shown:#}");
     validate(&app).await;
 }
 
@@ -97,18 +68,13 @@ async fn an_order_on_the_customer_waits_for_all_and_later_ones_wait_for_it() {
     let (_, files, held) = held_restore(&app).await;
     let suspend = app.place(json!([set_state("C1", "inactive")])).await;
     let resume = app.place(json!([set_state("C1", "active")])).await;
-    let later = app
-        .place(json!([modify(&files, &[("operation", "backup")])]))
-        .await;
+    let later = app.place(json!([modify(&files, &[("operation", "backup")])])).await;
     app.run().await;
     assert!(note(&app, &suspend).await.starts_with(&waits_for(&held)));
     assert!(note(&app, &resume).await.starts_with("waits for order"));
     // It must not pass the suspension, which came before it.
     let text = note(&app, &later).await;
-    assert!(
-        text.starts_with(&waits_for(&suspend)) || text.starts_with(&waits_for(&resume)),
-        "{text}"
-    );
+    assert!(text.starts_with(&waits_for(&suspend)) || text.starts_with(&waits_for(&resume)), "{text}");
     let held = decide(&app, &held, "skip").await;
     assert_eq!(held["state"], "failed", "{held:#}");
     for order in [&suspend, &resume, &later] {
@@ -160,9 +126,7 @@ async fn a_retry_while_another_order_runs_disturbs_neither() {
     let app = TestApp::new().await;
     let (_, files, held) = held_restore(&app).await;
     app.faults(json!({ "rules": [{ "operation": "backup", "nth": 1, "effect": "retry" }] }));
-    let running = app
-        .place(json!([modify(&files, &[("operation", "backup")])]))
-        .await;
+    let running = app.place(json!([modify(&files, &[("operation", "backup")])])).await;
     begin(&app).await;
     assert_eq!(state(&app, &running).await, "inProgress");
     assert_eq!(decide(&app, &held, "retry").await["state"], "completed");

@@ -24,8 +24,7 @@ async fn at_once(app: &Arc<TestApp>, requests: Vec<(Value, Option<String>)>) -> 
 /// Places an order under an Idempotency-Key.
 async fn keyed(app: &TestApp, body: &Value, key: Option<&str>) -> Answer {
     let headers: Vec<_> = key.map(|k| ("idempotency-key", k)).into_iter().collect();
-    app.request(Method::POST, ORDERS, &headers, Some(body.to_string().as_bytes()))
-        .await
+    app.request(Method::POST, ORDERS, &headers, Some(body.to_string().as_bytes())).await
 }
 
 fn with_external_id(id: &str, items: Value) -> Value {
@@ -35,10 +34,7 @@ fn with_external_id(id: &str, items: Value) -> Value {
 }
 
 fn replayed(answer: &Answer) -> bool {
-    answer
-        .headers
-        .get("idempotency-replayed")
-        .is_some_and(|v| v == "true")
+    answer.headers.get("idempotency-replayed").is_some_and(|v| v == "true")
 }
 
 /// All of them made one order, and all but the first say so.
@@ -87,42 +83,19 @@ async fn fifty_concurrent_repeats_of_an_external_id_make_one_order() {
 #[tokio::test]
 async fn other_content_under_a_used_key_is_refused() {
     let app = TestApp::new().await;
-    let first = app
-        .post(ORDERS, &with_external_id("E1", json!([create("C1")])))
-        .await
-        .expect(201);
+    let first = app.post(ORDERS, &with_external_id("E1", json!([create("C1")]))).await.expect(201);
     let counts = app.counts().await;
-    let other = app
-        .post(ORDERS, &with_external_id("E1", json!([create("C2")])))
-        .await
-        .expect(409);
+    let other = app.post(ORDERS, &with_external_id("E1", json!([create("C2")]))).await.expect(409);
     assert_eq!(other["code"], "idempotencyConflict");
-    assert!(
-        other["message"]
-            .as_str()
-            .unwrap()
-            .contains(first["id"].as_str().unwrap()),
-        "{other}"
-    );
-    keyed(&app, &order(json!([create("C2")])), Some("K"))
-        .await
-        .expect(201);
-    keyed(&app, &order(json!([create("C3")])), Some("K"))
-        .await
-        .expect(409);
-    assert_eq!(
-        app.counts().await.0,
-        (counts.0.parse::<usize>().unwrap() + 1).to_string()
-    );
+    assert!(other["message"].as_str().unwrap().contains(first["id"].as_str().unwrap()), "{other}");
+    keyed(&app, &order(json!([create("C2")])), Some("K")).await.expect(201);
+    keyed(&app, &order(json!([create("C3")])), Some("K")).await.expect(409);
+    assert_eq!(app.counts().await.0, (counts.0.parse::<usize>().unwrap() + 1).to_string());
     // The header stands above the externalId, and the two never meet.
-    keyed(&app, &with_external_id("E1", json!([create("C4")])), Some("K4"))
-        .await
-        .expect(201);
+    keyed(&app, &with_external_id("E1", json!([create("C4")])), Some("K4")).await.expect(201);
     let repeat = keyed(&app, &with_external_id("E1", json!([create("C4")])), Some("K4")).await;
     assert!(replayed(&repeat));
-    keyed(&app, &order(json!([create("C5")])), Some("E1"))
-        .await
-        .expect(201);
+    keyed(&app, &order(json!([create("C5")])), Some("E1")).await.expect(201);
 }
 
 #[tokio::test]
@@ -148,17 +121,13 @@ async fn a_refused_order_does_not_use_its_key_up() {
     let app = TestApp::new().await;
     let body = with_external_id("E1", json!([provision("C1", CRM, "solo", None)]));
     app.post(ORDERS, &body).await.expect(400);
-    keyed(&app, &order(json!([set_state("C1", "inactive")])), Some("K1"))
-        .await
-        .expect(400);
+    keyed(&app, &order(json!([set_state("C1", "inactive")])), Some("K1")).await.expect(400);
     app.customer("C1").await;
     let accepted = app.post(ORDERS, &body).await;
     assert!(!replayed(&accepted));
     accepted.expect(201);
     // And with other content too: nothing was remembered of it.
-    keyed(&app, &order(json!([terminate("C1")])), Some("K1"))
-        .await
-        .expect(201);
+    keyed(&app, &order(json!([terminate("C1")])), Some("K1")).await.expect(201);
 }
 
 /// A repeat is answered before anything is judged: by then its own order has made the repeat impossible.
@@ -168,9 +137,7 @@ async fn a_repeat_is_not_judged_again() {
     let create = with_external_id("E1", json!([create("C1")]));
     let first = app.post(ORDERS, &create).await.expect(201);
     app.run().await;
-    app.post(ORDERS, &json!({ "serviceOrderItem": create["serviceOrderItem"] }))
-        .await
-        .expect(409);
+    app.post(ORDERS, &json!({ "serviceOrderItem": create["serviceOrderItem"] })).await.expect(409);
     assert_eq!(app.post(ORDERS, &create).await.expect(201)["id"], first["id"]);
     // One that ended rejected is repeated like any other.
     let nothing = with_external_id("E2", json!([{ "id": "1", "action": "add", "service": {} }]));
@@ -191,9 +158,7 @@ async fn the_key_of_a_deleted_order_stays_used() {
     let path = format!("{ORDERS}/{}", placed["id"].as_str().unwrap());
     app.delete(&path).await.expect(204);
     app.get(&path).await.expect(404);
-    app.post(ORDERS, &with_external_id("E1", json!([create("C2")])))
-        .await
-        .expect(409);
+    app.post(ORDERS, &with_external_id("E1", json!([create("C2")]))).await.expect(409);
     let repeat = app.post(ORDERS, &body).await;
     assert!(replayed(&repeat), "{:#}", repeat.body);
     assert_eq!(repeat.expect(201)["id"], placed["id"]);
@@ -214,27 +179,18 @@ async fn keys_are_kept_for_ninety_days() {
 async fn of_conflicting_orders_at_once_exactly_one_wins() {
     let app = Arc::new(TestApp::new().await);
     // Two systems create the same customer, each under its own key.
-    let same = (0..8)
-        .map(|n| (with_external_id(&format!("c{n}"), json!([create("C1")])), None))
-        .collect();
+    let same = (0..8).map(|n| (with_external_id(&format!("c{n}"), json!([create("C1")])), None)).collect();
     let answers = at_once(&app, same).await;
     assert_eq!(answers.iter().filter(|a| a.status == 201).count(), 1);
     assert_eq!(answers.iter().filter(|a| a.status == 409).count(), 7);
     app.run().await;
 
     // And the same application for it, on different plans.
-    let plans = [
-        "solo", "team", "company", "solo", "team", "company", "solo", "team",
-    ];
+    let plans = ["solo", "team", "company", "solo", "team", "company", "solo", "team"];
     let same = plans
         .iter()
         .enumerate()
-        .map(|(n, plan)| {
-            (
-                order(json!([provision("C1", CRM, plan, None)])),
-                Some(format!("p{n}")),
-            )
-        })
+        .map(|(n, plan)| (order(json!([provision("C1", CRM, plan, None)])), Some(format!("p{n}"))))
         .collect();
     let answers = at_once(&app, same).await;
     let won: Vec<_> = answers.iter().filter(|a| a.status == 201).collect();
@@ -246,16 +202,10 @@ async fn of_conflicting_orders_at_once_exactly_one_wins() {
     let id = service_id(&won[0].body, 0);
     app.run().await;
     assert_eq!(app.service(&id).await["state"], "active");
-    assert_eq!(
-        app.counts().await,
-        ("2".into(), "3".into()),
-        "an account, a subscription, a machine"
-    );
+    assert_eq!(app.counts().await, ("2".into(), "3".into()), "an account, a subscription, a machine");
 
     // Orders that do not conflict are all accepted, each once, and run one after another.
-    let all = (0..12)
-        .map(|n| (order(json!([modify(&id, &[("plan", plans[n % 2])])])), None))
-        .collect();
+    let all = (0..12).map(|n| (order(json!([modify(&id, &[("plan", plans[n % 2])])])), None)).collect();
     for answer in at_once(&app, all).await {
         answer.expect(201);
     }

@@ -44,11 +44,7 @@ async fn another(app: &TestApp) -> Engine {
 /// Claims the due job as a worker that will never be heard of again.
 async fn claim_and_die(app: &TestApp) -> JobRow {
     let mut tx = app.engine().db.system().await.unwrap();
-    let job = tx
-        .claim_job(MACHINE_JOBS, "dead", LEASE)
-        .await
-        .unwrap()
-        .expect("a job is due");
+    let job = tx.claim_job(MACHINE_JOBS, "dead", LEASE).await.unwrap().expect("a job is due");
     tx.commit().await.unwrap();
     job
 }
@@ -61,23 +57,13 @@ async fn job_of(app: &TestApp, order: &Value) -> (JobRow, Vec<StepRow>) {
 }
 
 fn count(app: &TestApp, operation: &str) -> usize {
-    operations(app)
-        .iter()
-        .filter(|o| o["operation"] == operation)
-        .count()
+    operations(app).iter().filter(|o| o["operation"] == operation).count()
 }
 
 fn guard(app: &TestApp, job: &JobRow) -> Guard {
     let machine = job.machine.expect("a job on a machine");
-    let tag = Tag {
-        installation: app.engine().installation,
-        machine,
-    };
-    Guard {
-        tag,
-        name: names::machine(machine),
-        fence: job.fence,
-    }
+    let tag = Tag { installation: app.engine().installation, machine };
+    Guard { tag, name: names::machine(machine), fence: job.fence }
 }
 
 #[tokio::test]
@@ -88,24 +74,15 @@ async fn a_job_whose_worker_died_is_taken_over_when_the_lease_is_over_and_not_be
     begin(&app).await;
     let dead = claim_and_die(&app).await;
     assert_eq!((dead.attempt, dead.worker.as_deref()), (1, Some("dead")));
-    assert!(
-        !run::work(app.engine(), MACHINE_JOBS).await.unwrap(),
-        "it is another's"
-    );
+    assert!(!run::work(app.engine(), MACHINE_JOBS).await.unwrap(), "it is another's");
     app.clock.advance(TimeDelta::from_std(LEASE).unwrap());
-    assert!(
-        !run::work(app.engine(), MACHINE_JOBS).await.unwrap(),
-        "to its last moment"
-    );
+    assert!(!run::work(app.engine(), MACHINE_JOBS).await.unwrap(), "to its last moment");
     app.clock.advance(TimeDelta::microseconds(1));
     assert!(run::work(app.engine(), MACHINE_JOBS).await.unwrap());
     app.run().await;
     assert_eq!(app.show(&order).await["state"], "completed");
     let attempts = read(&app).await.attempts(dead.id).await.unwrap();
-    let seen: Vec<_> = attempts
-        .iter()
-        .map(|a| (a.worker == "dead", a.outcome.as_deref()))
-        .collect();
+    let seen: Vec<_> = attempts.iter().map(|a| (a.worker == "dead", a.outcome.as_deref())).collect();
     assert_eq!(seen, [(true, Some("lost")), (false, Some("done"))]);
     validate(&app).await;
 }
@@ -119,9 +96,7 @@ async fn the_next_worker_observes_what_the_dead_one_began() {
     let dead = claim_and_die(&app).await;
     // It began the first step, kept the handle, and died while the machine was being made.
     let (_, steps) = job_of(&app, &order).await;
-    let Act::CreateMachine { size } = steps[0].act.0 else {
-        panic!("{:?}", steps[0].act)
-    };
+    let Act::CreateMachine { size } = steps[0].act.0 else { panic!("{:?}", steps[0].act) };
     let operation = Operation::CreateMachine {
         size,
         tenant: TENANT.into(),
@@ -129,12 +104,7 @@ async fn the_next_worker_observes_what_the_dead_one_began() {
         host: dead.host.clone().unwrap(),
     };
     let key = format!("{}.0.do.0.0", dead.id.simple());
-    let handle = app
-        .engine()
-        .driver
-        .begin(&guard(&app, &dead), &operation, &key)
-        .await
-        .unwrap();
+    let handle = app.engine().driver.begin(&guard(&app, &dead), &operation, &key).await.unwrap();
     let mut step = steps[0].clone();
     step.state = "begun".into();
     step.key = Some(key.clone());
@@ -162,9 +132,7 @@ async fn what_the_dead_worker_began_without_a_word_is_found_under_its_key() {
     begin(&app).await;
     let dead = claim_and_die(&app).await;
     let (_, steps) = job_of(&app, &order).await;
-    let Act::CreateMachine { size } = steps[0].act.0 else {
-        panic!("{:?}", steps[0].act)
-    };
+    let Act::CreateMachine { size } = steps[0].act.0 else { panic!("{:?}", steps[0].act) };
     let operation = Operation::CreateMachine {
         size,
         tenant: TENANT.into(),
@@ -172,19 +140,11 @@ async fn what_the_dead_worker_began_without_a_word_is_found_under_its_key() {
         host: dead.host.clone().unwrap(),
     };
     let key = format!("{}.0.do.0.0", dead.id.simple());
-    app.engine()
-        .driver
-        .begin(&guard(&app, &dead), &operation, &key)
-        .await
-        .unwrap();
+    app.engine().driver.begin(&guard(&app, &dead), &operation, &key).await.unwrap();
     app.clock.advance(TimeDelta::from_std(LEASE * 2).unwrap());
     app.run().await;
     assert_eq!(app.show(&order).await["state"], "completed");
-    assert_eq!(
-        count(&app, "create_machine"),
-        1,
-        "the same key is the same operation"
-    );
+    assert_eq!(count(&app, "create_machine"), 1, "the same key is the same operation");
     validate(&app).await;
 }
 
@@ -202,23 +162,10 @@ async fn a_worker_that_wakes_late_can_write_nothing_and_touch_nothing() {
     let before = crate::probe::snapshot(&app, &["C1"]).await;
 
     let mut tx = app.engine().db.tenant(TENANT).await.unwrap();
-    assert_eq!(
-        tx.hold_job(&late, LEASE).await.unwrap(),
-        None,
-        "the job is no longer its own"
-    );
+    assert_eq!(tx.hold_job(&late, LEASE).await.unwrap(), None, "the job is no longer its own");
     drop(tx);
-    for operation in [
-        Operation::DeleteMachine,
-        Operation::ResizeMachine {
-            size: Size::default(),
-        },
-    ] {
-        let refused = app
-            .engine()
-            .driver
-            .begin(&guard(&app, &late), &operation, "late")
-            .await;
+    for operation in [Operation::DeleteMachine, Operation::ResizeMachine { size: Size::default() }] {
+        let refused = app.engine().driver.begin(&guard(&app, &late), &operation, "late").await;
         assert!(matches!(refused, Err(DriverError::Fenced { .. })), "{refused:?}");
     }
     assert_eq!(crate::probe::snapshot(&app, &["C1"]).await, before);
@@ -248,10 +195,7 @@ async fn two_workers_on_one_job_have_one_effect() {
             tokio::task::yield_now().await;
         }
         app.clock.advance(TimeDelta::hours(1));
-        assert!(
-            run::work(&second, MACHINE_JOBS).await.unwrap(),
-            "the lease is over"
-        );
+        assert!(run::work(&second, MACHINE_JOBS).await.unwrap(), "the lease is over");
     };
     let (first, ()) = tokio::join!(late, overtake);
     assert!(first.unwrap());
@@ -260,10 +204,7 @@ async fn two_workers_on_one_job_have_one_effect() {
     assert_eq!(order["state"], "completed", "{order:#}");
     for operation in ["create_machine", "ensure_volume", "install", "start"] {
         let changed = operations(&app);
-        let changed = changed
-            .iter()
-            .filter(|o| o["operation"] == operation && o["changed"] == true)
-            .count();
+        let changed = changed.iter().filter(|o| o["operation"] == operation && o["changed"] == true).count();
         assert_eq!(changed, 1, "{operation}");
     }
     let (job, _) = job_of(&app, &order).await;
@@ -308,11 +249,7 @@ async fn a_cancel_takes_the_job_from_the_worker_that_has_it() {
     let body = json!({ "serviceOrder": { "id": order["id"] } });
     app.post(crate::harness::CANCELS, &body).await.expect(201);
     let mut tx = app.engine().db.tenant(TENANT).await.unwrap();
-    assert_eq!(
-        tx.hold_job(&job, LEASE).await.unwrap(),
-        None,
-        "the worker is told at its next write"
-    );
+    assert_eq!(tx.hold_job(&job, LEASE).await.unwrap(), None, "the worker is told at its next write");
     drop(tx);
     app.run().await;
     assert_eq!(app.show(&order).await["state"], "cancelled");
@@ -332,10 +269,7 @@ async fn delays(app: &TestApp, customer: &str) -> Vec<i64> {
         }
         let now: DateTime<Utc> = app.clock.now();
         out.push((job.run_after - now).num_milliseconds());
-        assert!(
-            !run::work(app.engine(), MACHINE_JOBS).await.unwrap(),
-            "not before its time"
-        );
+        assert!(!run::work(app.engine(), MACHINE_JOBS).await.unwrap(), "not before its time");
         app.clock.advance(job.run_after - now);
     }
 }
@@ -357,16 +291,10 @@ async fn tries_come_at_growing_distances_with_a_jitter() {
     for list in [&first, &second] {
         for (n, ms) in list.iter().enumerate() {
             let base = (1000 << n).min(60_000);
-            assert!(
-                (base..=base + base / 4).contains(ms),
-                "try {n}: {ms} ms, base {base}"
-            );
+            assert!((base..=base + base / 4).contains(ms), "try {n}: {ms} ms, base {base}");
         }
     }
-    assert_ne!(
-        first, second,
-        "two jobs that failed together do not come back together"
-    );
+    assert_ne!(first, second, "two jobs that failed together do not come back together");
     validate(&app).await;
 }
 

@@ -13,20 +13,14 @@ use crate::stories::{changes, done, in_world, read_data, records, size, write_da
 /// An item under an id of its own, which relies on others.
 fn item(id: &str, mut item: Value, relies_on: &[&str]) -> Value {
     item["id"] = json!(id);
-    let list = relies_on
-        .iter()
-        .map(|on| json!({ "relationshipType": "reliesOn", "orderItem": { "itemId": on } }));
+    let list =
+        relies_on.iter().map(|on| json!({ "relationshipType": "reliesOn", "orderItem": { "itemId": on } }));
     item["serviceOrderItemRelationship"] = list.collect();
     item
 }
 
 fn states(order: &Value) -> Vec<&str> {
-    order["serviceOrderItem"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|i| i["state"].as_str().unwrap())
-        .collect()
+    order["serviceOrderItem"].as_array().unwrap().iter().map(|i| i["state"].as_str().unwrap()).collect()
 }
 
 /// Moves the clock to a time.
@@ -36,11 +30,7 @@ fn until(app: &TestApp, at: DateTime<Utc>) {
 
 /// Installations fail until this is called with none.
 fn break_installs(app: &TestApp, application: bool) {
-    let rules = if application {
-        json!([{ "operation": "install", "effect": "fail" }])
-    } else {
-        json!([])
-    };
+    let rules = if application { json!([{ "operation": "install", "effect": "fail" }]) } else { json!([]) };
     app.faults(json!({ "rules": rules }));
 }
 
@@ -58,14 +48,8 @@ async fn a_customer_and_its_first_applications_fit_into_one_order() {
     // 1 + 1 + 1 vCPU, 512 + 256 + 768 MiB, 4 + 2 + 6 GiB.
     assert_eq!(size(&app), [3, 1536, 12]);
     let records = records(&app).await;
-    let made: Vec<_> = records
-        .iter()
-        .map(|r| (&r["applicationId"], &r["orderId"]))
-        .collect();
-    assert_eq!(
-        made,
-        [(&json!(CRM), &order["id"]), (&json!("stallfront"), &order["id"])]
-    );
+    let made: Vec<_> = records.iter().map(|r| (&r["applicationId"], &r["orderId"])).collect();
+    assert_eq!(made, [(&json!(CRM), &order["id"]), (&json!("stallfront"), &order["id"])]);
 }
 
 #[tokio::test]
@@ -79,12 +63,7 @@ async fn items_run_in_the_order_of_their_relationships_then_of_the_list() {
         ]))
         .await;
     assert_eq!(order["state"], "completed", "{order:#}");
-    let shown: Vec<_> = order["serviceOrderItem"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|i| &i["id"])
-        .collect();
+    let shown: Vec<_> = order["serviceOrderItem"].as_array().unwrap().iter().map(|i| &i["id"]).collect();
     assert_eq!(shown, ["shop", "crm", "customer"], "shown as they were given");
     let records = records(&app).await;
     let made: Vec<_> = records.iter().map(|r| &r["applicationId"]).collect();
@@ -129,13 +108,7 @@ async fn each_item_is_judged_by_what_the_earlier_ones_will_leave() {
         item("3", provision("C1", CRM, "team", None), &[]),
     ] });
     let refused = app.post(ORDERS, &body).await.expect(409);
-    assert!(
-        refused["message"]
-            .as_str()
-            .unwrap()
-            .starts_with("serviceOrderItem[2]"),
-        "{refused}"
-    );
+    assert!(refused["message"].as_str().unwrap().starts_with("serviceOrderItem[2]"), "{refused}");
     assert_eq!(app.counts().await, before);
     assert_eq!(app.service(&new).await["state"], "active");
 }
@@ -155,22 +128,11 @@ async fn an_item_that_relies_on_a_failed_one_fails_and_names_it_and_the_others_g
     assert_eq!(order["state"], "partial", "{order:#}");
     assert_eq!(states(&order), ["completed", "failed", "failed", "completed"]);
     let items = order["serviceOrderItem"].as_array().unwrap();
-    assert!(
-        items[2]["errorMessage"][0]["message"]
-            .as_str()
-            .unwrap()
-            .contains("crm"),
-        "{}",
-        items[2]
-    );
+    assert!(items[2]["errorMessage"][0]["message"].as_str().unwrap().contains("crm"), "{}", items[2]);
     assert!(items[1]["errorMessage"][0]["message"].is_string());
     assert!(order["errorMessage"].as_array().unwrap().len() >= 2);
     assert!(order["completionDate"].is_string());
-    assert_eq!(
-        app.service("C1").await["state"],
-        "inactive",
-        "completed items stay"
-    );
+    assert_eq!(app.service("C1").await["state"], "inactive", "completed items stay");
     for n in [1, 2] {
         let never = app.service(&service_id(&order, n)).await;
         assert_eq!(never["state"], "terminated", "never installed");
@@ -208,11 +170,8 @@ async fn applications_share_a_machine_whose_size_follows_their_plans() {
     // Another customer never shares it.
     app.customer("C2").await;
     app.provision("C2", CRM, "solo", None).await;
-    let mut owners: Vec<_> = app
-        .machines()
-        .iter()
-        .map(|m| m["customer"].as_str().unwrap().to_owned())
-        .collect();
+    let mut owners: Vec<_> =
+        app.machines().iter().map(|m| m["customer"].as_str().unwrap().to_owned()).collect();
     owners.sort();
     assert_eq!(owners, ["C1", "C2"]);
 }
@@ -228,10 +187,7 @@ async fn a_dedicated_application_has_machines_of_its_own_and_may_be_had_twice() 
     let machines = app.machines();
     assert_eq!(machines.len(), 3);
     for (id, vcpu) in [(&crm, 2), (&first, 2), (&second, 3)] {
-        let own = machines
-            .iter()
-            .find(|m| m["applications"][0]["subscription"] == json!(id))
-            .unwrap();
+        let own = machines.iter().find(|m| m["applications"][0]["subscription"] == json!(id)).unwrap();
         assert_eq!(own["applications"].as_array().unwrap().len(), 1);
         assert_eq!(own["vcpu"], vcpu);
     }
@@ -257,10 +213,7 @@ async fn an_order_for_later_is_in_the_inventory_at_once_and_runs_at_its_date() {
     app.run().await;
     assert_eq!(app.show(&placed).await["state"], "acknowledged");
     assert_eq!(app.service(&id).await["state"], "reserved");
-    let listed = app
-        .get(&format!("{SERVICES}?relatedParty.id=C1&state=reserved"))
-        .await
-        .expect(200);
+    let listed = app.get(&format!("{SERVICES}?relatedParty.id=C1&state=reserved")).await.expect(200);
     assert_eq!(listed[0]["id"], json!(id));
     assert!(app.machines().is_empty());
     // It is not in the line yet: others pass.
@@ -315,10 +268,7 @@ async fn a_provision_right_behind_its_create_customer() {
 async fn a_whole_life_pipelined_without_waiting() {
     let app = TestApp::new().await;
     let mut life = vec![app.place(json!([create("C1")])).await];
-    life.push(
-        app.place(json!([provision("C1", CRM, "solo", Some("1.0"))]))
-            .await,
-    );
+    life.push(app.place(json!([provision("C1", CRM, "solo", Some("1.0"))])).await);
     let id = service_id(&life[1], 0);
     let rest = [
         modify(&id, &[("plan", "team"), ("version", "2.0")]),
@@ -337,14 +287,8 @@ async fn a_whole_life_pipelined_without_waiting() {
     for step in rest {
         life.push(app.place(json!([step])).await);
     }
-    for refused in [
-        set_state(&id, "inactive"),
-        create("C1"),
-        provision("C1", CRM, "solo", None),
-    ] {
-        app.post(ORDERS, &json!({ "serviceOrderItem": [refused] }))
-            .await
-            .expect(409);
+    for refused in [set_state(&id, "inactive"), create("C1"), provision("C1", CRM, "solo", None)] {
+        app.post(ORDERS, &json!({ "serviceOrderItem": [refused] })).await.expect(409);
     }
     assert_eq!(app.service(&id).await["state"], "reserved");
     app.run().await;
@@ -385,18 +329,8 @@ async fn orders_behind_a_failed_one_are_judged_again_at_their_turn() {
     assert_eq!(app.show(&failing).await["state"], "failed");
     let change = app.show(&change).await;
     assert_eq!(change["state"], "failed");
-    assert!(
-        change["errorMessage"][0]["message"]
-            .as_str()
-            .unwrap()
-            .contains("never installed"),
-        "{change:#}"
-    );
-    assert_eq!(
-        app.show(&end).await["state"],
-        "completed",
-        "what is wanted holds: it is not there"
-    );
+    assert!(change["errorMessage"][0]["message"].as_str().unwrap().contains("never installed"), "{change:#}");
+    assert_eq!(app.show(&end).await["state"], "completed", "what is wanted holds: it is not there");
     assert_eq!(app.show(&sleep).await["state"], "completed");
     assert!(records(&app).await.is_empty());
     assert!(app.machines().is_empty());
@@ -410,9 +344,7 @@ async fn orders_of_one_customer_wait_for_each_other_and_those_of_others_pass() {
     // The first order of C1 comes to no end until the clock moves.
     app.faults(json!({ "rules": [{ "operation": "install", "nth": 1, "effect": "retry" }] }));
     let first = app.place(json!([provision("C1", CRM, "solo", None)])).await;
-    let second = app
-        .place(json!([provision("C1", "stallfront", "stall", None)]))
-        .await;
+    let second = app.place(json!([provision("C1", "stallfront", "stall", None)])).await;
     app.run_due().await;
     let other = app.place(json!([provision("C2", CRM, "solo", None)])).await;
     app.run_due().await;
@@ -420,10 +352,7 @@ async fn orders_of_one_customer_wait_for_each_other_and_those_of_others_pass() {
     let waiting = app.show(&second).await;
     assert_eq!(waiting["state"], "acknowledged");
     let note = waiting["note"][0]["text"].as_str().unwrap();
-    assert!(
-        note.contains(first["id"].as_str().unwrap()),
-        "says what it waits for: {note}"
-    );
+    assert!(note.contains(first["id"].as_str().unwrap()), "says what it waits for: {note}");
     assert_eq!(app.show(&other).await["state"], "completed");
     app.run().await;
     assert_eq!(app.show(&first).await["state"], "completed");
@@ -435,9 +364,7 @@ async fn orders_of_one_customer_wait_for_each_other_and_those_of_others_pass() {
 #[tokio::test]
 async fn a_restart_in_the_middle_goes_on_where_it_was() {
     let app = TestApp::new().await;
-    let first = app
-        .place(json!([create("C1"), provision("C1", CRM, "solo", Some("1.0"))]))
-        .await;
+    let first = app.place(json!([create("C1"), provision("C1", CRM, "solo", Some("1.0"))])).await;
     let id = service_id(&first, 1);
     let body = json!({ "externalId": "E1", "serviceOrderItem": [modify(&id, &[("version", "2.0"), ("plan", "team")])] });
     let second = app.post(ORDERS, &body).await.expect(201);
@@ -480,9 +407,6 @@ async fn a_restart_in_the_middle_goes_on_where_it_was() {
     let app = app.restart().await;
     done(&app, set_state("C1", "active")).await;
     assert!(read_data(&app, &id) == data);
-    assert_eq!(
-        characteristic(&app.service(&id).await, "plan").as_deref(),
-        Some("team")
-    );
+    assert_eq!(characteristic(&app.service(&id).await, "plan").as_deref(), Some("team"));
     assert_eq!(records(&app).await.len(), 4);
 }

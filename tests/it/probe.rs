@@ -31,10 +31,7 @@ pub struct Step {
 impl Step {
     /// Whether it begins an operation of the hypervisor; the others read and write octets only.
     pub fn is_operation(&self) -> bool {
-        !matches!(
-            self.act,
-            Act::FetchBackup { .. } | Act::PushBackup { .. } | Act::DropBackup { .. }
-        )
+        !matches!(self.act, Act::FetchBackup { .. } | Act::PushBackup { .. } | Act::DropBackup { .. })
     }
 }
 
@@ -58,12 +55,7 @@ pub async fn steps(app: &TestApp, order: &Value) -> Vec<Step> {
     let mut out = vec![];
     for job in tx.jobs_of(uuid(&order["id"]), None).await.unwrap() {
         for s in tx.steps(job.id).await.unwrap() {
-            out.push(Step {
-                title: s.title,
-                act: s.act.0,
-                last_chance: s.last_chance,
-                state: s.state,
-            });
+            out.push(Step { title: s.title, act: s.act.0, last_chance: s.last_chance, state: s.state });
         }
     }
     out
@@ -122,25 +114,14 @@ pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, Str
         let Some(c) = tx.customer_by_id(id).await.unwrap() else {
             continue;
         };
-        out.insert(
-            format!("customer {id}"),
-            format!("{} until {:?}", c.state, c.restorable_until),
-        );
+        out.insert(format!("customer {id}"), format!("{} until {:?}", c.state, c.restorable_until));
         for m in tx.machines_of(c.uid).await.unwrap() {
-            let text = format!(
-                "{} {} {} on {} for {:?}",
-                m.state, m.vcpu, m.memory_mib, m.host, m.dedicated_for
-            );
+            let text =
+                format!("{} {} {} on {} for {:?}", m.state, m.vcpu, m.memory_mib, m.host, m.dedicated_for);
             out.insert(format!("row of machine {}", m.id), text);
         }
         for s in tx.subscriptions_of(c.uid).await.unwrap() {
-            for b in tx
-                .backups_of(s.id)
-                .await
-                .unwrap()
-                .iter()
-                .filter(|b| b.state != "failed")
-            {
+            for b in tx.backups_of(s.id).await.unwrap().iter().filter(|b| b.state != "failed") {
                 let text = format!("{} {:?} {:?} {:?}", b.state, b.size, b.sha256, b.expires_at);
                 out.insert(format!("row of backup {}", b.id), text);
             }
@@ -162,11 +143,7 @@ pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, Str
         }
     }
     drop(tx);
-    let room: Vec<_> = rooms(app)
-        .await
-        .iter()
-        .map(|r| (r.vcpu_free, r.memory_free))
-        .collect();
+    let room: Vec<_> = rooms(app).await.iter().map(|r| (r.vcpu_free, r.memory_free)).collect();
     out.insert("room".into(), format!("{room:?}"));
     out
 }
@@ -175,18 +152,13 @@ pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, Str
 pub async fn journalled(app: &TestApp) -> usize {
     let far = start_time() + TimeDelta::days(10_000);
     let mut tx = app.engine().db.read_system().await.unwrap();
-    tx.unsealed(TENANT, "mediation-csv", false, DateTime::UNIX_EPOCH, far)
-        .await
-        .unwrap()
-        .len()
+    tx.unsealed(TENANT, "mediation-csv", false, DateTime::UNIX_EPOCH, far).await.unwrap().len()
 }
 
 /// The operations that the simulator carried out, oldest first.
 pub fn operations(app: &TestApp) -> Vec<Value> {
     let text = std::fs::read_to_string(app.data().join("world/operations.log")).unwrap_or_default();
-    text.lines()
-        .map(|l| serde_json::from_str(l).expect("a line of JSON"))
-        .collect()
+    text.lines().map(|l| serde_json::from_str(l).expect("a line of JSON")).collect()
 }
 
 /// Judges a whole database: every order, item, job, event, history entry and cancel task; and the inventory where
@@ -219,32 +191,16 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
     let events = tx.events_of(id).await.unwrap();
 
     let numbers: Vec<i64> = history.iter().map(|h| h.number).collect();
-    assert_eq!(
-        numbers,
-        (1..=order.history_number).collect::<Vec<_>>(),
-        "history numbers of {id}"
-    );
+    assert_eq!(numbers, (1..=order.history_number).collect::<Vec<_>>(), "history numbers of {id}");
     let numbers: Vec<i64> = events.iter().map(|(n, ..)| *n).collect();
-    assert_eq!(
-        numbers,
-        (1..=order.event_number).collect::<Vec<_>>(),
-        "event numbers of {id}"
-    );
+    assert_eq!(numbers, (1..=order.event_number).collect::<Vec<_>>(), "event numbers of {id}");
 
-    let states: Vec<OrderState> = history
-        .iter()
-        .filter(|h| h.item_id.is_none())
-        .map(|h| h.state.parse().unwrap())
-        .collect();
+    let states: Vec<OrderState> =
+        history.iter().filter(|h| h.item_id.is_none()).map(|h| h.state.parse().unwrap()).collect();
     assert_eq!(states[0], OrderState::Acknowledged, "{id} begins {states:?}");
     assert_eq!(states.last(), Some(&order.state), "{id} ends {states:?}");
     for pair in states.windows(2) {
-        assert!(
-            pair[0].may_become(pair[1]),
-            "the diagram has no arrow {} -> {} ({id})",
-            pair[0],
-            pair[1]
-        );
+        assert!(pair[0].may_become(pair[1]), "the diagram has no arrow {} -> {} ({id})", pair[0], pair[1]);
     }
     let told: Vec<OrderState> = events
         .iter()
@@ -261,16 +217,8 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
             .map(|h| h.state.parse().unwrap())
             .collect();
         let before_last = own.len().saturating_sub(1);
-        assert!(
-            own[..before_last].iter().all(|s| !s.is_final()),
-            "item {} of {id}: {own:?}",
-            item.item_id
-        );
-        assert_eq!(
-            own.last().copied().unwrap_or(ItemState::Acknowledged),
-            item.state,
-            "item of {id}"
-        );
+        assert!(own[..before_last].iter().all(|s| !s.is_final()), "item {} of {id}: {own:?}", item.item_id);
+        assert_eq!(own.last().copied().unwrap_or(ItemState::Acknowledged), item.state, "item of {id}");
         if item.state == ItemState::Completed {
             assert_eq!(item.error, None, "a completed item of {id} has no error");
         }
@@ -278,18 +226,12 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
     let jobs = tx.jobs_of(id, None).await.unwrap();
     if order.state.is_final() {
         assert!(order.ended_at.is_some());
-        assert!(
-            items.iter().all(|i| i.state.is_final()),
-            "{id} has ended, its items have not"
-        );
+        assert!(items.iter().all(|i| i.state.is_final()), "{id} has ended, its items have not");
         assert_eq!(
             order.state,
             telvisor_model::order::end_state(&items.iter().map(|i| i.state).collect::<Vec<_>>())
         );
-        assert!(
-            tx.open_cancel(id).await.unwrap().is_none(),
-            "{id} has ended, its cancel task has not"
-        );
+        assert!(tx.open_cancel(id).await.unwrap().is_none(), "{id} has ended, its cancel task has not");
         for j in &jobs {
             assert!(
                 matches!(j.state.as_str(), "done" | "undone" | "failed"),
@@ -301,26 +243,14 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
     for j in &jobs {
         let attempts = tx.attempts(j.id).await.unwrap();
         if j.state != "running" {
-            assert!(
-                j.worker.is_none() && j.lease_until.is_none(),
-                "nobody holds a job that is {}",
-                j.state
-            );
+            assert!(j.worker.is_none() && j.lease_until.is_none(), "nobody holds a job that is {}", j.state);
         }
         for a in attempts.iter().rev().skip(usize::from(j.state == "running")) {
-            assert!(
-                a.outcome.is_some(),
-                "attempt {} of {} has no end",
-                a.attempt,
-                j.title
-            );
+            assert!(a.outcome.is_some(), "attempt {} of {} has no end", a.attempt, j.title);
         }
         if j.state == "undone" {
             let left: Vec<_> = tx.steps(j.id).await.unwrap();
-            assert!(
-                left.iter().all(|s| s.state == "undone" || s.state == "waiting"),
-                "{left:?}"
-            );
+            assert!(left.iter().all(|s| s.state == "undone" || s.state == "waiting"), "{left:?}");
         }
     }
     order.state.is_final()
@@ -369,14 +299,7 @@ async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
                 (a["subscription"].as_str().unwrap().to_owned(), text)
             })
             .collect();
-        let text = json!([
-            m["customer"],
-            m["state"],
-            m["vcpu"],
-            m["memoryMiB"],
-            m["diskGiB"],
-            on_it
-        ]);
+        let text = json!([m["customer"], m["state"], m["vcpu"], m["memoryMiB"], m["diskGiB"], on_it]);
         built.insert(m["id"].as_str().unwrap().to_owned(), text);
     }
     assert_eq!(rows, built, "left: the inventory, right: the hypervisor");
@@ -384,11 +307,7 @@ async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
     let free: u64 = hosts.iter().map(|h| h.memory_mib_total).sum::<u64>() - reserved.memory_mib;
     drop(tx);
     let said: i64 = rooms(app).await.iter().map(|r| r.memory_free).sum();
-    assert_eq!(
-        i64::try_from(free).unwrap(),
-        said,
-        "reserved is what the machines have"
-    );
+    assert_eq!(i64::try_from(free).unwrap(), said, "reserved is what the machines have");
 }
 
 /// Lets the lines move, and carries no job out: what can begin is in progress afterwards.
@@ -402,21 +321,13 @@ pub async fn begin(app: &TestApp) {
 /// Carries one due job out, as far as it comes.
 pub async fn work_once(app: &TestApp) {
     begin(app).await;
-    assert!(
-        run::work(app.engine(), MACHINE_JOBS).await.unwrap(),
-        "a job is due"
-    );
+    assert!(run::work(app.engine(), MACHINE_JOBS).await.unwrap(), "a job is due");
 }
 
 /// The jobs of an order that need an operator.
 pub async fn fallout(app: &TestApp, order: &Value) -> Vec<Value> {
     let all = app.get("/api/v1/fallout").await.expect(200);
-    all.as_array()
-        .unwrap()
-        .iter()
-        .filter(|j| j["order"] == order["id"])
-        .cloned()
-        .collect()
+    all.as_array().unwrap().iter().filter(|j| j["order"] == order["id"]).cloned().collect()
 }
 
 /// An operator's decision about every job of the order that is in fallout, and what comes of it.
@@ -425,9 +336,7 @@ pub async fn decide(app: &TestApp, order: &Value, decision: &str) -> Value {
     assert!(!jobs.is_empty(), "the order has a job in fallout: {order:#}");
     for job in jobs {
         let path = format!("/api/v1/fallout/{}/{decision}", job["id"].as_str().unwrap());
-        app.post(&path, &json!({ "reason": "the disk was changed" }))
-            .await
-            .expect(202);
+        app.post(&path, &json!({ "reason": "the disk was changed" })).await.expect(202);
     }
     app.run().await;
     app.show(order).await
@@ -435,7 +344,5 @@ pub async fn decide(app: &TestApp, order: &Value, decision: &str) -> Value {
 
 /// An order with jobs and history.
 pub async fn inside(app: &TestApp, order: &Value) -> Value {
-    app.get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap()))
-        .await
-        .expect(200)
+    app.get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await.expect(200)
 }

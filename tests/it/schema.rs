@@ -26,25 +26,16 @@ const LAID_OUT: [(&str, &str); 24] = [
     ("sdr_subjects", "subject customer_id"),
     ("sealed_secrets", "key_id nonce body"),
     ("audit", "at principal action object"),
-    (
-        "package_versions",
-        "digest content published_at withdrawn_at tenant",
-    ),
+    ("package_versions", "digest content published_at withdrawn_at tenant"),
     ("subscriptions", "digest"),
     ("hypervisors", "name url"),
     ("hosts", "hypervisor name vcpu memory_mib disk_gib"),
     ("reservations", "machine hypervisor host vcpu memory_mib disk_gib"),
     ("machines", "customer hypervisor host fence"),
-    (
-        "jobs",
-        "class host urgency trace_parent item_id lease_until worker attempt fence run_after",
-    ),
+    ("jobs", "class host urgency trace_parent item_id lease_until worker attempt fence run_after"),
     ("job_steps", "act undo key handle"),
     ("job_attempts", "worker started_at ended_at outcome cause output"),
-    (
-        "backups",
-        "kind store_url object_key format encryption_key_id parent subscription digest",
-    ),
+    ("backups", "kind store_url object_key format encryption_key_id parent subscription digest"),
     ("events", "number position trace_parent body"),
     ("idempotency", "client door key digest order_id"),
     ("sdr", "subject test only_recipient cause record_time"),
@@ -103,21 +94,12 @@ fn the_tenant_comes_first() {
             assert!(table.key.iter().all(|column| column != "tenant"), "{name}");
             continue;
         }
-        assert_eq!(
-            table.columns[0],
-            ("tenant".into(), "TEXT NOT NULL".into()),
-            "{name}"
-        );
+        assert_eq!(table.columns[0], ("tenant".into(), "TEXT NOT NULL".into()), "{name}");
         assert_eq!(table.key[0], "tenant", "{name}");
     }
     let mut across = vec![];
     for statement in schema.others.iter().filter(|s| s.contains("INDEX ")) {
-        let (name, on) = statement
-            .split_once("INDEX ")
-            .unwrap()
-            .1
-            .split_once(" ON ")
-            .unwrap();
+        let (name, on) = statement.split_once("INDEX ").unwrap().1.split_once(" ON ").unwrap();
         let (table, columns) = on.split_once(" (").unwrap();
         if !SHARED.contains(&table) && !columns.starts_with("tenant,") {
             assert!(!statement.contains("UNIQUE"), "{statement}");
@@ -134,15 +116,9 @@ fn the_tenant_comes_first() {
 fn what_the_design_lays_out_is_there() {
     let schema = parse(&migrations("sqlite"));
     for (name, columns) in LAID_OUT {
-        let table = schema
-            .tables
-            .get(name)
-            .unwrap_or_else(|| panic!("there is no table {name}"));
+        let table = schema.tables.get(name).unwrap_or_else(|| panic!("there is no table {name}"));
         for column in columns.split_whitespace() {
-            assert!(
-                table.columns.iter().any(|c| c.0 == column),
-                "{name} has no column {column}"
-            );
+            assert!(table.columns.iter().any(|c| c.0 == column), "{name} has no column {column}");
         }
     }
     for name in SHARED {
@@ -169,16 +145,12 @@ fn a_difference_is_seen() {
 }
 
 fn folder(database: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("migrations")
-        .join(database)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(database)
 }
 
 fn files(database: &str) -> Vec<String> {
     let entries = std::fs::read_dir(folder(database)).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -200,11 +172,7 @@ fn as_sqlite(sql: &str) -> String {
         };
         format!("{name}{}", &word[end..])
     };
-    without_comments(sql)
-        .split_whitespace()
-        .map(word)
-        .collect::<Vec<_>>()
-        .join(" ")
+    without_comments(sql).split_whitespace().map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn without_comments(sql: &str) -> String {
@@ -219,10 +187,7 @@ fn parse(sql: &str) -> Schema {
         if let Some(table) = statement.strip_prefix("CREATE TABLE ") {
             let (name, body) = table.split_once(" (").expect("a table has columns");
             let body = body.strip_suffix(')').expect("a table ends with a parenthesis");
-            assert!(
-                schema.tables.insert(name.to_owned(), columns(body)).is_none(),
-                "{name} twice"
-            );
+            assert!(schema.tables.insert(name.to_owned(), columns(body)).is_none(), "{name} twice");
         } else if !statement.is_empty() {
             schema.others.push(statement);
         }
@@ -231,10 +196,7 @@ fn parse(sql: &str) -> Schema {
 }
 
 fn columns(body: &str) -> Table {
-    let mut table = Table {
-        columns: vec![],
-        key: vec![],
-    };
+    let mut table = Table { columns: vec![], key: vec![] };
     let mut depth = 0;
     let parts = body.split(|c| {
         depth += i32::from(c == '(') - i32::from(c == ')');
@@ -243,10 +205,7 @@ fn columns(body: &str) -> Table {
     for part in parts.map(str::trim) {
         let (name, rest) = part.split_once(' ').expect("a column has a name and a type");
         if name == "PRIMARY" {
-            let (_, list) = part
-                .trim_end_matches(')')
-                .split_once('(')
-                .expect("a key has columns");
+            let (_, list) = part.trim_end_matches(')').split_once('(').expect("a key has columns");
             table.key = list.split(',').map(|column| column.trim().to_owned()).collect();
             continue;
         }

@@ -126,10 +126,7 @@ fn decoded(file: &Value) -> Value {
 fn names(file: &Value) -> Vec<String> {
     let decoded = decoded(file);
     let records = decoded["records"].as_array().unwrap();
-    records
-        .iter()
-        .map(|r| r["externalOrderId"].as_str().unwrap_or("-").to_owned())
-        .collect()
+    records.iter().map(|r| r["externalOrderId"].as_str().unwrap_or("-").to_owned()).collect()
 }
 
 /// Whole files in a stream's order, numbered without gaps, on the disk as they were sealed, and rebuilt alike.
@@ -150,16 +147,9 @@ async fn check_stream(app: &TestApp, recipient: &str, test: bool) -> Vec<Value> 
         if let Value::String(text) = &rebuilt.body {
             assert_eq!(*text, String::from_utf8_lossy(&octets));
         }
-        let seqs: Vec<u64> = decoded(f)["records"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|r| r["seq"].as_u64().unwrap())
-            .collect();
-        assert_eq!(
-            seqs,
-            (f["firstNumber"].as_u64().unwrap()..next).collect::<Vec<_>>()
-        );
+        let seqs: Vec<u64> =
+            decoded(f)["records"].as_array().unwrap().iter().map(|r| r["seq"].as_u64().unwrap()).collect();
+        assert_eq!(seqs, (f["firstNumber"].as_u64().unwrap()..next).collect::<Vec<_>>());
     }
     list
 }
@@ -168,10 +158,7 @@ async fn check_stream(app: &TestApp, recipient: &str, test: bool) -> Vec<Value> 
 fn rows(file: &Value) -> Vec<Vec<String>> {
     let text = String::from_utf8(octets(file)).unwrap();
     assert!(text.ends_with("\r\n"));
-    text.trim_end()
-        .split("\r\n")
-        .map(|r| r.split(',').map(str::to_owned).collect())
-        .collect()
+    text.trim_end().split("\r\n").map(|r| r.split(',').map(str::to_owned).collect()).collect()
 }
 
 /// Names of all files below a folder.
@@ -195,10 +182,7 @@ async fn an_operator_closes_what_is_open() {
     customers(&app).await;
     journal(&app, "C1", &["a", "b"]).await;
     goto(&app, "2026-11-23T15:07:42Z");
-    let answer = app
-        .request(axum::http::Method::POST, "/api/v1/sdr/seal", &[], None)
-        .await
-        .expect(200);
+    let answer = app.request(axum::http::Method::POST, "/api/v1/sdr/seal", &[], None).await.expect(200);
     let made = answer["files"].as_array().unwrap();
     assert_eq!(made.len(), 2, "{answer:#}");
     let csv = &check_stream(&app, CSV, false).await[0];
@@ -206,56 +190,28 @@ async fn an_operator_closes_what_is_open() {
     assert_eq!(csv["name"], "telvisor_-_1.20261123_-_1507+0000.csv");
     assert_eq!(asn1["name"], "telvisor_-_1.20261123_-_1507+0000.cdr");
     for f in [csv, asn1] {
-        assert_eq!(
-            (f["closeReason"].as_u64(), f["records"].as_u64()),
-            (Some(4), Some(2))
-        );
+        assert_eq!((f["closeReason"].as_u64(), f["records"].as_u64()), (Some(4), Some(2)));
         assert_eq!(f["periodStart"], "2026-11-23T00:00:00Z");
         assert_eq!(f["periodEnd"], "2026-11-24T00:00:00Z");
         let folder = app.data().join("sdr").join(f["recipient"].as_str().unwrap());
-        assert!(
-            f["path"]
-                .as_str()
-                .unwrap()
-                .ends_with(&format!("/{}", f["name"].as_str().unwrap()))
-        );
+        assert!(f["path"].as_str().unwrap().ends_with(&format!("/{}", f["name"].as_str().unwrap())));
         assert_eq!(tree(&folder).len(), 1);
     }
     let rows = rows(csv);
     assert!(rows.iter().all(|r| r.len() == 24));
-    let h = [
-        "H",
-        "SDR",
-        "1.0",
-        "telvisor",
-        CSV,
-        "1",
-        "LIVE",
-        "2026-11-23T00:00:00+00:00",
-    ];
+    let h = ["H", "SDR", "1.0", "telvisor", CSV, "1", "LIVE", "2026-11-23T00:00:00+00:00"];
     assert_eq!(rows[0][..8], h);
     assert_eq!(
         rows[0][8..12],
-        [
-            "2026-11-24T00:00:00+00:00",
-            "2026-11-23T08:00:01+00:00",
-            "2026-11-23T15:07:42+00:00",
-            "default"
-        ]
+        ["2026-11-24T00:00:00+00:00", "2026-11-23T08:00:01+00:00", "2026-11-23T15:07:42+00:00", "default"]
     );
-    assert_eq!(
-        (rows[1][0].as_str(), rows[1][1].as_str(), rows[2][1].as_str()),
-        ("D", "1", "2")
-    );
+    assert_eq!((rows[1][0].as_str(), rows[1][1].as_str(), rows[2][1].as_str()), ("D", "1", "2"));
     assert_eq!(rows[3][..5], ["T", "1", "2", "1", "2"]);
     assert_eq!(rows[3][14], "4");
     let text = octets(csv);
     let trailer = text.windows(4).rposition(|w| w == b"\r\nT,").unwrap() + 2;
     use sha2::Digest as _;
-    let digest: String = sha2::Sha256::digest(&text[..trailer])
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let digest: String = sha2::Sha256::digest(&text[..trailer]).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(rows[3][15], digest);
     // Nothing is open: no file, and no number is used up.
     assert_eq!(cut(&app, Cut::Manual).await, 0);
@@ -293,10 +249,8 @@ async fn a_day_is_closed_after_its_end_and_once() {
     journal(&app, "C1", &["saturday"]).await;
     assert_eq!(cut(&app, Cut::Manual).await, 6);
     let list = check_stream(&app, CSV, false).await;
-    let told: Vec<_> = list[1..]
-        .iter()
-        .map(|f| (names(f)[0].clone(), f["closeReason"].as_u64().unwrap()))
-        .collect();
+    let told: Vec<_> =
+        list[1..].iter().map(|f| (names(f)[0].clone(), f["closeReason"].as_u64().unwrap())).collect();
     let expected = [("first of tuesday", 0), ("thursday", 0), ("saturday", 4)];
     assert_eq!(told, expected.map(|(n, r)| (n.to_owned(), r)));
     goto(&app, "2026-11-29T00:00:00Z");
@@ -318,33 +272,21 @@ async fn weeks_months_and_cron_follow_the_time_zone() {
     journal(&app, "C1", &["a"]).await;
     let closed = async |at: &str| {
         goto(&app, at);
-        let mut names: Vec<_> = seal::seal(app.engine(), Cut::Period)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|f| f.recipient)
-            .collect();
+        let mut names: Vec<_> =
+            seal::seal(app.engine(), Cut::Period).await.unwrap().into_iter().map(|f| f.recipient).collect();
         names.sort();
         names.join(" ")
     };
     assert_eq!(closed("2027-03-28T15:59:59Z").await, "");
     assert_eq!(closed("2027-03-28T16:00:00Z").await, "h", "18:00 in Berlin");
     assert_eq!(closed("2027-03-28T21:59:59Z").await, "");
-    assert_eq!(
-        closed("2027-03-28T22:00:00Z").await,
-        "d w",
-        "sunday ends at 22:00 in UTC"
-    );
+    assert_eq!(closed("2027-03-28T22:00:00Z").await, "d w", "sunday ends at 22:00 in UTC");
     assert_eq!(closed("2027-03-31T21:59:59Z").await, "");
     assert_eq!(closed("2027-03-31T22:00:00Z").await, "m");
     let period = async |name: &str| {
         let f = check_stream(&app, name, false).await.remove(0);
         let rows = rows(&f);
-        (
-            rows[0][7].clone(),
-            rows[0][8].clone(),
-            f["name"].as_str().unwrap().to_owned(),
-        )
+        (rows[0][7].clone(), rows[0][8].clone(), f["name"].as_str().unwrap().to_owned())
     };
     let text = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
     assert_eq!(
@@ -383,11 +325,7 @@ async fn weeks_months_and_cron_follow_the_time_zone() {
 
 #[tokio::test]
 async fn full_files_are_closed_by_count() {
-    let app = TestApp::with(only(vec![Recipient {
-        records: 3,
-        ..recipient("r", "day")
-    }]))
-    .await;
+    let app = TestApp::with(only(vec![Recipient { records: 3, ..recipient("r", "day") }])).await;
     customers(&app).await;
     journal_many(&app, 2).await;
     assert_eq!(cut(&app, Cut::Limits).await, 0);
@@ -397,10 +335,8 @@ async fn full_files_are_closed_by_count() {
     assert_eq!(cut(&app, Cut::Period).await, 0);
     assert_eq!(cut(&app, Cut::Manual).await, 1);
     let list = check_stream(&app, "r", false).await;
-    let told: Vec<_> = list
-        .iter()
-        .map(|f| (f["records"].as_u64().unwrap(), f["closeReason"].as_u64().unwrap()))
-        .collect();
+    let told: Vec<_> =
+        list.iter().map(|f| (f["records"].as_u64().unwrap(), f["closeReason"].as_u64().unwrap())).collect();
     assert_eq!(told, [(3, 3), (3, 3), (1, 4)]);
     assert_eq!(names(&list[2]), ["g"]);
 }
@@ -423,14 +359,10 @@ async fn full_files_are_closed_by_size() {
     for name in ["a", "c"] {
         let list = check_stream(&app, name, false).await;
         assert!(
-            list.iter()
-                .all(|f| f["closeReason"] == 1 && f["bytes"].as_u64().unwrap() <= 4096),
+            list.iter().all(|f| f["closeReason"] == 1 && f["bytes"].as_u64().unwrap() <= 4096),
             "{list:#?}"
         );
-        assert!(
-            list.iter().all(|f| f["bytes"].as_u64().unwrap() > 3000),
-            "and not much less: {list:#?}"
-        );
+        assert!(list.iter().all(|f| f["bytes"].as_u64().unwrap() > 3000), "and not much less: {list:#?}");
     }
     assert_eq!(cut(&app, Cut::Limits).await, 0, "the rest is not full");
     cut(&app, Cut::Manual).await;
@@ -453,23 +385,14 @@ async fn test_customers_have_files_and_numbers_of_their_own() {
     journal(&app, "T1", &["u"]).await;
     assert_eq!(cut(&app, Cut::Manual).await, 2);
     for r in [CSV, ASN1] {
-        let (live, test) = (
-            check_stream(&app, r, false).await,
-            check_stream(&app, r, true).await,
-        );
+        let (live, test) = (check_stream(&app, r, false).await, check_stream(&app, r, true).await);
         assert_eq!(live.iter().flat_map(names).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(test.iter().flat_map(names).collect::<Vec<_>>(), ["t", "u"]);
         let folder = app.data().join("sdr").join(r).join("test");
-        assert!(
-            test.iter()
-                .all(|f| folder.join(f["name"].as_str().unwrap()).is_file())
-        );
+        assert!(test.iter().all(|f| folder.join(f["name"].as_str().unwrap()).is_file()));
     }
     let rows = rows(&files(&app, CSV, true).await[1]);
-    assert_eq!(
-        (rows[0][5].as_str(), rows[0][6].as_str(), rows[1][1].as_str()),
-        ("2", "TEST", "2")
-    );
+    assert_eq!((rows[0][5].as_str(), rows[0][6].as_str(), rows[1][1].as_str()), ("2", "TEST", "2"));
     assert_eq!(rows[1][9], "T1");
 }
 
@@ -484,36 +407,18 @@ async fn recipients_begin_when_they_are_configured() {
     journal(&app, "C1", &["both"]).await;
     cut(&app, Cut::Manual).await;
     assert_eq!(
-        check_stream(&app, "one", false)
-            .await
-            .iter()
-            .flat_map(names)
-            .collect::<Vec<_>>(),
+        check_stream(&app, "one", false).await.iter().flat_map(names).collect::<Vec<_>>(),
         ["before", "both"]
     );
-    assert_eq!(
-        check_stream(&app, "two", false)
-            .await
-            .iter()
-            .flat_map(names)
-            .collect::<Vec<_>>(),
-        ["both"]
-    );
+    assert_eq!(check_stream(&app, "two", false).await.iter().flat_map(names).collect::<Vec<_>>(), ["both"]);
     // The first one goes; the other one goes on with its numbers under its new configuration.
-    app.config.mediation.recipient = vec![Recipient {
-        records: 1,
-        ..recipient("two", "day")
-    }];
+    app.config.mediation.recipient = vec![Recipient { records: 1, ..recipient("two", "day") }];
     let app = app.restart().await;
     journal(&app, "C1", &["c", "d"]).await;
     assert_eq!(cut(&app, Cut::Manual).await, 2);
     assert_eq!(check_stream(&app, "one", false).await.len(), 1);
     assert_eq!(
-        check_stream(&app, "two", false)
-            .await
-            .iter()
-            .flat_map(names)
-            .collect::<Vec<_>>(),
+        check_stream(&app, "two", false).await.iter().flat_map(names).collect::<Vec<_>>(),
         ["both", "c", "d"]
     );
     let ids: Vec<_> = files(&app, "one", false)
@@ -530,14 +435,7 @@ async fn recipients_begin_when_they_are_configured() {
 #[tokio::test]
 async fn external_ids_come_out_as_they_went_in() {
     let app = TestApp::new().await;
-    let ids = [
-        "say \"hello\", twice",
-        "semi;colon, 'quote'",
-        "\"",
-        "=1+1",
-        "  blanks  ",
-        "Ελληνικά €, ü",
-    ];
+    let ids = ["say \"hello\", twice", "semi;colon, 'quote'", "\"", "=1+1", "  blanks  ", "Ελληνικά €, ü"];
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
     for id in ids {
@@ -553,10 +451,7 @@ async fn external_ids_come_out_as_they_went_in() {
     }
     for r in [CSV, ASN1] {
         let records = app.records(r).await;
-        let told: Vec<_> = records[1..]
-            .iter()
-            .map(|r| r["externalOrderId"].as_str().unwrap())
-            .collect();
+        let told: Vec<_> = records[1..].iter().map(|r| r["externalOrderId"].as_str().unwrap()).collect();
         assert_eq!(told, ids, "{r}");
     }
     let text = String::from_utf8(octets(&files(&app, CSV, false).await[0])).unwrap();
@@ -576,10 +471,7 @@ async fn failures_are_told_where_they_are_wanted() {
         let fails = async |role: &str, items: Value| {
             app.faults(json!({ "rules": [{ "operation": role, "nth": 1, "effect": "fail" }] }));
             let done = app.order(items).await;
-            assert!(
-                done["state"] == "failed" || done["state"] == "partial",
-                "{done:#}"
-            );
+            assert!(done["state"] == "failed" || done["state"] == "partial", "{done:#}");
         };
         fails("backup", json!([modify(&s, &[("operation", "backup")])])).await;
         fails("upgrade", json!([modify(&s, &[("version", "2.0")])])).await;
@@ -599,11 +491,7 @@ async fn failures_are_told_where_they_are_wanted() {
         let told: Vec<_> = records
             .iter()
             .map(|r| {
-                (
-                    r["recordType"].as_str().unwrap(),
-                    r["result"].as_str().unwrap(),
-                    r["causeCode"].as_u64(),
-                )
+                (r["recordType"].as_str().unwrap(), r["result"].as_str().unwrap(), r["causeCode"].as_u64())
             })
             .collect();
         let expected = [
@@ -691,13 +579,7 @@ async fn a_disk_that_refuses_leaves_whole_files_only() {
         let mut refused = 0;
         for n in 1.. {
             journal(&app, "C1", &[&format!("order {n}")]).await;
-            let broken = with_files(
-                &app,
-                Arc::new(Refusing {
-                    left: Mutex::new(n),
-                    acts,
-                }),
-            );
+            let broken = with_files(&app, Arc::new(Refusing { left: Mutex::new(n), acts }));
             match seal::seal(&broken, Cut::Manual).await {
                 Ok(_) => break,
                 Err(SealError::Io { source, .. }) => assert_eq!(source.to_string(), "the disk refuses"),
@@ -711,10 +593,7 @@ async fn a_disk_that_refuses_leaves_whole_files_only() {
             seal::deliver(app.engine()).await.unwrap();
             assert_eq!(check_stream(&app, "r", false).await.len(), n);
         }
-        assert!(
-            refused >= 6,
-            "two folders, a look, a write, a rename, a sync: {refused}"
-        );
+        assert!(refused >= 6, "two folders, a look, a write, a rename, a sync: {refused}");
         assert_eq!(tree(&folder).len(), refused + 1);
         assert!(tree(&app.data().join("sdr/.work")).is_empty());
     }
@@ -802,15 +681,7 @@ async fn what_a_power_cut_takes_is_delivered_again_alike() {
             power.0.lock().unwrap().left = n;
             let whole = seal::seal(&engine, Cut::Manual).await.is_ok();
             power.back(kept);
-            let list = app
-                .engine()
-                .db
-                .read_system()
-                .await
-                .unwrap()
-                .files("default")
-                .await
-                .unwrap();
+            let list = app.engine().db.read_system().await.unwrap().files("default").await.unwrap();
             let delivered: Vec<_> = list.iter().filter(|f| f.state == "acknowledged").collect();
             assert_eq!(delivered.len(), if whole { n + 1 } else { n });
             let final_files = |m: &Memory| {
@@ -835,11 +706,7 @@ async fn what_a_power_cut_takes_is_delivered_again_alike() {
             for f in &list {
                 let path = seal::folder(&seal::root(&engine), f).join(&f.name);
                 let rebuilt = seal::rebuild(&engine, f).await.unwrap();
-                assert!(
-                    there.iter().any(|(p, c)| *p == path && *c == rebuilt),
-                    "{}",
-                    f.name
-                );
+                assert!(there.iter().any(|(p, c)| *p == path && *c == rebuilt), "{}", f.name);
             }
             if whole {
                 break;
@@ -869,9 +736,7 @@ async fn a_name_that_is_taken_is_left_alone_and_holds_up_its_own_stream_only() {
     assert_eq!(std::fs::read_to_string(&taken).unwrap(), "of somebody else");
     assert_eq!(tree(&folder).len(), 1, "the second file waits for the first");
     assert_eq!(check_stream(&app, "b", false).await.len(), 2);
-    app.request(axum::http::Method::POST, "/api/v1/sdr/seal", &[], None)
-        .await
-        .expect(500);
+    app.request(axum::http::Method::POST, "/api/v1/sdr/seal", &[], None).await.expect(500);
     std::fs::remove_file(&taken).unwrap();
     seal::deliver(app.engine()).await.unwrap();
     assert_eq!(check_stream(&app, "a", false).await.len(), 2);
@@ -900,10 +765,7 @@ async fn many_seals_at_once_make_each_file_once() {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 40);
-        assert_eq!(
-            list.iter().map(|f| f["records"].as_u64().unwrap()).sum::<u64>(),
-            40
-        );
+        assert_eq!(list.iter().map(|f| f["records"].as_u64().unwrap()).sum::<u64>(), 40);
     }
     assert!(tree(&app.data().join("sdr/.work")).is_empty());
 }
@@ -923,17 +785,9 @@ async fn a_record_that_is_still_to_be_committed_is_not_lost() {
         let pool = sqlx::PgPool::connect(&app.config.database.url).await.unwrap();
         let waits = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        let look = async {
-            while sqlx::query_scalar::<_, i64>(waits)
-                .fetch_one(&pool)
-                .await
-                .unwrap()
-                == 0
-            {}
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(30), look)
-            .await
-            .expect("the seal waits");
+        let look =
+            async { while sqlx::query_scalar::<_, i64>(waits).fetch_one(&pool).await.unwrap() == 0 {} };
+        tokio::time::timeout(std::time::Duration::from_secs(30), look).await.expect("the seal waits");
         pool.close().await;
     }
     assert!(!sealing.is_finished());

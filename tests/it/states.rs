@@ -9,11 +9,7 @@ use crate::probe::{decide, inside, read, uuid, validate, work_once};
 /// What was told of an order: the short kind of each event with the state in its body.
 async fn told(app: &TestApp, order: &Value) -> Vec<String> {
     let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
-    let short = |kind: &str| {
-        kind.trim_start_matches("ServiceOrder")
-            .trim_end_matches("Event")
-            .to_owned()
-    };
+    let short = |kind: &str| kind.trim_start_matches("ServiceOrder").trim_end_matches("Event").to_owned();
     events
         .iter()
         .map(|(_, kind, body)| format!("{} {}", short(kind), body.0["state"].as_str().unwrap()))
@@ -23,27 +19,15 @@ async fn told(app: &TestApp, order: &Value) -> Vec<String> {
 #[tokio::test]
 async fn a_completed_order() {
     let app = TestApp::new().await;
-    let order = app
-        .order(json!([create("C1"), provision("C1", CRM, "solo", None)]))
-        .await;
-    let expected = [
-        "Create acknowledged",
-        "StateChange inProgress",
-        "StateChange completed",
-    ];
+    let order = app.order(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
+    let expected = ["Create acknowledged", "StateChange inProgress", "StateChange completed"];
     assert_eq!(told(&app, &order).await, expected);
     let inside = inside(&app, &order).await;
     let items: Vec<_> = inside["history"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|h| {
-            format!(
-                "{} {}",
-                h["item"].as_str().unwrap_or("order"),
-                h["state"].as_str().unwrap()
-            )
-        })
+        .map(|h| format!("{} {}", h["item"].as_str().unwrap_or("order"), h["state"].as_str().unwrap()))
         .collect();
     assert_eq!(
         items,
@@ -67,11 +51,7 @@ async fn an_order_whose_wish_holds_already() {
     let s = app.provision("C1", CRM, "solo", None).await;
     let before = app.records("mediation-csv").await.len();
     let order = app.order(json!([set_state(&s, "active")])).await;
-    let expected = [
-        "Create acknowledged",
-        "StateChange inProgress",
-        "StateChange completed",
-    ];
+    let expected = ["Create acknowledged", "StateChange inProgress", "StateChange completed"];
     assert_eq!(told(&app, &order).await, expected);
     assert!(app.jobs(&order).await.is_empty());
     assert_eq!(app.records("mediation-csv").await.len(), before);
@@ -84,11 +64,7 @@ async fn a_failed_order() {
     app.customer("C1").await;
     app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    let expected = [
-        "Create acknowledged",
-        "StateChange inProgress",
-        "StateChange failed",
-    ];
+    let expected = ["Create acknowledged", "StateChange inProgress", "StateChange failed"];
     assert_eq!(told(&app, &order).await, expected);
     validate(&app).await;
 }
@@ -139,9 +115,7 @@ async fn a_cancelled_order() {
     app.faults(json!({ "rules": [{ "operation": "install", "nth": 1, "effect": "retry" }] }));
     let order = app.place(json!([provision("C1", CRM, "solo", None)])).await;
     work_once(&app).await;
-    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } }))
-        .await
-        .expect(201);
+    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
     app.run().await;
     let expected = [
         "Create acknowledged",
@@ -162,9 +136,7 @@ async fn a_cancel_that_was_refused() {
     app.faults(json!({ "rules": [{ "operation": "delete_machine", "nth": 1, "effect": "retry" }] }));
     let order = app.place(json!([terminate(&s)])).await;
     work_once(&app).await;
-    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } }))
-        .await
-        .expect(201);
+    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
     app.run().await;
     let expected = [
         "Create acknowledged",
@@ -193,9 +165,7 @@ async fn a_life_with_faults() {
     for round in 0..3 {
         let s = match crm.clone() {
             None => {
-                let order = app
-                    .order(json!([provision("C1", CRM, "solo", Some("1.0"))]))
-                    .await;
+                let order = app.order(json!([provision("C1", CRM, "solo", Some("1.0"))])).await;
                 let s = service_id(&order, 0);
                 crm = (order["state"] == "completed").then(|| s.clone());
                 s
@@ -217,10 +187,7 @@ async fn a_life_with_faults() {
             set_state(&s, "active"),
         ] {
             let order = app.order(json!([item])).await;
-            assert_eq!(
-                order["state"], "completed",
-                "faults that pass fail nothing: {order:#}"
-            );
+            assert_eq!(order["state"], "completed", "faults that pass fail nothing: {order:#}");
         }
     }
     assert!(crm.is_some(), "the application was installed");

@@ -14,11 +14,7 @@ pub async fn records(app: &TestApp) -> Vec<Value> {
     for list in [&mut csv, &mut asn1] {
         list.sort_by_key(|r| r["seq"].as_u64());
         let numbers: Vec<_> = list.iter().map(|r| r["seq"].as_u64().unwrap()).collect();
-        assert_eq!(
-            numbers,
-            (1..=list.len() as u64).collect::<Vec<_>>(),
-            "record numbers have no gap"
-        );
+        assert_eq!(numbers, (1..=list.len() as u64).collect::<Vec<_>>(), "record numbers have no gap");
     }
     assert_eq!(csv, asn1);
     csv
@@ -31,17 +27,9 @@ pub fn brief(record: &Value, members: &[&str]) -> Value {
 
 /// Type, version, plan, version before, plan before of each record after the first `known`.
 pub async fn changes(app: &TestApp, known: usize) -> Vec<Value> {
-    const MEMBERS: [&str; 5] = [
-        "recordType",
-        "applicationVersion",
-        "planId",
-        "previousVersion",
-        "previousPlanId",
-    ];
-    records(app).await[known..]
-        .iter()
-        .map(|r| brief(r, &MEMBERS))
-        .collect()
+    const MEMBERS: [&str; 5] =
+        ["recordType", "applicationVersion", "planId", "previousVersion", "previousPlanId"];
+    records(app).await[known..].iter().map(|r| brief(r, &MEMBERS)).collect()
 }
 
 /// Runs one item to its end, which must be good.
@@ -61,9 +49,7 @@ pub fn size(app: &TestApp) -> [u64; 3] {
 /// State of a subscription's application in the simulator's world; none when it is on no machine.
 pub fn in_world(app: &TestApp, subscription: &str) -> Option<String> {
     let machines = app.machines();
-    let mut applications = machines
-        .iter()
-        .flat_map(|m| m["applications"].as_array().unwrap());
+    let mut applications = machines.iter().flat_map(|m| m["applications"].as_array().unwrap());
     let found = applications.find(|a| a["subscription"] == subscription)?;
     Some(found["state"].as_str().unwrap().to_owned())
 }
@@ -105,12 +91,9 @@ async fn create_customer() {
     assert_eq!(account["category"], "CFS");
     assert_eq!(account["serviceSpecification"]["id"], "customer-account");
     assert_eq!(account["relatedParty"][0]["id"], "4711");
-    for (name, value) in [
-        ("name", "Ada Byron"),
-        ("email", "ada@example.com"),
-        ("language", "en"),
-        ("street", "Ockham"),
-    ] {
+    for (name, value) in
+        [("name", "Ada Byron"), ("email", "ada@example.com"), ("language", "en"), ("street", "Ockham")]
+    {
         assert_eq!(characteristic(&account, name).as_deref(), Some(value), "{name}");
     }
     assert!(app.jobs(&placed).await.is_empty());
@@ -151,16 +134,8 @@ async fn provision_an_application() {
     assert_eq!(service["category"], "CFS");
     assert_eq!(service["relatedParty"][0]["id"], "C1");
     assert_eq!(characteristic(&service, "plan").as_deref(), Some("solo"));
-    assert_eq!(
-        characteristic(&service, "version").as_deref(),
-        Some("2.0"),
-        "the newest, when none is named"
-    );
-    assert!(
-        characteristic(&service, "accessUrl")
-            .unwrap()
-            .starts_with("http://127.0.0.1:")
-    );
+    assert_eq!(characteristic(&service, "version").as_deref(), Some("2.0"), "the newest, when none is named");
+    assert!(characteristic(&service, "accessUrl").unwrap().starts_with("http://127.0.0.1:"));
 
     let machines = app.machines();
     assert_eq!(machines.len(), 1);
@@ -173,13 +148,8 @@ async fn provision_an_application() {
     assert_eq!(machines[0]["applications"], json!([application]));
     // A machine's own 1 vCPU, 512 MiB and 4 GiB, and the plan's.
     assert_eq!(size(&app), [2, 768, 6]);
-    let machine = app
-        .service(service["supportingService"][0]["id"].as_str().unwrap())
-        .await;
-    assert_eq!(
-        (&machine["category"], &machine["state"]),
-        (&json!("RFS"), &json!("active"))
-    );
+    let machine = app.service(service["supportingService"][0]["id"].as_str().unwrap()).await;
+    assert_eq!((&machine["category"], &machine["state"]), (&json!("RFS"), &json!("active")));
     assert_eq!(machine["id"], machines[0]["id"]);
     assert_eq!(characteristic(&machine, "memoryMiB").as_deref(), Some("768"));
 
@@ -216,23 +186,14 @@ async fn change_of_the_plan() {
     let id = app.provision("C1", CRM, "solo", Some("1.1")).await;
     let data = write_data(&app, &id, 1);
     let order = done(&app, modify(&id, &[("plan", "team")])).await;
-    assert_eq!(
-        characteristic(&app.service(&id).await, "plan").as_deref(),
-        Some("team")
-    );
+    assert_eq!(characteristic(&app.service(&id).await, "plan").as_deref(), Some("team"));
     assert_eq!(size(&app), [2, 1024, 9]);
     assert_eq!(app.machines()[0]["applications"][0]["plan"], "team");
-    assert_eq!(
-        changes(&app, 1).await,
-        [json!(["upgraded", "1.1", "team", null, "solo"])]
-    );
+    assert_eq!(changes(&app, 1).await, [json!(["upgraded", "1.1", "team", null, "solo"])]);
     assert_eq!(records(&app).await[1]["orderId"], order["id"]);
 
     done(&app, modify(&id, &[("plan", "solo")])).await;
-    assert_eq!(
-        changes(&app, 2).await,
-        [json!(["downgraded", "1.1", "solo", null, "team"])]
-    );
+    assert_eq!(changes(&app, 2).await, [json!(["downgraded", "1.1", "solo", null, "team"])]);
     assert_eq!(size(&app), [2, 768, 9], "a disk never shrinks");
     assert_eq!(app.service(&id).await["state"], "active");
     assert_eq!(in_world(&app, &id).as_deref(), Some("running"));
@@ -246,20 +207,11 @@ async fn change_of_the_version() {
     let id = app.provision("C1", CRM, "solo", Some("1.0")).await;
     let data = write_data(&app, &id, 2);
     done(&app, modify(&id, &[("version", "2.0")])).await;
-    assert_eq!(
-        characteristic(&app.service(&id).await, "version").as_deref(),
-        Some("2.0")
-    );
+    assert_eq!(characteristic(&app.service(&id).await, "version").as_deref(), Some("2.0"));
     assert_eq!(app.machines()[0]["applications"][0]["version"], "2.0");
-    assert_eq!(
-        changes(&app, 1).await,
-        [json!(["upgraded", "2.0", "solo", "1.0", null])]
-    );
+    assert_eq!(changes(&app, 1).await, [json!(["upgraded", "2.0", "solo", "1.0", null])]);
     done(&app, modify(&id, &[("version", "1.1")])).await;
-    assert_eq!(
-        changes(&app, 2).await,
-        [json!(["downgraded", "1.1", "solo", "2.0", null])]
-    );
+    assert_eq!(changes(&app, 2).await, [json!(["downgraded", "1.1", "solo", "2.0", null])]);
     assert_eq!(in_world(&app, &id).as_deref(), Some("running"));
     assert_eq!(read_data(&app, &id), data);
     assert!(characteristic(&app.service(&id).await, "accessUrl").is_some());
@@ -285,17 +237,12 @@ async fn change_of_version_and_plan_writes_two_records_the_versions_first() {
     ];
     assert_eq!(changes(&app, 3).await, both);
     done(&app, modify(&id, &[("version", "2.0"), ("plan", "solo")])).await;
-    let both = [
-        json!(["upgraded", "2.0", "team", "1.1", null]),
-        json!(["downgraded", "2.0", "solo", null, "team"]),
-    ];
+    let both =
+        [json!(["upgraded", "2.0", "team", "1.1", null]), json!(["downgraded", "2.0", "solo", null, "team"])];
     assert_eq!(changes(&app, 5).await, both);
     // Naming what it has already, beside what is new, is a change of the new alone.
     done(&app, modify(&id, &[("version", "2.0"), ("plan", "team")])).await;
-    assert_eq!(
-        changes(&app, 7).await,
-        [json!(["upgraded", "2.0", "team", null, "solo"])]
-    );
+    assert_eq!(changes(&app, 7).await, [json!(["upgraded", "2.0", "team", null, "solo"])]);
 }
 
 #[tokio::test]
@@ -332,11 +279,7 @@ async fn terminate_a_subscription_and_bring_it_back_with_its_data() {
     assert_eq!(characteristic(&service, "accessUrl"), None);
     assert!(service["endDate"].is_string());
     assert!(app.machines().is_empty(), "nothing else was on the machine");
-    assert_eq!(
-        records(&app).await.len(),
-        1,
-        "neither termination nor its backup writes a record"
-    );
+    assert_eq!(records(&app).await.len(), 1, "neither termination nor its backup writes a record");
 
     app.clock.advance(TimeDelta::days(29));
     let order = done(&app, set_state(&id, "active")).await;
@@ -347,15 +290,9 @@ async fn terminate_a_subscription_and_bring_it_back_with_its_data() {
     assert_eq!(in_world(&app, &id).as_deref(), Some("running"));
     assert_eq!(size(&app), [2, 1024, 9]);
     assert!(read_data(&app, &id) == data, "the data is back, octet for octet");
-    assert_eq!(
-        changes(&app, 1).await,
-        [json!(["installed", "1.1", "team", null, null])]
-    );
+    assert_eq!(changes(&app, 1).await, [json!(["installed", "1.1", "team", null, null])]);
     let last = &records(&app).await[1];
-    assert_eq!(
-        (&last["instanceId"], &last["orderId"]),
-        (&json!(id), &order["id"])
-    );
+    assert_eq!((&last["instanceId"], &last["orderId"]), (&json!(id), &order["id"]));
 }
 
 #[tokio::test]
@@ -376,11 +313,7 @@ async fn suspend_and_reactivate_a_customer() {
     assert_eq!(app.service("C1").await["state"], "active");
     assert_eq!(app.service(&runs).await["state"], "active");
     assert!(characteristic(&app.service(&runs).await, "accessUrl").is_some());
-    assert_eq!(
-        app.service(&sleeps).await["state"],
-        "inactive",
-        "its own suspension outlives the customer's"
-    );
+    assert_eq!(app.service(&sleeps).await["state"], "inactive", "its own suspension outlives the customer's");
     assert_eq!(in_world(&app, &runs).as_deref(), Some("running"));
     assert_eq!(in_world(&app, &sleeps).as_deref(), Some("stopped"));
     assert_eq!(records(&app).await.len(), 2);
@@ -426,17 +359,11 @@ async fn terminate_a_customer_and_bring_it_back_exactly_as_it_was() {
     instances.sort_unstable();
     wanted.sort_unstable();
     assert_eq!(instances, wanted);
-    assert!(
-        back.iter()
-            .all(|r| r["recordType"] == "installed" && r["orderId"] == order["id"])
-    );
+    assert!(back.iter().all(|r| r["recordType"] == "installed" && r["orderId"] == order["id"]));
     // What came back lives on.
     done(&app, set_state(&sleeps, "active")).await;
     done(&app, modify(&runs, &[("version", "2.0")])).await;
-    assert_eq!(
-        changes(&app, 7).await,
-        [json!(["upgraded", "2.0", "team", "1.0", null])]
-    );
+    assert_eq!(changes(&app, 7).await, [json!(["upgraded", "2.0", "team", "1.0", null])]);
 }
 
 #[tokio::test]

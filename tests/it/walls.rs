@@ -11,15 +11,7 @@ const CRATES: [(&str, &[&str]); 6] = [
     ("sqlx", &["src/store/"]),
     ("axum", &["src/api/"]),
     ("lapin", &["src/queue/"]),
-    (
-        "quick_xml",
-        &[
-            "crates/soap/",
-            "crates/libvirt/",
-            "src/api/soap",
-            "src/hypervisor/libvirt",
-        ],
-    ),
+    ("quick_xml", &["crates/soap/", "crates/libvirt/", "src/api/soap", "src/hypervisor/libvirt"]),
     ("rasn", &["crates/sdr/"]),
     ("telvisor_libvirt", &["src/hypervisor/", "crates/libvirt/"]),
 ];
@@ -44,15 +36,9 @@ const PARTS: [(&str, &str); 20] = [
     ("apps", "store hypervisor"),
     ("mediation::files", ""),
     // The handles of one process, which every stage is given.
-    (
-        "engine",
-        "store queue hypervisor inventory apps secrets mediation::files",
-    ),
+    ("engine", "store queue hypervisor inventory apps secrets mediation::files"),
     ("mediation", "engine store apps"),
-    (
-        "orders",
-        "engine store apps inventory queue mediation mediation::schedule",
-    ),
+    ("orders", "engine store apps inventory queue mediation mediation::schedule"),
     ("jobs", "engine store apps inventory queue hypervisor orders"),
     ("api", "engine store apps inventory mediation orders"),
     ("app", "*"),
@@ -63,57 +49,25 @@ const PARTS: [(&str, &str); 20] = [
 const BASE: [&str; 4] = ["clock", "fault", "access", "config"];
 
 /// Words that have no place in the code, and what ends them: `!` of a macro, `(` of a call, a space for any.
-const WORDS: [(&str, char); 5] = [
-    ("unsafe", ' '),
-    ("todo", '!'),
-    ("unimplemented", '!'),
-    ("dbg", '!'),
-    ("sleep", '('),
-];
+const WORDS: [(&str, char); 5] =
+    [("unsafe", ' '), ("todo", '!'), ("unimplemented", '!'), ("dbg", '!'), ("sleep", '(')];
 
 /// The places where one of [`WORDS`] stands all the same.
 const EXCEPTIONS: [(&str, &str, &str); 7] = [
-    (
-        "src/app.rs",
-        "sleep",
-        "mediation looks once in a while for what is due",
-    ),
+    ("src/app.rs", "sleep", "mediation looks once in a while for what is due"),
     ("src/jobs/sweep.rs", "sleep", "the sweep finds what no hint told"),
-    (
-        "src/jobs/pool.rs",
-        "sleep",
-        "a database that does not answer is not asked at once again",
-    ),
-    (
-        "src/hypervisor/simulator/page.rs",
-        "sleep",
-        "a process out of file handles waits for one",
-    ),
-    (
-        "src/hypervisor/simulator/remote.rs",
-        "sleep",
-        "a process out of file handles waits for one",
-    ),
-    (
-        "src/hypervisor/simulator/operations.rs",
-        "sleep",
-        "the latency that is simulated",
-    ),
-    (
-        "src/cli/watch.rs",
-        "sleep",
-        "a client asks the server again after a while",
-    ),
+    ("src/jobs/pool.rs", "sleep", "a database that does not answer is not asked at once again"),
+    ("src/hypervisor/simulator/page.rs", "sleep", "a process out of file handles waits for one"),
+    ("src/hypervisor/simulator/remote.rs", "sleep", "a process out of file handles waits for one"),
+    ("src/hypervisor/simulator/operations.rs", "sleep", "the latency that is simulated"),
+    ("src/cli/watch.rs", "sleep", "a client asks the server again after a while"),
 ];
 
 #[test]
 fn every_file_keeps_the_walls() {
     let files = sources(&["src", "crates"]);
     assert!(files.len() > 150, "only {} files were found", files.len());
-    let breaches: Vec<_> = files
-        .iter()
-        .flat_map(|(file, source)| breaches(file, source))
-        .collect();
+    let breaches: Vec<_> = files.iter().flat_map(|(file, source)| breaches(file, source)).collect();
     assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
 }
 
@@ -131,10 +85,7 @@ fn every_file_does_without_the_forbidden_words() {
     }
     assert!(found.is_empty(), "\n{}", found.join("\n"));
     for (n, (file, word, _)) in EXCEPTIONS.iter().enumerate() {
-        assert!(
-            used.contains(&n),
-            "{file} does without {word} now: take it off the list"
-        );
+        assert!(used.contains(&n), "{file} does without {word} now: take it off the list");
     }
 }
 
@@ -155,10 +106,7 @@ fn every_part_is_in_the_table_once_and_names_only_what_stands_above_it() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let part = name.trim_end_matches(".rs");
         if !matches!(part, "lib" | "main" | "config.default.toml") {
-            assert!(
-                PARTS.iter().any(|p| p.0 == part),
-                "src/{name} is in no row of the table"
-            );
+            assert!(PARTS.iter().any(|p| p.0 == part), "src/{name} is in no row of the table");
         }
     }
 }
@@ -173,15 +121,9 @@ fn the_leaf_crates_depend_on_no_server() {
         seen += 1;
     }
     assert_eq!(seen, 4);
-    assert_eq!(
-        heavy("[dev-dependencies]\naxum = '1'\n[dependencies.sqlx]\nversion = '1'"),
-        ["axum", "sqlx"]
-    );
+    assert_eq!(heavy("[dev-dependencies]\naxum = '1'\n[dependencies.sqlx]\nversion = '1'"), ["axum", "sqlx"]);
     assert_eq!(heavy("[target.'cfg(unix)'.dependencies]\nlapin = '1'"), ["lapin"]);
-    assert_eq!(
-        heavy("[dependencies]\ndb = { package = 'sqlx', version = '1' }"),
-        ["sqlx"]
-    );
+    assert_eq!(heavy("[dependencies]\ndb = { package = 'sqlx', version = '1' }"), ["sqlx"]);
 }
 
 /// One breach per wall, and per way to write it.
@@ -189,107 +131,41 @@ fn the_leaf_crates_depend_on_no_server() {
 fn planted_breaches_are_caught() {
     let planted = [
         ("src/orders/x.rs", "use sqlx::Row as _;", "sqlx"),
-        (
-            "src/orders/x.rs",
-            "#[derive(Debug, sqlx::FromRow)] struct Row;",
-            "sqlx",
-        ),
+        ("src/orders/x.rs", "#[derive(Debug, sqlx::FromRow)] struct Row;", "sqlx"),
         ("src/orders/x.rs", "extern crate sqlx as database;", "sqlx"),
-        (
-            "src/jobs/x.rs",
-            "fn f() { other!(a, { ::sqlx::query(1) }); }",
-            "sqlx",
-        ),
-        (
-            "src/orders/x.rs",
-            "const Q: &str = \"SELECT id FROM orders\";",
-            "SQL",
-        ),
+        ("src/jobs/x.rs", "fn f() { other!(a, { ::sqlx::query(1) }); }", "sqlx"),
+        ("src/orders/x.rs", "const Q: &str = \"SELECT id FROM orders\";", "SQL"),
         ("src/app.rs", "async fn f() { axum::serve(1, 2).await; }", "axum"),
         ("crates/model/src/x.rs", "fn f() -> axum::Router { g() }", "axum"),
-        (
-            "src/store/x.rs",
-            "use {std::fmt, lapin::{Channel, types}};",
-            "lapin",
-        ),
+        ("src/store/x.rs", "use {std::fmt, lapin::{Channel, types}};", "lapin"),
         ("src/api/tmf641/x.rs", "use quick_xml::Reader;", "quick_xml"),
         ("src/mediation/x.rs", "use rasn as asn1;", "rasn"),
-        (
-            "src/jobs/x.rs",
-            "type C = telvisor_libvirt::Connection;",
-            "telvisor_libvirt",
-        ),
-        (
-            "src/store/x.rs",
-            "use crate::orders::view;",
-            "store may not name orders",
-        ),
-        (
-            "src/store/x.rs",
-            "use super::super::orders::view;",
-            "store may not name orders",
-        ),
-        (
-            "src/store/x.rs",
-            "mod a { fn f() { super::super::super::api::f() } }",
-            "store may not name api",
-        ),
-        (
-            "src/orders/x.rs",
-            "use crate::{clock, api::{problem as p}};",
-            "orders may not name api",
-        ),
-        (
-            "src/orders/x.rs",
-            "fn f() { json!({ \"a\": crate::api::f() }); }",
-            "orders may not name api",
-        ),
-        (
-            "src/orders/x.rs",
-            "type T = Vec<<crate::jobs::A as B>::C>;",
-            "orders may not name jobs",
-        ),
-        (
-            "src/jobs/x.rs",
-            "macro_rules! m { () => { $crate::api::f() } }",
-            "jobs may not name api",
-        ),
-        (
-            "src/mediation/x.rs",
-            "use crate::orders::moves::Moving;",
-            "mediation may not name orders",
-        ),
-        (
-            "src/mediation/schedule.rs",
-            "use super::seal;",
-            "mediation::schedule may not name mediation",
-        ),
+        ("src/jobs/x.rs", "type C = telvisor_libvirt::Connection;", "telvisor_libvirt"),
+        ("src/store/x.rs", "use crate::orders::view;", "store may not name orders"),
+        ("src/store/x.rs", "use super::super::orders::view;", "store may not name orders"),
+        ("src/store/x.rs", "mod a { fn f() { super::super::super::api::f() } }", "store may not name api"),
+        ("src/orders/x.rs", "use crate::{clock, api::{problem as p}};", "orders may not name api"),
+        ("src/orders/x.rs", "fn f() { json!({ \"a\": crate::api::f() }); }", "orders may not name api"),
+        ("src/orders/x.rs", "type T = Vec<<crate::jobs::A as B>::C>;", "orders may not name jobs"),
+        ("src/jobs/x.rs", "macro_rules! m { () => { $crate::api::f() } }", "jobs may not name api"),
+        ("src/mediation/x.rs", "use crate::orders::moves::Moving;", "mediation may not name orders"),
+        ("src/mediation/schedule.rs", "use super::seal;", "mediation::schedule may not name mediation"),
         ("src/api/x.rs", "use crate::app;", "api may not name app"),
-        (
-            "src/clock.rs",
-            "use crate::config::Config;",
-            "clock may not name config",
-        ),
+        ("src/clock.rs", "use crate::config::Config;", "clock may not name config"),
         ("src/jobs/x.rs", "use crate::*;", "root"),
         ("src/jobs/x.rs", "use crate as root;", "root"),
         ("src/jobs/x.rs", "use super::super::{self as root};", "root"),
     ];
     for (file, source, words) in planted {
         let caught = breaches(file, source);
-        assert!(
-            caught.iter().any(|b| b.contains(words)),
-            "{file}: {source}: {caught:?}"
-        );
+        assert!(caught.iter().any(|b| b.contains(words)), "{file}: {source}: {caught:?}");
     }
     for (source, word) in [
         ("fn f() { unsafe { g() } }", "unsafe"),
         ("fn f() { select! { x => { todo!() } } }", "todo"),
         ("fn f() { std::unimplemented!() }", "unimplemented"),
         ("fn f() { let x = dbg!(1); }", "dbg"),
-        (
-            "async fn f() { select! { () = tokio::time::sleep(period) => {} } }",
-            "sleep",
-        ),
+        ("async fn f() { select! { () = tokio::time::sleep(period) => {} } }", "sleep"),
     ] {
         assert_eq!(forbidden(source), [(1, word)], "{source}");
     }
@@ -306,23 +182,14 @@ fn what_is_allowed_is_not_held_up() {
             "src/orders/x.rs",
             "pub(crate) fn f(&self) { self.jobs.sqlx_free(super::jobs::f(), \"sqlx=warn\") }",
         ),
-        (
-            "src/mediation/seal.rs",
-            "use super::{files, schedule}; use crate::mediation::causes;",
-        ),
-        (
-            "src/main.rs",
-            "use telvisor::cli; fn main() { telvisor::telemetry::start() }",
-        ),
+        ("src/mediation/seal.rs", "use super::{files, schedule}; use crate::mediation::causes;"),
+        ("src/main.rs", "use telvisor::cli; fn main() { telvisor::telemetry::start() }"),
         ("src/lib.rs", "pub mod api; pub mod store;"),
         ("crates/model/src/x.rs", "use crate::orders; use super::*;"),
     ] {
         assert_eq!(breaches(file, source), Vec::<String>::new(), "{source}");
     }
-    assert_eq!(
-        forbidden("#![forbid(unsafe_code)] fn todo() { let sleep = 1; }"),
-        []
-    );
+    assert_eq!(forbidden("#![forbid(unsafe_code)] fn todo() { let sleep = 1; }"), []);
 }
 
 /// What is wrong with one file, each with its line.
@@ -334,11 +201,7 @@ fn breaches(file: &str, source: &str) -> Vec<String> {
         let known_here = |folders: &[&str]| folders.iter().any(|folder| file.starts_with(folder));
         for (krate, folders) in CRATES {
             if name.path.iter().any(|word| word == krate) && !known_here(folders) {
-                out.push(format!(
-                    "{file}:{}: {krate} is for {} only",
-                    name.line,
-                    folders.join(", ")
-                ));
+                out.push(format!("{file}:{}: {krate} is for {} only", name.line, folders.join(", ")));
             }
         }
         if let Some(problem) = part(&module).and_then(|here| direction(here, name)) {
@@ -368,17 +231,10 @@ fn direction(here: &str, name: &Name) -> Option<String> {
     let Some(there) = part(&inside) else {
         return Some(format!("{} is in no row of the table of parts", inside[0]));
     };
-    let row = |part| {
-        PARTS
-            .iter()
-            .position(|p| p.0 == part)
-            .expect("a part of the table")
-    };
+    let row = |part| PARTS.iter().position(|p| p.0 == part).expect("a part of the table");
     let may = PARTS[row(here)].1;
     let above = row(there) < row(here);
-    let own = there
-        .strip_prefix(here)
-        .is_some_and(|rest| rest.starts_with("::"));
+    let own = there.strip_prefix(here).is_some_and(|rest| rest.starts_with("::"));
     let base = BASE.contains(&there) && row(here) >= row("store");
     let allowed =
         here == there || own || (above && (base || may == "*" || may.split(' ').any(|m| m == there)));
@@ -388,32 +244,18 @@ fn direction(here: &str, name: &Name) -> Option<String> {
 /// The row of the table that a module of the root package belongs to: the longest that fits.
 fn part(module: &[&str]) -> Option<&'static str> {
     let module = module.join("::");
-    let fits = |part: &&str| {
-        module
-            .strip_prefix(part)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-    };
-    PARTS
-        .iter()
-        .map(|p| p.0)
-        .filter(fits)
-        .max_by_key(|part| part.len())
+    let fits =
+        |part: &&str| module.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    PARTS.iter().map(|p| p.0).filter(fits).max_by_key(|part| part.len())
 }
 
 /// The module that a file of the root package holds; nothing for the root itself and for other crates.
 fn module(file: &str) -> Vec<&str> {
-    let Some(path) = file
-        .strip_prefix("src/")
-        .and_then(|path| path.strip_suffix(".rs"))
-    else {
+    let Some(path) = file.strip_prefix("src/").and_then(|path| path.strip_suffix(".rs")) else {
         return vec![];
     };
     let path = path.strip_suffix("/mod").unwrap_or(path);
-    if matches!(path, "lib" | "main") {
-        vec![]
-    } else {
-        path.split('/').collect()
-    }
+    if matches!(path, "lib" | "main") { vec![] } else { path.split('/').collect() }
 }
 
 /// Forbidden words, with their lines.
@@ -421,22 +263,14 @@ fn forbidden(source: &str) -> Vec<(usize, &'static str)> {
     let names = Names::of(source, &[]);
     let word = |name: &Name| {
         let last = name.path.last()?;
-        WORDS
-            .iter()
-            .find(|(word, then)| word == last && (*then == ' ' || *then == name.then))
+        WORDS.iter().find(|(word, then)| word == last && (*then == ' ' || *then == name.then))
     };
-    names
-        .names
-        .iter()
-        .filter_map(|name| Some((name.line, word(name)?.0)))
-        .collect()
+    names.names.iter().filter_map(|name| Some((name.line, word(name)?.0))).collect()
 }
 
 fn is_sql(text: &str) -> bool {
     let text = text.trim_start();
-    ["SELECT ", "INSERT INTO ", "DELETE FROM ", "WITH RECURSIVE "]
-        .iter()
-        .any(|verb| text.starts_with(verb))
+    ["SELECT ", "INSERT INTO ", "DELETE FROM ", "WITH RECURSIVE "].iter().any(|verb| text.starts_with(verb))
         || (text.starts_with("UPDATE ") && text.contains(" SET "))
 }
 
@@ -447,11 +281,7 @@ fn heavy(manifest: &str) -> Vec<String> {
             let Some(inner) = value.as_table() else { continue };
             if key.ends_with("dependencies") {
                 let package = |(name, value): (&String, &toml::Value)| {
-                    value
-                        .get("package")
-                        .and_then(toml::Value::as_str)
-                        .unwrap_or(name)
-                        .to_owned()
+                    value.get("package").and_then(toml::Value::as_str).unwrap_or(name).to_owned()
                 };
                 out.extend(inner.iter().map(package));
             } else {

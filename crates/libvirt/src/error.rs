@@ -131,29 +131,16 @@ impl RemoteError {
             named_object(input)?;
             input.i32()
         })?;
-        let details = [
-            input.optional(text)?,
-            input.optional(text)?,
-            input.optional(text)?,
-        ];
+        let details = [input.optional(text)?, input.optional(text)?, input.optional(text)?];
         let numbers = [input.i32()?, input.i32()?];
         input.optional(named_object)?;
         input.finish()?;
-        Ok(Self {
-            code,
-            domain,
-            level,
-            message,
-            details,
-            numbers,
-        })
+        Ok(Self { code, domain, level, message, details, numbers })
     }
 }
 
 fn text(input: &mut Decoder<'_>) -> Result<String, XdrError> {
-    input
-        .opaque(STRING_MAX)
-        .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    input.opaque(STRING_MAX).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// A name and a UUID.
@@ -241,10 +228,7 @@ mod tests {
         let mut error = example();
         let mut payload = encode(&error, false).unwrap();
         payload[16] = 0xFF;
-        assert_eq!(
-            RemoteError::decode(&payload).unwrap().message.unwrap(),
-            "\u{FFFD}omain not found"
-        );
+        assert_eq!(RemoteError::decode(&payload).unwrap().message.unwrap(), "\u{FFFD}omain not found");
         error.message = None;
         let read = RemoteError::decode(&encode(&error, true).unwrap()).unwrap();
         assert_eq!(read.to_string(), "libvirt error 42 NO_DOMAIN: no message");
@@ -255,10 +239,7 @@ mod tests {
         let payload = encode(&example(), true).unwrap();
         for length in 0..payload.len() {
             assert!(
-                matches!(
-                    RemoteError::decode(&payload[..length]),
-                    Err(XdrError::Truncated { .. })
-                ),
+                matches!(RemoteError::decode(&payload[..length]), Err(XdrError::Truncated { .. })),
                 "{length} bytes"
             );
         }

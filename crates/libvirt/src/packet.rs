@@ -259,10 +259,7 @@ impl Splitter {
             return Ok(None);
         };
         let (header, payload) = packet.split_at(HEADER_BYTES);
-        let packet = Packet {
-            header: Header::decode(header)?,
-            payload: payload.to_vec(),
-        };
+        let packet = Packet { header: Header::decode(header)?, payload: payload.to_vec() };
         self.used += length;
         Ok(Some(packet))
     }

@@ -127,10 +127,7 @@ mod tests {
     fn each_number_has_one_name() {
         for all in [remote::ALL, qemu::ALL, keepalive::ALL] {
             for (n, (name, number)) in all.iter().enumerate() {
-                assert!(
-                    all[n + 1..].iter().all(|(_, other)| other != number),
-                    "{name} repeats {number}"
-                );
+                assert!(all[n + 1..].iter().all(|(_, other)| other != number), "{name} repeats {number}");
             }
         }
     }

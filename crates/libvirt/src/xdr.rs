@@ -169,11 +169,7 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`XdrError::Trailing`].
     pub fn finish(self) -> Result<(), XdrError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(XdrError::Trailing(self.rest.len()))
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(XdrError::Trailing(self.rest.len())) }
     }
 
     /// `unsigned int`.
@@ -247,11 +243,7 @@ impl<'a> Decoder<'a> {
     /// As [`opaque`](Self::opaque), [`XdrError::Utf8`] or [`XdrError::Nul`].
     pub fn string(&mut self, max: usize) -> Result<&'a str, XdrError> {
         let value = std::str::from_utf8(self.opaque(max)?).map_err(|_| XdrError::Utf8)?;
-        if value.contains('\0') {
-            Err(XdrError::Nul)
-        } else {
-            Ok(value)
-        }
+        if value.contains('\0') { Err(XdrError::Nul) } else { Ok(value) }
     }
 
     /// An optional item.
@@ -262,11 +254,7 @@ impl<'a> Decoder<'a> {
         &mut self,
         item: impl FnOnce(&mut Self) -> Result<T, XdrError>,
     ) -> Result<Option<T>, XdrError> {
-        if self.bool()? {
-            item(self).map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.bool()? { item(self).map(Some) } else { Ok(None) }
     }
 
     /// A variable array, `item<max>`. The announced count reserves no memory, and a count for which too few
@@ -282,9 +270,7 @@ impl<'a> Decoder<'a> {
         let count = self.length(max)?;
         let least = count.saturating_mul(UNIT);
         if least > self.rest.len() {
-            return Err(XdrError::Truncated {
-                missing: least - self.rest.len(),
-            });
+            return Err(XdrError::Truncated { missing: least - self.rest.len() });
         }
         let mut values = Vec::new();
         for _ in 0..count {
@@ -295,29 +281,19 @@ impl<'a> Decoder<'a> {
 
     fn length(&mut self, max: usize) -> Result<usize, XdrError> {
         let length = self.u32()? as usize;
-        if length > max {
-            Err(XdrError::TooLong { length, max })
-        } else {
-            Ok(length)
-        }
+        if length > max { Err(XdrError::TooLong { length, max }) } else { Ok(length) }
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], XdrError> {
         let missing = length.saturating_sub(self.rest.len());
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(XdrError::Truncated { missing })?;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(XdrError::Truncated { missing })?;
         self.rest = rest;
         Ok(taken)
     }
 
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], XdrError> {
         let missing = N.saturating_sub(self.rest.len());
-        let (taken, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or(XdrError::Truncated { missing })?;
+        let (taken, rest) = self.rest.split_first_chunk().ok_or(XdrError::Truncated { missing })?;
         self.rest = rest;
         Ok(*taken)
     }

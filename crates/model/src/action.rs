@@ -169,9 +169,9 @@ fn of_active_customer(action: Action, subscription: SubscriptionState) -> Verdic
     use Verdict::{Act, Holds, Refuse};
     let forbidden = |why| Refuse(Refusal::Forbidden(why));
     match (action, subscription) {
-        (A::Provision, S::Active | S::Suspended) => Refuse(Refusal::AlreadyExists(
-            "the customer has a live subscription of this application",
-        )),
+        (A::Provision, S::Active | S::Suspended) => {
+            Refuse(Refusal::AlreadyExists("the customer has a live subscription of this application"))
+        }
         (A::Provision, _) => Act,
         (A::SuspendSubscription, S::Active) => Act,
         (A::SuspendSubscription, S::Suspended) => Holds,
@@ -187,11 +187,7 @@ fn of_active_customer(action: Action, subscription: SubscriptionState) -> Verdic
 
 /// The states of a subscription that make a difference to an action.
 fn columns(action: Action) -> &'static [SubscriptionState] {
-    if action.on_customer() {
-        &[SubscriptionState::Absent]
-    } else {
-        SubscriptionState::ALL
-    }
+    if action.on_customer() { &[SubscriptionState::Absent] } else { SubscriptionState::ALL }
 }
 
 /// `docs/actions.md`, generated; a test compares the file with this.

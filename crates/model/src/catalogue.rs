@@ -314,21 +314,13 @@ impl Application {
     #[must_use]
     pub fn downgrade(&self, from: &str, to: &str) -> Option<Downgrade> {
         let (from, to) = (self.version_rank(from)?, self.version_rank(to)?);
-        self.versions
-            .get(to + 1..=from)?
-            .iter()
-            .map(|v| v.downgrade)
-            .max()
+        self.versions.get(to + 1..=from)?.iter().map(|v| v.downgrade).max()
     }
 
     /// Usual duration of a script role in seconds; 0 for an unknown role.
     #[must_use]
     pub fn estimate(&self, role: &str) -> u32 {
-        self.estimates
-            .get(role)
-            .copied()
-            .or_else(|| role_default(role).map(|d| d.2))
-            .unwrap_or(0)
+        self.estimates.get(role).copied().or_else(|| role_default(role).map(|d| d.2)).unwrap_or(0)
     }
 
     /// Checks the `quantity` of an order: 1 is always right, more only within the declared seats.
@@ -349,11 +341,7 @@ impl Runtime {
     /// Seconds after which a script of the role is ended; 0 for an unknown role.
     #[must_use]
     pub fn time_limit(&self, role: &str) -> u32 {
-        self.time_limits
-            .get(role)
-            .copied()
-            .or_else(|| role_default(role).map(|d| d.1))
-            .unwrap_or(0)
+        self.time_limits.get(role).copied().or_else(|| role_default(role).map(|d| d.1)).unwrap_or(0)
     }
 }
 
@@ -362,9 +350,7 @@ impl Runtime {
 pub fn is_id(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && !text.starts_with('-')
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// `[A-Za-z0-9][A-Za-z0-9._+-]{0,31}`: the form of a version.
@@ -372,9 +358,7 @@ pub fn is_id(text: &str) -> bool {
 pub fn is_version(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b))
 }
 
 fn role_default(role: &str) -> Option<&'static (&'static str, u32, u32)> {

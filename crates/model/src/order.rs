@@ -58,10 +58,7 @@ impl OrderState {
     /// No order ever leaves a final state.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Rejected | Self::Cancelled | Self::Completed | Self::Failed | Self::Partial
-        )
+        matches!(self, Self::Rejected | Self::Cancelled | Self::Completed | Self::Failed | Self::Partial)
     }
 
     /// The states that the diagram lets follow on this one.
@@ -80,13 +77,9 @@ impl OrderState {
                 S::Cancelled,
             ],
             S::Pending | S::Held => &[S::InProgress, S::AssessingCancellation, S::Cancelled],
-            S::AssessingCancellation => &[
-                S::Acknowledged,
-                S::InProgress,
-                S::Pending,
-                S::Held,
-                S::PendingCancellation,
-            ],
+            S::AssessingCancellation => {
+                &[S::Acknowledged, S::InProgress, S::Pending, S::Held, S::PendingCancellation]
+            }
             S::PendingCancellation => &[S::Cancelled],
             S::Rejected | S::Cancelled | S::Completed | S::Failed | S::Partial => &[],
         }
@@ -107,10 +100,7 @@ impl OrderState {
             return Some(vec![to]);
         }
         let between = [Self::PendingCancellation, Self::InProgress];
-        between
-            .into_iter()
-            .find(|s| self.may_become(*s) && s.may_become(to))
-            .map(|s| vec![s, to])
+        between.into_iter().find(|s| self.may_become(*s) && s.may_become(to)).map(|s| vec![s, to])
     }
 }
 
@@ -118,10 +108,7 @@ impl ItemState {
     /// No item ever leaves a final state.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Rejected | Self::Cancelled | Self::Completed | Self::Failed
-        )
+        matches!(self, Self::Rejected | Self::Cancelled | Self::Completed | Self::Failed)
     }
 }
 
@@ -158,22 +145,10 @@ mod tests {
     #[test]
     fn states_between_are_those_of_the_contract() {
         use OrderState as S;
-        assert_eq!(
-            S::Acknowledged.path_to(S::Held),
-            Some(vec![S::InProgress, S::Held])
-        );
-        assert_eq!(
-            S::Acknowledged.path_to(S::Failed),
-            Some(vec![S::InProgress, S::Failed])
-        );
-        assert_eq!(
-            S::Acknowledged.path_to(S::Pending),
-            Some(vec![S::InProgress, S::Pending])
-        );
-        assert_eq!(
-            S::Held.path_to(S::Completed),
-            Some(vec![S::InProgress, S::Completed])
-        );
+        assert_eq!(S::Acknowledged.path_to(S::Held), Some(vec![S::InProgress, S::Held]));
+        assert_eq!(S::Acknowledged.path_to(S::Failed), Some(vec![S::InProgress, S::Failed]));
+        assert_eq!(S::Acknowledged.path_to(S::Pending), Some(vec![S::InProgress, S::Pending]));
+        assert_eq!(S::Held.path_to(S::Completed), Some(vec![S::InProgress, S::Completed]));
         assert_eq!(
             S::AssessingCancellation.path_to(S::Cancelled),
             Some(vec![S::PendingCancellation, S::Cancelled])

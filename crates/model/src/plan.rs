@@ -167,11 +167,7 @@ impl MachineView {
     #[must_use]
     pub fn size_for(&self, more: Option<&Target>, less: Option<Uuid>) -> Size {
         let mut size = self.base;
-        for (t, _) in self
-            .installed
-            .iter()
-            .filter(|(t, _)| Some(t.subscription) != less)
-        {
+        for (t, _) in self.installed.iter().filter(|(t, _)| Some(t.subscription) != less) {
             size = size.plus(t.size);
         }
         if let Some(t) = more {
@@ -183,21 +179,11 @@ impl MachineView {
 }
 
 fn step(title: String, act: Act, undo: Undo) -> Step {
-    Step {
-        title,
-        act,
-        undo,
-        last_chance: false,
-    }
+    Step { title, act, undo, last_chance: false }
 }
 
 fn final_step(title: String, act: Act) -> Step {
-    Step {
-        title,
-        act,
-        undo: Undo::Nothing("after the point of no return".into()),
-        last_chance: true,
-    }
+    Step { title, act, undo: Undo::Nothing("after the point of no return".into()), last_chance: true }
 }
 
 fn nothing(why: &str) -> Undo {
@@ -205,12 +191,7 @@ fn nothing(why: &str) -> Undo {
 }
 
 fn script(role: Role, target: &Target) -> Act {
-    Act::Script {
-        role,
-        target: target.clone(),
-        from_version: None,
-        archive: None,
-    }
+    Act::Script { role, target: target.clone(), from_version: None, archive: None }
 }
 
 fn name(t: &Target) -> String {
@@ -218,27 +199,15 @@ fn name(t: &Target) -> String {
 }
 
 fn start(t: &Target) -> Step {
-    step(
-        format!("start {}", name(t)),
-        script(Role::Start, t),
-        Undo::By(vec![script(Role::Stop, t)]),
-    )
+    step(format!("start {}", name(t)), script(Role::Start, t), Undo::By(vec![script(Role::Stop, t)]))
 }
 
 fn stop(t: &Target) -> Step {
-    step(
-        format!("stop {}", name(t)),
-        script(Role::Stop, t),
-        Undo::By(vec![script(Role::Start, t)]),
-    )
+    step(format!("stop {}", name(t)), script(Role::Stop, t), Undo::By(vec![script(Role::Start, t)]))
 }
 
 fn health(t: &Target) -> Step {
-    step(
-        format!("check {}", name(t)),
-        script(Role::Health, t),
-        nothing("it only looks"),
-    )
+    step(format!("check {}", name(t)), script(Role::Health, t), nothing("it only looks"))
 }
 
 fn archive_of(backup: Uuid) -> String {
@@ -250,15 +219,9 @@ fn resize(machine: &MachineView, size: Size) -> Vec<Step> {
     if size == machine.size {
         return vec![];
     }
-    let back = Size {
-        disk_gib: size.disk_gib,
-        ..machine.size
-    };
+    let back = Size { disk_gib: size.disk_gib, ..machine.size };
     vec![step(
-        format!(
-            "resize the machine to {} vCPU, {} MiB",
-            size.vcpu, size.memory_mib
-        ),
+        format!("resize the machine to {} vCPU, {} MiB", size.vcpu, size.memory_mib),
         Act::ResizeMachine { size },
         Undo::By(vec![Act::ResizeMachine { size: back }]),
     )]
@@ -276,23 +239,14 @@ fn take(t: &Target, backup: Uuid) -> Vec<Step> {
                 from_version: None,
                 archive: Some(archive.clone()),
             },
-            Undo::By(vec![Act::DropArchive {
-                archive: archive.clone(),
-            }]),
+            Undo::By(vec![Act::DropArchive { archive: archive.clone() }]),
         ),
         step(
             "store the backup".into(),
-            Act::FetchBackup {
-                backup,
-                archive: archive.clone(),
-            },
+            Act::FetchBackup { backup, archive: archive.clone() },
             Undo::By(vec![Act::DropBackup { backup }]),
         ),
-        step(
-            "clear the spool".into(),
-            Act::DropArchive { archive },
-            nothing("the backup is in the store"),
-        ),
+        step("clear the spool".into(), Act::DropArchive { archive }, nothing("the backup is in the store")),
     ]
 }
 
@@ -308,13 +262,8 @@ fn put_on(t: &Target, data: Option<&StoredBackup>, run: bool) -> Vec<Step> {
     let mut steps = vec![
         step(
             format!("make the data volume of {}", name(t)),
-            Act::EnsureVolume {
-                subscription: t.subscription,
-                size_gib: t.size.disk_gib,
-            },
-            Undo::By(vec![Act::DeleteVolume {
-                subscription: t.subscription,
-            }]),
+            Act::EnsureVolume { subscription: t.subscription, size_gib: t.size.disk_gib },
+            Undo::By(vec![Act::DeleteVolume { subscription: t.subscription }]),
         ),
         step(
             format!("install {}", name(t)),
@@ -326,13 +275,8 @@ fn put_on(t: &Target, data: Option<&StoredBackup>, run: bool) -> Vec<Step> {
         let archive = archive_of(backup.id);
         steps.push(step(
             "bring the kept backup to the machine".into(),
-            Act::PushBackup {
-                backup: backup.id,
-                archive: archive.clone(),
-            },
-            Undo::By(vec![Act::DropArchive {
-                archive: archive.clone(),
-            }]),
+            Act::PushBackup { backup: backup.id, archive: archive.clone() },
+            Undo::By(vec![Act::DropArchive { archive: archive.clone() }]),
         ));
         steps.push(step(
             format!("restore the data of {}", name(t)),
@@ -344,11 +288,7 @@ fn put_on(t: &Target, data: Option<&StoredBackup>, run: bool) -> Vec<Step> {
             },
             nothing("the volume goes with the installation"),
         ));
-        steps.push(step(
-            "clear the spool".into(),
-            Act::DropArchive { archive },
-            nothing("only a copy"),
-        ));
+        steps.push(step("clear the spool".into(), Act::DropArchive { archive }, nothing("only a copy")));
     }
     if run {
         steps.push(start(t));
@@ -372,19 +312,12 @@ pub fn install(
     };
     steps.extend(put_on(target, data, true));
     let id = machine.map_or(new_machine, |m| m.id);
-    JobPlan {
-        machine: id,
-        title: format!("install {}", name(target)),
-        steps,
-    }
+    JobPlan { machine: id, title: format!("install {}", name(target)), steps }
 }
 
 fn create_machine(size: Size) -> Step {
     step(
-        format!(
-            "make the machine, {} vCPU, {} MiB, {} GiB",
-            size.vcpu, size.memory_mib, size.disk_gib
-        ),
+        format!("make the machine, {} vCPU, {} MiB, {} GiB", size.vcpu, size.memory_mib, size.disk_gib),
         Act::CreateMachine { size },
         Undo::By(vec![Act::DeleteMachine]),
     )
@@ -398,11 +331,7 @@ pub fn bring_back(new_machine: Uuid, base: Size, targets: &[(Target, StoredBacku
     for (t, backup, run) in targets {
         steps.extend(put_on(t, Some(backup), *run));
     }
-    JobPlan {
-        machine: new_machine,
-        title: "bring the customer's applications back".into(),
-        steps,
-    }
+    JobPlan { machine: new_machine, title: "bring the customer's applications back".into(), steps }
 }
 
 /// Upgrade or downgrade of the version, the plan, or both. `guard` names the safety copy of the data.
@@ -413,21 +342,14 @@ pub fn change(machine: &MachineView, from: &Target, to: &Target, upward: bool, g
     if to.size.disk_gib > from.size.disk_gib {
         steps.push(step(
             format!("grow the data volume to {} GiB", to.size.disk_gib),
-            Act::EnsureVolume {
-                subscription: to.subscription,
-                size_gib: to.size.disk_gib,
-            },
+            Act::EnsureVolume { subscription: to.subscription, size_gib: to.size.disk_gib },
             nothing("a volume never shrinks; the plan's quota holds"),
         ));
     }
     let archive = archive_of(guard);
     let new_version = from.version != to.version;
     // Between the two changes the application has the new version on the plan before.
-    let between = Target {
-        plan: from.plan.clone(),
-        size: from.size,
-        ..to.clone()
-    };
+    let between = Target { plan: from.plan.clone(), size: from.size, ..to.clone() };
     if new_version {
         steps.extend(change_version(from, &between, upward, &archive));
     }
@@ -442,16 +364,10 @@ pub fn change(machine: &MachineView, from: &Target, to: &Target, upward: bool, g
         steps.push(start(to));
     }
     steps.push(health(to));
-    let grown = MachineView {
-        size: machine.size.max(end),
-        ..machine.clone()
-    };
+    let grown = MachineView { size: machine.size.max(end), ..machine.clone() };
     steps.extend(resize(&grown, end));
     if new_version {
-        steps.push(final_step(
-            "drop the safety copy".into(),
-            Act::DropArchive { archive },
-        ));
+        steps.push(final_step("drop the safety copy".into(), Act::DropArchive { archive }));
     }
     JobPlan {
         machine: machine.id,
@@ -471,9 +387,7 @@ fn change_version(from: &Target, between: &Target, upward: bool, archive: &str) 
                 from_version: None,
                 archive: Some(archive.to_owned()),
             },
-            Undo::By(vec![Act::DropArchive {
-                archive: archive.to_owned(),
-            }]),
+            Undo::By(vec![Act::DropArchive { archive: archive.to_owned() }]),
         ),
         stop(from),
         step(
@@ -501,11 +415,7 @@ fn change_version(from: &Target, between: &Target, upward: bool, archive: &str) 
 /// Suspends one subscription: its application stops, and stays stopped.
 #[must_use]
 pub fn suspend(machine: &MachineView, target: &Target) -> JobPlan {
-    JobPlan {
-        machine: machine.id,
-        title: format!("suspend {}", name(target)),
-        steps: vec![stop(target)],
-    }
+    JobPlan { machine: machine.id, title: format!("suspend {}", name(target)), steps: vec![stop(target)] }
 }
 
 /// Re-activates one suspended subscription.
@@ -521,22 +431,10 @@ pub fn resume(machine: &MachineView, target: &Target) -> JobPlan {
 /// Suspends a machine with all that runs on it (suspend customer).
 #[must_use]
 pub fn suspend_machine(machine: &MachineView) -> JobPlan {
-    let mut steps: Vec<Step> = machine
-        .installed
-        .iter()
-        .filter(|(_, run)| *run)
-        .map(|(t, _)| stop(t))
-        .collect();
-    steps.push(step(
-        "suspend the machine".into(),
-        Act::SuspendMachine,
-        Undo::By(vec![Act::ResumeMachine]),
-    ));
-    JobPlan {
-        machine: machine.id,
-        title: "suspend the machine".into(),
-        steps,
-    }
+    let mut steps: Vec<Step> =
+        machine.installed.iter().filter(|(_, run)| *run).map(|(t, _)| stop(t)).collect();
+    steps.push(step("suspend the machine".into(), Act::SuspendMachine, Undo::By(vec![Act::ResumeMachine])));
+    JobPlan { machine: machine.id, title: "suspend the machine".into(), steps }
 }
 
 /// Lets a suspended machine go on, with the applications that ran (re-activate customer).
@@ -547,32 +445,18 @@ pub fn resume_machine(machine: &MachineView) -> JobPlan {
         steps.push(start(t));
         steps.push(health(t));
     }
-    JobPlan {
-        machine: machine.id,
-        title: "re-activate the machine".into(),
-        steps,
-    }
+    JobPlan { machine: machine.id, title: "re-activate the machine".into(), steps }
 }
 
 fn wake() -> Step {
-    step(
-        "wake the machine".into(),
-        Act::ResumeMachine,
-        Undo::By(vec![Act::SuspendMachine]),
-    )
+    step("wake the machine".into(), Act::ResumeMachine, Undo::By(vec![Act::SuspendMachine]))
 }
 
 /// Terminates one subscription. `last` is the backup that is kept; `keep_machine`: an empty machine stays.
 #[must_use]
 pub fn terminate(machine: &MachineView, target: &Target, last: Option<Uuid>, keep_machine: bool) -> JobPlan {
-    let runs = machine
-        .installed
-        .iter()
-        .any(|(t, run)| t.subscription == target.subscription && *run);
-    let alone = machine
-        .installed
-        .iter()
-        .all(|(t, _)| t.subscription == target.subscription);
+    let runs = machine.installed.iter().any(|(t, run)| t.subscription == target.subscription && *run);
+    let alone = machine.installed.iter().all(|(t, _)| t.subscription == target.subscription);
     let mut steps = vec![];
     if machine.suspended {
         steps.push(wake());
@@ -586,35 +470,20 @@ pub fn terminate(machine: &MachineView, target: &Target, last: Option<Uuid>, kee
     if alone && !keep_machine {
         steps.push(final_step("delete the machine".into(), Act::DeleteMachine));
     } else {
-        steps.push(final_step(
-            format!("remove {}", name(target)),
-            script(Role::Remove, target),
-        ));
+        steps.push(final_step(format!("remove {}", name(target)), script(Role::Remove, target)));
         steps.push(final_step(
             "delete the data volume".into(),
-            Act::DeleteVolume {
-                subscription: target.subscription,
-            },
+            Act::DeleteVolume { subscription: target.subscription },
         ));
         let size = machine.size_for(None, Some(target.subscription));
         if size != machine.size {
-            steps.push(final_step(
-                "give the resources back".into(),
-                Act::ResizeMachine { size },
-            ));
+            steps.push(final_step("give the resources back".into(), Act::ResizeMachine { size }));
         }
         if machine.suspended {
-            steps.push(final_step(
-                "suspend the machine again".into(),
-                Act::SuspendMachine,
-            ));
+            steps.push(final_step("suspend the machine again".into(), Act::SuspendMachine));
         }
     }
-    JobPlan {
-        machine: machine.id,
-        title: format!("terminate {}", name(target)),
-        steps,
-    }
+    JobPlan { machine: machine.id, title: format!("terminate {}", name(target)), steps }
 }
 
 /// Terminates all that is on a machine, and the machine (terminate customer). `last` names the kept backups.
@@ -625,38 +494,21 @@ pub fn terminate_machine(machine: &MachineView, last: &[(Uuid, Uuid)]) -> JobPla
         steps.push(wake());
     }
     for (t, _) in &machine.installed {
-        if let Some((_, backup)) = last
-            .iter()
-            .find(|(subscription, _)| *subscription == t.subscription)
-        {
+        if let Some((_, backup)) = last.iter().find(|(subscription, _)| *subscription == t.subscription) {
             steps.extend(take(t, *backup));
         }
     }
     if !machine.suspended {
-        steps.extend(
-            machine
-                .installed
-                .iter()
-                .filter(|(_, run)| *run)
-                .map(|(t, _)| stop(t)),
-        );
+        steps.extend(machine.installed.iter().filter(|(_, run)| *run).map(|(t, _)| stop(t)));
     }
     steps.push(final_step("delete the machine".into(), Act::DeleteMachine));
-    JobPlan {
-        machine: machine.id,
-        title: "terminate the machine".into(),
-        steps,
-    }
+    JobPlan { machine: machine.id, title: "terminate the machine".into(), steps }
 }
 
 /// Takes a backup that the customer can download and restore.
 #[must_use]
 pub fn backup(machine: &MachineView, target: &Target, backup: Uuid) -> JobPlan {
-    JobPlan {
-        machine: machine.id,
-        title: format!("back up {}", name(target)),
-        steps: take(target, backup),
-    }
+    JobPlan { machine: machine.id, title: format!("back up {}", name(target)), steps: take(target, backup) }
 }
 
 /// Puts the data of a backup back. `guard` names the safety copy of the present data.
@@ -672,20 +524,13 @@ pub fn restore(machine: &MachineView, target: &Target, data: &StoredBackup, guar
     let steps = vec![
         step(
             "bring the backup to the machine".into(),
-            Act::PushBackup {
-                backup: data.id,
-                archive: archive.clone(),
-            },
-            Undo::By(vec![Act::DropArchive {
-                archive: archive.clone(),
-            }]),
+            Act::PushBackup { backup: data.id, archive: archive.clone() },
+            Undo::By(vec![Act::DropArchive { archive: archive.clone() }]),
         ),
         step(
             "make a safety copy of the data".into(),
             script_with(Role::Backup, &target.version, &safety),
-            Undo::By(vec![Act::DropArchive {
-                archive: safety.clone(),
-            }]),
+            Undo::By(vec![Act::DropArchive { archive: safety.clone() }]),
         ),
         stop(target),
         step(
@@ -695,17 +540,10 @@ pub fn restore(machine: &MachineView, target: &Target, data: &StoredBackup, guar
         ),
         start(target),
         health(target),
-        final_step(
-            "drop the safety copy".into(),
-            Act::DropArchive { archive: safety },
-        ),
+        final_step("drop the safety copy".into(), Act::DropArchive { archive: safety }),
         final_step("clear the spool".into(), Act::DropArchive { archive }),
     ];
-    JobPlan {
-        machine: machine.id,
-        title: format!("restore {}", name(target)),
-        steps,
-    }
+    JobPlan { machine: machine.id, title: format!("restore {}", name(target)), steps }
 }
 
 #[cfg(test)]
@@ -719,31 +557,17 @@ mod tests {
             version: version.into(),
             plan: plan.into(),
             digest: "d".into(),
-            size: Size {
-                vcpu,
-                memory_mib: 512 * u64::from(vcpu),
-                disk_gib: 10 * u64::from(vcpu),
-            },
+            size: Size { vcpu, memory_mib: 512 * u64::from(vcpu), disk_gib: 10 * u64::from(vcpu) },
         }
     }
 
     fn base() -> Size {
-        Size {
-            vcpu: 1,
-            memory_mib: 512,
-            disk_gib: 4,
-        }
+        Size { vcpu: 1, memory_mib: 512, disk_gib: 4 }
     }
 
     fn machine(installed: Vec<(Target, bool)>) -> MachineView {
         let size = installed.iter().fold(base(), |s, (t, _)| s.plus(t.size));
-        MachineView {
-            id: Uuid::from_u128(99),
-            size,
-            suspended: false,
-            installed,
-            base: base(),
-        }
+        MachineView { id: Uuid::from_u128(99), size, suspended: false, installed, base: base() }
     }
 
     fn last_chance(job: &JobPlan) -> Option<usize> {
@@ -754,10 +578,7 @@ mod tests {
     fn after_the_point_of_no_return_every_step_is_marked() {
         let t = target(1, "1.0", "small", 1);
         let m = machine(vec![(t.clone(), true), (target(2, "1.0", "small", 1), true)]);
-        let stored = StoredBackup {
-            id: Uuid::from_u128(7),
-            version: "1.0".into(),
-        };
+        let stored = StoredBackup { id: Uuid::from_u128(7), version: "1.0".into() };
         let jobs = [
             terminate(&m, &t, Some(Uuid::from_u128(8)), false),
             terminate_machine(&m, &[]),
@@ -780,33 +601,11 @@ mod tests {
         let sizes: Vec<_> = job
             .steps
             .iter()
-            .filter_map(|s| {
-                if let Act::ResizeMachine { size } = s.act {
-                    Some(size)
-                } else {
-                    None
-                }
-            })
+            .filter_map(|s| if let Act::ResizeMachine { size } = s.act { Some(size) } else { None })
             .collect();
-        assert_eq!(
-            sizes,
-            [Size {
-                vcpu: 2,
-                memory_mib: 1024,
-                disk_gib: 44
-            }]
-        );
-        let up = change(
-            &machine(vec![(small.clone(), true)]),
-            &small,
-            &large,
-            true,
-            Uuid::from_u128(9),
-        );
-        assert!(
-            matches!(up.steps[0].act, Act::ResizeMachine { size } if size.vcpu == 5),
-            "room first"
-        );
+        assert_eq!(sizes, [Size { vcpu: 2, memory_mib: 1024, disk_gib: 44 }]);
+        let up = change(&machine(vec![(small.clone(), true)]), &small, &large, true, Uuid::from_u128(9));
+        assert!(matches!(up.steps[0].act, Act::ResizeMachine { size } if size.vcpu == 5), "room first");
     }
 
     #[test]
@@ -822,38 +621,16 @@ mod tests {
     #[test]
     fn an_undone_upgrade_has_the_old_version_with_the_old_data() {
         let (from, to) = (target(1, "1.0", "small", 1), target(1, "2.0", "small", 1));
-        let job = change(
-            &machine(vec![(from.clone(), true)]),
-            &from,
-            &to,
-            true,
-            Uuid::from_u128(9),
-        );
+        let job = change(&machine(vec![(from.clone(), true)]), &from, &to, true, Uuid::from_u128(9));
         let upgrade = job
             .steps
             .iter()
-            .find(|s| {
-                matches!(
-                    &s.act,
-                    Act::Script {
-                        role: Role::Upgrade,
-                        ..
-                    }
-                )
-            })
+            .find(|s| matches!(&s.act, Act::Script { role: Role::Upgrade, .. }))
             .expect("there is an upgrade");
-        let Undo::By(acts) = &upgrade.undo else {
-            panic!("an upgrade is undone")
-        };
+        let Undo::By(acts) = &upgrade.undo else { panic!("an upgrade is undone") };
         let roles: Vec<_> = acts
             .iter()
-            .map(|a| {
-                if let Act::Script { role, .. } = a {
-                    *role
-                } else {
-                    Role::Health
-                }
-            })
+            .map(|a| if let Act::Script { role, .. } = a { *role } else { Role::Health })
             .collect();
         assert_eq!(roles, [Role::Remove, Role::Install, Role::Restore]);
     }

@@ -67,9 +67,7 @@ impl CustomerView {
     pub fn judge(&self, intent: &Intent) -> Verdict {
         let named = intent.subscription.and_then(|id| self.subscription(id));
         let state = match intent.action {
-            Action::Provision => self
-                .live_twin(intent, None)
-                .map_or(SubscriptionState::Absent, |s| s.state),
+            Action::Provision => self.live_twin(intent, None).map_or(SubscriptionState::Absent, |s| s.state),
             _ => named.map_or(SubscriptionState::Absent, |s| s.state),
         };
         if intent.action == Action::Change
@@ -91,19 +89,11 @@ impl CustomerView {
 
     /// Changes the view as the item will when it is completed.
     pub fn apply(&mut self, intent: &Intent) {
-        let ended = if self.keeps {
-            SubscriptionState::Terminated
-        } else {
-            SubscriptionState::Expired
-        };
+        let ended = if self.keeps { SubscriptionState::Terminated } else { SubscriptionState::Expired };
         match intent.action {
             Action::CreateCustomer => {
                 self.state = CustomerState::Active;
-                for s in self
-                    .subscriptions
-                    .iter_mut()
-                    .filter(|s| s.state == SubscriptionState::Terminated)
-                {
+                for s in self.subscriptions.iter_mut().filter(|s| s.state == SubscriptionState::Terminated) {
                     s.state = SubscriptionState::Expired;
                     s.ended_with_customer = None;
                 }
@@ -111,11 +101,7 @@ impl CustomerView {
             Action::SuspendCustomer => self.state = CustomerState::Suspended,
             Action::ReactivateCustomer => self.reactivate(),
             Action::TerminateCustomer => {
-                self.state = if self.keeps {
-                    CustomerState::Terminated
-                } else {
-                    CustomerState::Expired
-                };
+                self.state = if self.keeps { CustomerState::Terminated } else { CustomerState::Expired };
                 for s in self.subscriptions.iter_mut().filter(|s| s.state.is_live()) {
                     s.ended_with_customer = Some(s.state);
                     s.state = ended;
@@ -164,11 +150,7 @@ impl CustomerView {
     }
 
     fn with(&mut self, intent: &Intent, change: impl FnOnce(&mut SubscriptionView)) {
-        if let Some(s) = self
-            .subscriptions
-            .iter_mut()
-            .find(|s| Some(s.id) == intent.subscription)
-        {
+        if let Some(s) = self.subscriptions.iter_mut().find(|s| Some(s.id) == intent.subscription) {
             change(s);
         }
     }
@@ -223,11 +205,7 @@ mod tests {
     }
 
     fn empty(keeps: bool) -> CustomerView {
-        CustomerView {
-            state: CustomerState::Absent,
-            keeps,
-            subscriptions: vec![],
-        }
+        CustomerView { state: CustomerState::Absent, keeps, subscriptions: vec![] }
     }
 
     #[test]
@@ -255,28 +233,15 @@ mod tests {
     #[test]
     fn termination_and_return_bring_back_exactly_what_it_ended() {
         let mut v = empty(true);
-        for (a, n) in [
-            (Action::CreateCustomer, 0),
-            (Action::Provision, 1),
-            (Action::Provision, 2),
-        ] {
+        for (a, n) in [(Action::CreateCustomer, 0), (Action::Provision, 1), (Action::Provision, 2)] {
             run(&mut v, &intent(a, n, "small"));
         }
         run(&mut v, &intent(Action::TerminateSubscription, 1, ""));
         run(&mut v, &intent(Action::SuspendSubscription, 2, ""));
         run(&mut v, &intent(Action::TerminateCustomer, 0, ""));
-        assert_eq!(
-            run(&mut v, &intent(Action::ReactivateCustomer, 0, "")),
-            Verdict::Act
-        );
-        assert_eq!(
-            v.subscription(Uuid::from_u128(1)).unwrap().state,
-            SubscriptionState::Terminated
-        );
-        assert_eq!(
-            v.subscription(Uuid::from_u128(2)).unwrap().state,
-            SubscriptionState::Suspended
-        );
+        assert_eq!(run(&mut v, &intent(Action::ReactivateCustomer, 0, "")), Verdict::Act);
+        assert_eq!(v.subscription(Uuid::from_u128(1)).unwrap().state, SubscriptionState::Terminated);
+        assert_eq!(v.subscription(Uuid::from_u128(2)).unwrap().state, SubscriptionState::Suspended);
     }
 
     #[test]

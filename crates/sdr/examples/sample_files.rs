@@ -75,9 +75,7 @@ impl Draw {
 
     fn external_id(&mut self) -> String {
         let common: Vec<char> = ('a'..='z').chain("ABC0123-/ ".chars()).collect();
-        let awkward: Vec<char> = "\",';=+-@|\u{20ac}\u{e9}\u{4e2d}\u{1f4e6}\u{2028} \\x"
-            .chars()
-            .collect();
+        let awkward: Vec<char> = "\",';=+-@|\u{20ac}\u{e9}\u{4e2d}\u{1f4e6}\u{2028} \\x".chars().collect();
         match self.below(3) {
             0 => self.text(&common, 40),
             1 => self.text(&awkward, 40),
@@ -128,10 +126,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(directory)?;
     // One stream ends at the largest record number that any format can carry.
     let half = count / 2;
-    for (stream, first_seq, wanted) in [
-        ("small", 1, count - half),
-        ("large", MAX_INTEGER - half + 1, half),
-    ] {
+    for (stream, first_seq, wanted) in [("small", 1, count - half), ("large", MAX_INTEGER - half + 1, half)] {
         let mut draw = Draw(first_seq);
         for (file, begin) in (0..wanted).step_by(PER_FILE as usize).enumerate() {
             let records: Vec<Record> = (begin..wanted.min(begin + PER_FILE))

@@ -146,10 +146,7 @@ impl Decode for LaterFields {
             let first = field.as_bytes().first().copied().unwrap_or(0);
             let class_is_context = first >> 6 == 2;
             if !class_is_context || first & 31 <= LAST_FIELD {
-                return Err(rasn::de::Error::custom(
-                    "a field stands out of its order",
-                    decoder.codec(),
-                ));
+                return Err(rasn::de::Error::custom("a field stands out of its order", decoder.codec()));
             }
         }
         Ok(Self)
@@ -243,10 +240,7 @@ fn from_asn(decoded: SdrRecord) -> Result<Record, BerError> {
         SdrRecord::BackupRestored(body) => (RecordType::BackupRestored, body),
     };
     if body.record_type != u32::from(record_type.code()) {
-        return Err(BerError::Type {
-            choice: record_type.code(),
-            got: body.record_type,
-        });
+        return Err(BerError::Type { choice: record_type.code(), got: body.record_type });
     }
     let uuid = |octets: Octets16| Uuid::from_bytes(*octets);
     Ok(Record {
@@ -288,8 +282,5 @@ fn from_asn(decoded: SdrRecord) -> Result<Record, BerError> {
 }
 
 fn moment(field: &'static str, octets: &TimeStamp) -> Result<DateTime<FixedOffset>, FieldError> {
-    time::from_bcd(octets).map_err(|e| FieldError {
-        field,
-        problem: e.into(),
-    })
+    time::from_bcd(octets).map_err(|e| FieldError { field, problem: e.into() })
 }

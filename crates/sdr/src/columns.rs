@@ -30,10 +30,7 @@ pub const HEADER: [Label; 12] = [
     label("layoutVersion", "`1.0`"),
     label("nodeId", "network element that closed the file"),
     label("recipient", "name of the recipient"),
-    label(
-        "fileSeq",
-        "number of the file in its stream, as in the file's name",
-    ),
+    label("fileSeq", "number of the file in its stream, as in the file's name"),
     label("liveOrTest", "`LIVE` or `TEST`"),
     label("periodStart", "begin of the period, included"),
     label("periodEnd", "end of the period, excluded"),
@@ -59,10 +56,7 @@ pub const TRAILER: [Label; 16] = [
     label("count1005", "number of D rows with recordType 1005"),
     label("count1006", "number of D rows with recordType 1006"),
     label("closeReason", "why the file was closed, a number"),
-    label(
-        "sha256",
-        "SHA-256, in hexadecimal, of every octet before this row",
-    ),
+    label("sha256", "SHA-256, in hexadecimal, of every octet before this row"),
 ];
 
 /// A column of the D rows.
@@ -204,11 +198,7 @@ fn opt(value: &Option<String>) -> &str {
 /// Refuses a cell that is not the expected constant.
 pub(crate) fn expect(expected: impl Display, got: &str) -> Result<(), String> {
     let expected = expected.to_string();
-    if expected == got {
-        Ok(())
-    } else {
-        Err(format!("is `{got}` instead of `{expected}`"))
-    }
+    if expected == got { Ok(()) } else { Err(format!("is `{got}` instead of `{expected}`")) }
 }
 
 /// Reads a value that has one spelling only: no leading zeros or signs, UUIDs lower case with hyphens.
@@ -221,11 +211,7 @@ pub(crate) fn canonical<T: FromStr + Display>(text: &str) -> Result<T, String> {
 
 /// Reads an optional value; an empty cell is an absent one.
 pub(crate) fn present<T: FromStr + Display>(text: &str) -> Result<Option<T>, String> {
-    if text.is_empty() {
-        Ok(None)
-    } else {
-        canonical(text).map(Some)
-    }
+    if text.is_empty() { Ok(None) } else { canonical(text).map(Some) }
 }
 
 pub(crate) fn moment(text: &str) -> Result<chrono::DateTime<chrono::FixedOffset>, String> {

@@ -30,12 +30,7 @@ pub enum CsvError {
     #[error("row {row}: {problem}")]
     Row { row: usize, problem: String },
     #[error("row {row}, column {column} ({name}): {problem}")]
-    Cell {
-        row: usize,
-        column: usize,
-        name: &'static str,
-        problem: String,
-    },
+    Cell { row: usize, column: usize, name: &'static str, problem: String },
 }
 
 /// A file as read: all that its rows say, checked against each other.
@@ -59,10 +54,7 @@ pub fn encode(info: &FileInfo, records: &[Record]) -> Result<Vec<u8>, CsvError> 
     write_row(&mut writer, &header_cells(info));
     let mut cell = Vec::new();
     for record in records {
-        record.validate().map_err(|source| CsvError::Record {
-            seq: record.seq,
-            source,
-        })?;
+        record.validate().map_err(|source| CsvError::Record { seq: record.seq, source })?;
         if record.tenant != info.tenant {
             return Err(CsvError::Tenant { seq: record.seq });
         }
@@ -83,9 +75,7 @@ const IN_MEMORY: &str = "writing rows of equal width to memory cannot fail";
 
 fn write_row(writer: &mut csv::Writer<Vec<u8>>, cells: &[String]) {
     let padding = std::iter::repeat_n("", WIDTH - cells.len());
-    writer
-        .write_record(cells.iter().map(String::as_str).chain(padding))
-        .expect(IN_MEMORY);
+    writer.write_record(cells.iter().map(String::as_str).chain(padding)).expect(IN_MEMORY);
 }
 
 fn header_cells(info: &FileInfo) -> [String; HEADER.len()] {
@@ -114,12 +104,8 @@ fn trailer_cells(info: &FileInfo, totals: &Totals, digest: String) -> [String; T
         totals.count.to_string(),
         number(totals.first_seq),
         number(totals.last_seq),
-        totals
-            .min_event_time
-            .map_or_else(String::new, |at| time::to_text(&at)),
-        totals
-            .max_event_time
-            .map_or_else(String::new, |at| time::to_text(&at)),
+        totals.min_event_time.map_or_else(String::new, |at| time::to_text(&at)),
+        totals.max_event_time.map_or_else(String::new, |at| time::to_text(&at)),
         totals.sum_volume_octets.to_string(),
         count(RecordType::ApplicationInstalled),
         count(RecordType::ApplicationUpgraded),
@@ -134,10 +120,7 @@ fn trailer_cells(info: &FileInfo, totals: &Totals, digest: String) -> [String; T
 
 /// SHA-256 as 64 lower-case hexadecimal digits.
 fn digest_of(octets: &[u8]) -> String {
-    Sha256::digest(octets)
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect()
+    Sha256::digest(octets).iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Reads a file and checks all that can be checked: spelling, kinds and widths of the rows, every value,
@@ -147,10 +130,7 @@ pub fn parse(bytes: &[u8]) -> Result<CsvFile, CsvError> {
         row: fault.row,
         problem: format!("cell {} {}", fault.column, fault.problem),
     })?;
-    let row_error = |row: usize, problem: &str| CsvError::Row {
-        row,
-        problem: problem.to_owned(),
-    };
+    let row_error = |row: usize, problem: &str| CsvError::Row { row, problem: problem.to_owned() };
     for (at, row) in rows.iter().enumerate() {
         if row.cells.len() != WIDTH {
             let problem = format!("has {} cells instead of {WIDTH}", row.cells.len());
@@ -162,18 +142,12 @@ pub fn parse(bytes: &[u8]) -> Result<CsvFile, CsvError> {
             _ => "D",
         };
         if row.cells[0] != expected {
-            let problem = format!(
-                "begins with `{}` instead of `{expected}`",
-                row.cells[0].escape_default()
-            );
+            let problem = format!("begins with `{}` instead of `{expected}`", row.cells[0].escape_default());
             return Err(CsvError::Row { row: at + 1, problem });
         }
     }
     let [header, details @ .., trailer] = rows.as_slice() else {
-        return Err(row_error(
-            rows.len().max(1),
-            "a file has at least an H row and a T row",
-        ));
+        return Err(row_error(rows.len().max(1), "a file has at least an H row and a T row"));
     };
     let last = rows.len();
     let mut info = read_header(header)?;
@@ -194,11 +168,7 @@ pub fn parse(bytes: &[u8]) -> Result<CsvFile, CsvError> {
         cell(&TRAILER, last, trailer, column, |got| expect(wanted, got))?;
     }
     padding(last, trailer, wanted.len())?;
-    Ok(CsvFile {
-        info,
-        records,
-        totals,
-    })
+    Ok(CsvFile { info, records, totals })
 }
 
 fn read_header(row: &Row) -> Result<FileInfo, CsvError> {
@@ -232,20 +202,13 @@ fn read_details(rows: &[Row], info: &FileInfo) -> Result<Vec<Record>, CsvError> 
         let number = at + 2;
         let wrong = |name: &str, problem: String| {
             let column = DETAIL.iter().position(|column| column.name == name).unwrap_or(0);
-            CsvError::Cell {
-                row: number,
-                column: column + 1,
-                name: DETAIL[column].name,
-                problem,
-            }
+            CsvError::Cell { row: number, column: column + 1, name: DETAIL[column].name, problem }
         };
         let mut record = columns::blank();
         for (column, text) in DETAIL.iter().zip(&row.cells) {
             (column.read)(&mut record, text).map_err(|problem| wrong(column.name, problem))?;
         }
-        record
-            .validate()
-            .map_err(|e| wrong(e.field, e.problem.to_string()))?;
+        record.validate().map_err(|e| wrong(e.field, e.problem.to_string()))?;
         if record.tenant != info.tenant {
             return Err(wrong("tenantId", "is another tenant than the H row's".to_owned()));
         }
@@ -260,12 +223,7 @@ fn read_details(rows: &[Row], info: &FileInfo) -> Result<Vec<Record>, CsvError> 
 }
 
 fn fault(labels: &[Label], row: usize, column: usize, problem: String) -> CsvError {
-    CsvError::Cell {
-        row,
-        column: column + 1,
-        name: labels[column].name,
-        problem,
-    }
+    CsvError::Cell { row, column: column + 1, name: labels[column].name, problem }
 }
 
 /// Reads one cell of an H or T row; `column` counts from 0.

@@ -23,16 +23,9 @@ pub fn split(bytes: &[u8]) -> Result<Vec<Row>, Fault> {
     let mut rows = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let mut row = Row {
-            offset: at,
-            cells: Vec::with_capacity(crate::columns::WIDTH),
-        };
+        let mut row = Row { offset: at, cells: Vec::with_capacity(crate::columns::WIDTH) };
         loop {
-            let fault = |problem| Fault {
-                row: rows.len() + 1,
-                column: row.cells.len() + 1,
-                problem,
-            };
+            let fault = |problem| Fault { row: rows.len() + 1, column: row.cells.len() + 1, problem };
             let (cell, next) = match bytes.get(at) {
                 Some(b'"') => quoted(bytes, at + 1).map_err(fault)?,
                 _ => plain(bytes, at).map_err(fault)?,
@@ -55,10 +48,7 @@ pub fn split(bytes: &[u8]) -> Result<Vec<Row>, Fault> {
 
 /// Reads a cell without quotes; answers it and where it ends.
 fn plain(bytes: &[u8], from: usize) -> Result<(Vec<u8>, usize), &'static str> {
-    let length = bytes[from..]
-        .iter()
-        .position(|b| b",\r\n\"".contains(b))
-        .unwrap_or(bytes.len() - from);
+    let length = bytes[from..].iter().position(|b| b",\r\n\"".contains(b)).unwrap_or(bytes.len() - from);
     if bytes.get(from + length) == Some(&b'"') {
         return Err("has a quote inside although it does not begin with one");
     }
@@ -70,10 +60,7 @@ fn quoted(bytes: &[u8], from: usize) -> Result<(Vec<u8>, usize), &'static str> {
     let mut cell = Vec::new();
     let mut at = from;
     loop {
-        let length = bytes[at..]
-            .iter()
-            .position(|b| *b == b'"')
-            .ok_or("has a quote that is never closed")?;
+        let length = bytes[at..].iter().position(|b| *b == b'"').ok_or("has a quote that is never closed")?;
         cell.extend_from_slice(&bytes[at..at + length]);
         at += length + 1;
         if bytes.get(at) != Some(&b'"') {
@@ -89,11 +76,7 @@ mod tests {
     use super::*;
 
     fn cells(text: &str) -> Vec<Vec<String>> {
-        split(text.as_bytes())
-            .unwrap()
-            .into_iter()
-            .map(|row| row.cells)
-            .collect()
+        split(text.as_bytes()).unwrap().into_iter().map(|row| row.cells).collect()
     }
 
     #[test]

@@ -62,12 +62,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
         // Any context-specific constructed tag: an unknown alternative gets the decoder's own error.
         [0xa0..=0xbf, ..] => {
             let records = raw::decode_raw(bytes)?;
-            Ok(Decoded {
-                format: Format::Asn1Raw,
-                info: None,
-                totals: Totals::of(&records)?,
-                records,
-            })
+            Ok(Decoded { format: Format::Asn1Raw, info: None, totals: Totals::of(&records)?, records })
         }
         [first, ..] => Err(DecodeError::Unknown(*first)),
     }
@@ -96,46 +91,23 @@ pub fn to_table(decoded: &Decoded) -> String {
             info.close_reason,
         );
     }
-    let titles = [
-        "seq",
-        "event",
-        "time",
-        "subscriber",
-        "application",
-        "version",
-        "plan",
-        "octets",
-        "result",
-    ];
-    let rows: Vec<_> = std::iter::once(titles.map(str::to_owned))
-        .chain(decoded.records.iter().map(line))
-        .collect();
+    let titles = ["seq", "event", "time", "subscriber", "application", "version", "plan", "octets", "result"];
+    let rows: Vec<_> =
+        std::iter::once(titles.map(str::to_owned)).chain(decoded.records.iter().map(line)).collect();
     let widths: [usize; 9] =
         std::array::from_fn(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0));
     for row in &rows {
-        let cells: Vec<_> = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         let _ = writeln!(out, "{}", cells.join("  ").trim_end());
     }
     let totals = &decoded.totals;
-    let by_type: Vec<_> = totals
-        .by_type
-        .iter()
-        .filter(|(_, n)| **n > 0)
-        .map(|(kind, n)| format!("{n} {kind}"))
-        .collect();
+    let by_type: Vec<_> =
+        totals.by_type.iter().filter(|(_, n)| **n > 0).map(|(kind, n)| format!("{n} {kind}")).collect();
     let _ = writeln!(
         out,
         "{} records ({}), {} octets of backups",
         totals.count,
-        if by_type.is_empty() {
-            "none".to_owned()
-        } else {
-            by_type.join(", ")
-        },
+        if by_type.is_empty() { "none".to_owned() } else { by_type.join(", ") },
         totals.sum_volume_octets,
     );
     out

@@ -66,10 +66,7 @@ impl FileInfo {
         record::stamp("closedAt", &self.closed_at)?;
         record::identifier("tenantId", &self.tenant, 64)?;
         if self.period_end < self.period_start {
-            return Err(FieldError {
-                field: "periodEnd",
-                problem: FieldProblem::Order,
-            });
+            return Err(FieldError { field: "periodEnd", problem: FieldProblem::Order });
         }
         // The two spans of numbers without gaps are the whole table.
         let reason = u64::from(self.close_reason);
@@ -139,14 +136,8 @@ impl Totals {
             first_seq: records.first().map(|r| r.seq),
             last_seq: records.last().map(|r| r.seq),
             // Among equal instants the first record's spelling stands, so that the result is one for all.
-            min_event_time: records
-                .iter()
-                .map(|r| r.event_time)
-                .reduce(|a, b| if b < a { b } else { a }),
-            max_event_time: records
-                .iter()
-                .map(|r| r.event_time)
-                .reduce(|a, b| if b > a { b } else { a }),
+            min_event_time: records.iter().map(|r| r.event_time).reduce(|a, b| if b < a { b } else { a }),
+            max_event_time: records.iter().map(|r| r.event_time).reduce(|a, b| if b > a { b } else { a }),
             sum_volume_octets: sum,
             by_type,
         })
@@ -155,8 +146,5 @@ impl Totals {
 
 /// Position, from 0, of the first record whose number does not follow its predecessor's.
 pub fn first_gap(records: &[Record]) -> Option<usize> {
-    records
-        .windows(2)
-        .position(|pair| pair[0].seq.checked_add(1) != Some(pair[1].seq))
-        .map(|at| at + 1)
+    records.windows(2).position(|pair| pair[0].seq.checked_add(1) != Some(pair[1].seq)).map(|at| at + 1)
 }

@@ -31,16 +31,7 @@ pub struct IcdSettings {
 /// Writes the document, in Markdown.
 pub fn interface_control_document(settings: &IcdSettings) -> String {
     let mut out = String::new();
-    for part in [
-        overview,
-        naming,
-        life_cycle,
-        csv,
-        coded_values,
-        sequence,
-        meaning,
-        asn1,
-    ] {
+    for part in [overview, naming, life_cycle, csv, coded_values, sequence, meaning, asn1] {
         part(settings, &mut out).expect("writing to a string cannot fail");
         out.push('\n');
     }
@@ -49,11 +40,7 @@ pub fn interface_control_document(settings: &IcdSettings) -> String {
 
 fn overview(s: &IcdSettings, out: &mut String) -> std::fmt::Result {
     writeln!(out, "# Service detail records: interface control document\n")?;
-    writeln!(
-        out,
-        "Node `{}`, software version {}.\n",
-        s.example.node_id, s.software_version
-    )?;
+    writeln!(out, "Node `{}`, software version {}.\n", s.example.node_id, s.software_version)?;
     writeln!(
         out,
         "A service detail record (SDR) says that an application was installed, upgraded or downgraded, or \
@@ -122,10 +109,7 @@ fn csv(_: &IcdSettings, out: &mut String) -> std::fmt::Result {
     writeln!(out, "### H row\n")?;
     labels(&HEADER, out)?;
     writeln!(out, "\n### D row\n")?;
-    writeln!(
-        out,
-        "| column | name | form | | meaning | ASN.1 field |\n|---|---|---|---|---|---|"
-    )?;
+    writeln!(out, "| column | name | form | | meaning | ASN.1 field |\n|---|---|---|---|---|---|")?;
     for (at, column) in DETAIL.iter().enumerate() {
         writeln!(
             out,

@@ -91,10 +91,7 @@ impl RecordType {
 
     /// Whether the record is about a backup, the only kind that carries a volume.
     pub const fn is_backup(self) -> bool {
-        matches!(
-            self,
-            Self::BackupTaken | Self::BackupDownloaded | Self::BackupRestored
-        )
+        matches!(self, Self::BackupTaken | Self::BackupDownloaded | Self::BackupRestored)
     }
 }
 
@@ -236,9 +233,7 @@ impl Record {
 
 /// Checks a node's name: 1 to 20 of letters, digits, `.`, `_`, `-`, because it stands in file names too.
 pub(crate) fn node_id(field: &'static str, value: &str) -> Result<(), FieldError> {
-    text(field, value, 20, |c| {
-        c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
-    })
+    text(field, value, 20, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 /// Checks an identifier: visible ASCII, so that octets and characters are the same count for every reader.
@@ -248,10 +243,7 @@ pub(crate) fn identifier(field: &'static str, value: &str, max: usize) -> Result
 
 /// Checks that a time is one that `TimeStamp` can carry.
 pub(crate) fn stamp(field: &'static str, value: &DateTime<FixedOffset>) -> Result<(), FieldError> {
-    time::check(value).map_err(|e| FieldError {
-        field,
-        problem: e.into(),
-    })
+    time::check(value).map_err(|e| FieldError { field, problem: e.into() })
 }
 
 /// Checks that a number lies in its range, ends included.
@@ -259,10 +251,7 @@ pub(crate) fn number(field: &'static str, got: u64, min: u64, max: u64) -> Resul
     if (min..=max).contains(&got) {
         return Ok(());
     }
-    Err(FieldError {
-        field,
-        problem: FieldProblem::Range { got, min, max },
-    })
+    Err(FieldError { field, problem: FieldProblem::Range { got, min, max } })
 }
 
 fn text(
@@ -273,10 +262,7 @@ fn text(
 ) -> Result<(), FieldError> {
     length(field, value, max)?;
     if !value.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return Err(FieldError {
-            field,
-            problem: FieldProblem::Start,
-        });
+        return Err(FieldError { field, problem: FieldProblem::Start });
     }
     characters(field, value, allowed)
 }
@@ -286,19 +272,13 @@ fn length(field: &'static str, value: &str, max: usize) -> Result<(), FieldError
     if (1..=max).contains(&got) {
         return Ok(());
     }
-    Err(FieldError {
-        field,
-        problem: FieldProblem::Length { got, max },
-    })
+    Err(FieldError { field, problem: FieldProblem::Length { got, max } })
 }
 
 fn characters(field: &'static str, value: &str, allowed: impl Fn(char) -> bool) -> Result<(), FieldError> {
     match value.chars().find(|c| !allowed(*c)) {
         None => Ok(()),
-        Some(c) => Err(FieldError {
-            field,
-            problem: FieldProblem::Character(c),
-        }),
+        Some(c) => Err(FieldError { field, problem: FieldProblem::Character(c) }),
     }
 }
 

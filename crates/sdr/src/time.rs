@@ -48,14 +48,7 @@ fn parts(at: &DateTime<FixedOffset>) -> ([u32; 6], bool, [u32; 2]) {
     let offset = at.offset().local_minus_utc();
     let minutes = offset.unsigned_abs() / 60;
     (
-        [
-            date[0],
-            date[1],
-            date[2],
-            local.hour(),
-            local.minute(),
-            local.second(),
-        ],
+        [date[0], date[1], date[2], local.hour(), local.minute(), local.second()],
         offset < 0,
         [minutes / 60, minutes % 60],
     )
@@ -78,13 +71,7 @@ pub fn write_text(at: &DateTime<FixedOffset>, out: &mut Vec<u8>) {
     let ([year, month, day, hour, minute, second], west, offset) = parts(at);
     two(out, year / 100);
     two(out, year);
-    for (separator, value) in [
-        (b'-', month),
-        (b'-', day),
-        (b'T', hour),
-        (b':', minute),
-        (b':', second),
-    ] {
+    for (separator, value) in [(b'-', month), (b'-', day), (b'T', hour), (b':', minute), (b':', second)] {
         out.push(separator);
         two(out, value);
     }
@@ -108,14 +95,7 @@ pub fn to_text(at: &DateTime<FixedOffset>) -> String {
 /// Reads exactly what [`write_text`] writes.
 pub fn from_text(text: &str) -> Result<DateTime<FixedOffset>, TimeError> {
     let bytes: &[u8; 25] = text.as_bytes().try_into().map_err(|_| TimeError::Text)?;
-    let separators = [
-        (4, b'-'),
-        (7, b'-'),
-        (10, b'T'),
-        (13, b':'),
-        (16, b':'),
-        (22, b':'),
-    ];
+    let separators = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (22, b':')];
     let number = |at: usize| match bytes[at..at + 2] {
         [a @ b'0'..=b'9', b @ b'0'..=b'9'] => Ok(u32::from(a - b'0') * 10 + u32::from(b - b'0')),
         _ => Err(TimeError::Text),
@@ -124,22 +104,11 @@ pub fn from_text(text: &str) -> Result<DateTime<FixedOffset>, TimeError> {
         return Err(TimeError::Text);
     }
     let year = number(0)? * 100 + number(2)?;
-    let local = [
-        year,
-        number(5)?,
-        number(8)?,
-        number(11)?,
-        number(14)?,
-        number(17)?,
-    ];
+    let local = [year, number(5)?, number(8)?, number(11)?, number(14)?, number(17)?];
     let at = from_parts(local, bytes[19] == b'-', [number(20)?, number(23)?]).ok_or(TimeError::Text)?;
     check(&at)?;
     // "-00:00" is the one other spelling of a time that exists.
-    if to_text(&at) == text {
-        Ok(at)
-    } else {
-        Err(TimeError::Text)
-    }
+    if to_text(&at) == text { Ok(at) } else { Err(TimeError::Text) }
 }
 
 /// The time as the octets of `TimeStamp`. Fit for a time that [`check`] accepts.
@@ -169,21 +138,10 @@ pub fn from_bcd(octets: &Bcd) -> Result<DateTime<FixedOffset>, TimeError> {
     if !b"+-".contains(&octets[6]) {
         return Err(TimeError::Octets);
     }
-    let local = [
-        2000 + number(0)?,
-        number(1)?,
-        number(2)?,
-        number(3)?,
-        number(4)?,
-        number(5)?,
-    ];
+    let local = [2000 + number(0)?, number(1)?, number(2)?, number(3)?, number(4)?, number(5)?];
     let at = from_parts(local, octets[6] == b'-', [number(7)?, number(8)?]).ok_or(TimeError::Octets)?;
     // A west sign with a zero offset would not come back to the same octets.
-    if to_bcd(&at) == *octets {
-        Ok(at)
-    } else {
-        Err(TimeError::Octets)
-    }
+    if to_bcd(&at) == *octets { Ok(at) } else { Err(TimeError::Octets) }
 }
 
 /// For `#[serde(with)]`: the text form, so that JSON shows a time as CSV does.

@@ -21,11 +21,7 @@ impl<'a> Node<'a> {
     /// The root of a tree, or of the part of it that is read as one document.
     pub fn root(element: &'a Element) -> Self {
         let path = format!("/{}", shown(&element.name));
-        Self {
-            element,
-            path,
-            type_checked: element.xsi_type.is_none(),
-        }
+        Self { element, path, type_checked: element.xsi_type.is_none() }
     }
 
     /// The element itself.
@@ -73,8 +69,7 @@ impl<'a> Node<'a> {
     /// As [`text`](Self::text), and [`Violation::BadValue`].
     pub fn value<T: FromStr>(&self, expected: &'static str) -> Result<T, ParseError> {
         let text = self.text()?.trim_matches(is_space);
-        text.parse()
-            .map_err(|_| self.refuse(Violation::BadValue { expected }))
+        text.parse().map_err(|_| self.refuse(Violation::BadValue { expected }))
     }
 
     /// A cursor on the children of an element that has only children.
@@ -87,11 +82,7 @@ impl<'a> Node<'a> {
         if !self.element.text.chars().all(is_space) {
             return Err(self.refuse(Violation::UnexpectedText));
         }
-        Ok(Cursor {
-            element: self.element,
-            path: self.path.clone(),
-            next: 0,
-        })
+        Ok(Cursor { element: self.element, path: self.path.clone(), next: 0 })
     }
 
     /// Refuses this element; for rules that the cursor does not know, such as facets of a type.
@@ -107,36 +98,24 @@ impl<'a> Node<'a> {
                 "type" | "nil" | "schemaLocation" | "noNamespaceSchemaLocation"
             );
             if *attribute.ns != *XSI || !known {
-                return Err(self.refuse(Violation::UnexpectedAttribute {
-                    name: shown(&attribute.name),
-                }));
+                return Err(self.refuse(Violation::UnexpectedAttribute { name: shown(&attribute.name) }));
             }
         }
         if !self.type_checked {
             return Err(self.refuse(Violation::ForeignType));
         }
-        if self.nil()? {
-            Err(self.refuse(Violation::Nil))
-        } else {
-            Ok(())
-        }
+        if self.nil()? { Err(self.refuse(Violation::Nil)) } else { Ok(()) }
     }
 
     /// Whether `xsi:nil` says that there is no value; a nil element must be empty.
     fn nil(&self) -> Result<bool, ParseError> {
-        match self
-            .element
-            .attribute(XSI, "nil")
-            .map(|value| value.trim_matches(is_space))
-        {
+        match self.element.attribute(XSI, "nil").map(|value| value.trim_matches(is_space)) {
             None | Some("false" | "0") => Ok(false),
             Some("true" | "1") if self.element.children.is_empty() && self.element.text.is_empty() => {
                 Ok(true)
             }
             Some("true" | "1") => Err(self.refuse(Violation::Nil)),
-            Some(_) => Err(self.refuse(Violation::BadValue {
-                expected: "xsd:boolean",
-            })),
+            Some(_) => Err(self.refuse(Violation::BadValue { expected: "xsd:boolean" })),
         }
     }
 }
@@ -163,18 +142,12 @@ impl<'a> Cursor<'a> {
         }
         let rest = &self.element.children[self.next..];
         Err(match rest.first() {
-            Some(found) if found.name == name => self.refuse(
-                found,
-                Violation::WrongNamespace {
-                    expected: ns.to_owned(),
-                },
-            ),
-            Some(found) if rest.iter().any(|element| element.is(ns, name)) => self.refuse(
-                found,
-                Violation::OutOfOrder {
-                    expected: name.to_owned(),
-                },
-            ),
+            Some(found) if found.name == name => {
+                self.refuse(found, Violation::WrongNamespace { expected: ns.to_owned() })
+            }
+            Some(found) if rest.iter().any(|element| element.is(ns, name)) => {
+                self.refuse(found, Violation::OutOfOrder { expected: name.to_owned() })
+            }
             _ => ParseError::schema(Violation::Missing, format!("{}/{name}", self.path)),
         })
     }
@@ -217,22 +190,11 @@ impl<'a> Cursor<'a> {
         let (read, rest) = self.element.children.split_at(self.next);
         let Some(found) = rest.first() else { return Ok(()) };
         let repeated = read.iter().any(|element| element.is(&found.ns, &found.name));
-        Err(self.refuse(
-            found,
-            if repeated {
-                Violation::Repeated
-            } else {
-                Violation::UnexpectedElement
-            },
-        ))
+        Err(self.refuse(found, if repeated { Violation::Repeated } else { Violation::UnexpectedElement }))
     }
 
     fn take(&mut self, ns: &str, name: &str) -> Option<&'a Element> {
-        let element = self
-            .element
-            .children
-            .get(self.next)
-            .filter(|element| element.is(ns, name))?;
+        let element = self.element.children.get(self.next).filter(|element| element.is(ns, name))?;
         self.next += 1;
         Some(element)
     }
@@ -242,11 +204,7 @@ impl<'a> Cursor<'a> {
         if let Some(number) = number {
             path.push_str(&format!("[{number}]"));
         }
-        Node {
-            element,
-            path,
-            type_checked: element.xsi_type.is_none(),
-        }
+        Node { element, path, type_checked: element.xsi_type.is_none() }
     }
 
     fn refuse(&self, found: &Element, violation: Violation) -> ParseError {
@@ -268,11 +226,7 @@ mod tests {
 
     fn tree(body: &str) -> Element {
         let xsi = format!("xmlns:xsi=\"{XSI}\" xmlns:xs=\"http://www.w3.org/2001/XMLSchema\"");
-        parse(
-            format!("<Op xmlns=\"{NS}\" {xsi}>{body}</Op>").as_bytes(),
-            &Limits::default(),
-        )
-        .unwrap()
+        parse(format!("<Op xmlns=\"{NS}\" {xsi}>{body}</Op>").as_bytes(), &Limits::default()).unwrap()
     }
 
     /// A model with each kind of particle: a, b?, item*, (c: int).
@@ -297,9 +251,7 @@ mod tests {
     fn refused(body: &str, kind: &str, path: &str) {
         let error = read(body).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
-        let ParseError::Schema { path: found, .. } = &error else {
-            panic!("{error}")
-        };
+        let ParseError::Schema { path: found, .. } = &error else { panic!("{error}") };
         assert_eq!(found, path, "{error}");
     }
 
@@ -320,11 +272,7 @@ mod tests {
         refused("<c>1</c><a/>", "element_out_of_order", "/Op/c");
         refused("<a xmlns=\"\"/><c>1</c>", "wrong_namespace", "/Op/a");
         refused("<a/><c>1</c><c>2</c>", "repeated_element", "/Op/c");
-        refused(
-            "<a/><item/><item/><item/><c>1</c>",
-            "repeated_element",
-            "/Op/item[3]",
-        );
+        refused("<a/><item/><item/><item/><c>1</c>", "repeated_element", "/Op/item[3]");
         refused("<a/><c>1</c><evil/>", "unexpected_element", "/Op/evil");
         refused("<a/>x<c>1</c>", "unexpected_text", "/Op");
         refused("<a><c/></a><c>1</c>", "unexpected_children", "/Op/a");
@@ -337,10 +285,7 @@ mod tests {
 
     #[test]
     fn nil_is_absence_where_absence_is_allowed() {
-        assert_eq!(
-            read("<a/><b xsi:nil=\"true\"/><c>1</c>"),
-            Ok((String::new(), None, vec![], 1))
-        );
+        assert_eq!(read("<a/><b xsi:nil=\"true\"/><c>1</c>"), Ok((String::new(), None, vec![], 1)));
         assert_eq!(
             read("<a xsi:nil=\"0\">x</a><b xsi:nil=\" 1 \"/><c>1</c>"),
             Ok(("x".into(), None, vec![], 1))
@@ -355,29 +300,14 @@ mod tests {
     fn a_type_must_be_the_declared_one() {
         let xsd = "http://www.w3.org/2001/XMLSchema";
         let named = tree("<a xsi:type=\"xs:string\">v</a>");
-        let node = || {
-            Node::root(&named)
-                .children()
-                .and_then(|mut cursor| cursor.required(NS, "a"))
-                .unwrap()
-        };
+        let node = || Node::root(&named).children().and_then(|mut cursor| cursor.required(NS, "a")).unwrap();
         assert_eq!(node().of_type(xsd, "string").and_then(|a| a.text()), Ok("v"));
-        assert_eq!(
-            node().of_type(xsd, "int").map(|_| ()).unwrap_err().kind(),
-            "foreign_type"
-        );
+        assert_eq!(node().of_type(xsd, "int").map(|_| ()).unwrap_err().kind(), "foreign_type");
         assert_eq!(node().text().unwrap_err().kind(), "foreign_type");
         for unknown in ["nowhere:string", "not a name", ""] {
             let tree = tree(&format!("<a xsi:type=\"{unknown}\">v</a>"));
-            let a = Node::root(&tree)
-                .children()
-                .and_then(|mut cursor| cursor.required(NS, "a"))
-                .unwrap();
-            assert_eq!(
-                a.of_type("", "string").map(|_| ()).unwrap_err().kind(),
-                "foreign_type",
-                "{unknown}"
-            );
+            let a = Node::root(&tree).children().and_then(|mut cursor| cursor.required(NS, "a")).unwrap();
+            assert_eq!(a.of_type("", "string").map(|_| ()).unwrap_err().kind(), "foreign_type", "{unknown}");
         }
     }
 

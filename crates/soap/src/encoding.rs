@@ -64,14 +64,8 @@ mod tests {
     fn byte_order_marks_choose_the_encoding() {
         assert_eq!(decode(b"<a/>"), Ok(("<a/>".into(), Encoding::Utf8)));
         assert_eq!(decode(b"\xEF\xBB\xBF<a/>"), Ok(("<a/>".into(), Encoding::Utf8)));
-        assert_eq!(
-            decode(b"\xFF\xFE<\0\xAC\x20"),
-            Ok(("<\u{20AC}".into(), Encoding::Utf16))
-        );
-        assert_eq!(
-            decode(b"\xFE\xFF\xD8\x3D\xDE\x00"),
-            Ok(("\u{1F600}".into(), Encoding::Utf16))
-        );
+        assert_eq!(decode(b"\xFF\xFE<\0\xAC\x20"), Ok(("<\u{20AC}".into(), Encoding::Utf16)));
+        assert_eq!(decode(b"\xFE\xFF\xD8\x3D\xDE\x00"), Ok(("\u{1F600}".into(), Encoding::Utf16)));
         assert_eq!(decode(b""), Ok(("".into(), Encoding::Utf8)));
     }
 
@@ -84,11 +78,7 @@ mod tests {
             (b"\xFF\xFEa\0\x00\xD8", "a"),
             (b"\xFE\xFF\0a\0", "a"),
         ] {
-            assert_eq!(
-                decode(bytes),
-                Err((Malformed::Bytes, before.to_owned())),
-                "{bytes:?}"
-            );
+            assert_eq!(decode(bytes), Err((Malformed::Bytes, before.to_owned())), "{bytes:?}");
         }
     }
 }

@@ -45,10 +45,7 @@ impl ParseError {
     }
 
     pub(crate) fn schema(violation: Violation, path: impl Into<String>) -> Self {
-        Self::Schema {
-            violation,
-            path: path.into(),
-        }
+        Self::Schema { violation, path: path.into() }
     }
 }
 

@@ -62,9 +62,7 @@ pub(crate) fn resolve_reference(reference: &str) -> Result<char, Malformed> {
         return Err(Malformed::Reference); // from_str_radix would also take a sign
     }
     let code = u32::from_str_radix(digits, radix).map_err(|_| Malformed::Reference)?;
-    char::from_u32(code)
-        .filter(|&c| is_char(c))
-        .ok_or(Malformed::Reference)
+    char::from_u32(code).filter(|&c| is_char(c)).ok_or(Malformed::Reference)
 }
 
 /// An attribute value as the application sees it: references resolved, each literal space character a
@@ -107,11 +105,7 @@ pub(crate) fn next_attribute<'a>(rest: &mut &'a str) -> Result<Option<(&'a str, 
     let (name, after) = trimmed.split_once('=').ok_or(Malformed::AttributeSyntax)?;
     let name = name.trim_end_matches(is_space);
     let after = after.trim_start_matches(is_space);
-    let quote = after
-        .chars()
-        .next()
-        .filter(|c| matches!(c, '"' | '\''))
-        .ok_or(Malformed::AttributeSyntax)?;
+    let quote = after.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or(Malformed::AttributeSyntax)?;
     let (value, after) = after[1..].split_once(quote).ok_or(Malformed::AttributeSyntax)?;
     *rest = after;
     Ok(Some((name, value)))
@@ -126,23 +120,16 @@ mod tests {
         for good in ["a", "_a", "a-1.b", "p:a", "é", "a·b", "x:y-z"] {
             assert!(is_qname(good), "{good}");
         }
-        for bad in [
-            "", ":", "a:", ":a", "a:b:c", "1a", "-a", "a b", "a<b", "p:1a", "a/", "×",
-        ] {
+        for bad in ["", ":", "a:", ":a", "a:b:c", "1a", "-a", "a b", "a<b", "p:1a", "a/", "×"] {
             assert!(!is_qname(bad), "{bad}");
         }
     }
 
     #[test]
     fn references() {
-        for (reference, character) in [
-            ("lt", '<'),
-            ("amp", '&'),
-            ("apos", '\''),
-            ("#65", 'A'),
-            ("#x41", 'A'),
-            ("#x1F600", '\u{1F600}'),
-        ] {
+        for (reference, character) in
+            [("lt", '<'), ("amp", '&'), ("apos", '\''), ("#65", 'A'), ("#x41", 'A'), ("#x1F600", '\u{1F600}')]
+        {
             assert_eq!(resolve_reference(reference), Ok(character), "{reference}");
         }
         for bad in [
@@ -183,11 +170,7 @@ mod tests {
         assert_eq!(next_attribute(&mut rest), Ok(Some(("b", "\""))));
         assert_eq!(next_attribute(&mut rest), Ok(None));
         for bad in ["a='1'", " a", " a=1", " a=", " a='1", " a='1\""] {
-            assert_eq!(
-                next_attribute(&mut { bad }),
-                Err(Malformed::AttributeSyntax),
-                "{bad}"
-            );
+            assert_eq!(next_attribute(&mut { bad }), Err(Malformed::AttributeSyntax), "{bad}");
         }
         let mut glued = " a='1'b='2'";
         assert_eq!(next_attribute(&mut glued), Ok(Some(("a", "1"))));

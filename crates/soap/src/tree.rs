@@ -68,10 +68,7 @@ impl Element {
 
     /// The value of an attribute; `ns` is empty for one without prefix.
     pub fn attribute(&self, ns: &str, name: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|a| *a.ns == *ns && a.name == name)
-            .map(|a| a.value.as_str())
+        self.attributes.iter().find(|a| *a.ns == *ns && a.name == name).map(|a| a.value.as_str())
     }
 }
 
@@ -80,9 +77,7 @@ impl Element {
 /// # Errors
 /// [`ParseError::Malformed`] or [`ParseError::Limit`], for the first thing in the message that is wrong.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element, ParseError> {
-    limits
-        .check_size(bytes.len())
-        .map_err(|passed| Refusal::Limit(passed).at(Position::START))?;
+    limits.check_size(bytes.len()).map_err(|passed| Refusal::Limit(passed).at(Position::START))?;
     let (text, encoding) = decode(bytes)
         .map_err(|(kind, before)| Refusal::Malformed(kind).at(Position::of(&before, before.len())))?;
     if let Some((offset, _)) = text.char_indices().find(|&(_, c)| !is_char(c)) {
@@ -191,19 +186,9 @@ impl<'t> Builder<'t> {
     fn new(text: &'t str, encoding: Encoding, limits: Limits) -> Self {
         let mut reader = NsReader::from_str(text);
         reader.config_mut().check_comments = true;
-        reader
-            .resolver_mut()
-            .set_max_namespace_bindings(limits.namespaces);
+        reader.resolver_mut().set_max_namespace_bindings(limits.namespaces);
         let meter = Meter::new(limits);
-        Self {
-            text,
-            encoding,
-            reader,
-            meter,
-            names: Names::default(),
-            open: Vec::new(),
-            root: None,
-        }
+        Self { text, encoding, reader, meter, names: Names::default(), open: Vec::new(), root: None }
     }
 
     fn build(mut self) -> Result<Element, ParseError> {
@@ -217,14 +202,9 @@ impl<'t> Builder<'t> {
                     return Err(Refusal::from(error).at(at));
                 }
             };
-            self.event(event, start)
-                .map_err(|refusal| refusal.at(Position::of(self.text, start)))?;
+            self.event(event, start).map_err(|refusal| refusal.at(Position::of(self.text, start)))?;
         }
-        let kind = if self.open.is_empty() {
-            Malformed::Empty
-        } else {
-            Malformed::Truncated
-        };
+        let kind = if self.open.is_empty() { Malformed::Empty } else { Malformed::Truncated };
         match self.root {
             Some(root) if self.open.is_empty() => Ok(root),
             _ => Err(Refusal::Malformed(kind).at(Position::of(self.text, self.text.len()))),
@@ -305,14 +285,7 @@ impl<'t> Builder<'t> {
         }
         let (attributes, xsi_type) = self.attributes(tag.attributes_raw())?;
         let name = local.as_ref().to_owned();
-        Ok(Element {
-            ns,
-            name,
-            attributes,
-            xsi_type,
-            text: String::new(),
-            children: Vec::new(),
-        })
+        Ok(Element { ns, name, attributes, xsi_type, text: String::new(), children: Vec::new() })
     }
 
     fn attributes(&mut self, raw: &str) -> Result<(Vec<Attribute>, Option<QualifiedName>), Refusal> {
@@ -341,10 +314,7 @@ impl<'t> Builder<'t> {
                 name: local.as_ref().to_owned(),
                 value: value.into_owned(),
             };
-            if attributes
-                .iter()
-                .any(|a| a.ns == attribute.ns && a.name == attribute.name)
-            {
+            if attributes.iter().any(|a| a.ns == attribute.ns && a.name == attribute.name) {
                 return Err(Malformed::DuplicateAttribute.into());
             }
             if *attribute.ns == *XSI && attribute.name == "type" {
@@ -360,16 +330,10 @@ impl<'t> Builder<'t> {
         if is_qname(name) {
             let (resolved, local) = self.reader.resolver().resolve_element(QName(name));
             if !matches!(resolved, ResolveResult::Unknown(_)) {
-                return Ok(QualifiedName {
-                    ns: self.names.of(&resolved)?,
-                    name: local.as_ref().to_owned(),
-                });
+                return Ok(QualifiedName { ns: self.names.of(&resolved)?, name: local.as_ref().to_owned() });
             }
         }
-        Ok(QualifiedName {
-            ns: self.names.shared("")?,
-            name: name.to_owned(),
-        })
+        Ok(QualifiedName { ns: self.names.shared("")?, name: name.to_owned() })
     }
 
     /// `xml version="1.0"`, then optionally encoding and standalone, in this order (production 23).
@@ -389,11 +353,7 @@ impl<'t> Builder<'t> {
         if let Some(("standalone", "yes" | "no")) = item {
             item = next()?;
         }
-        if item.is_some() {
-            Err(Malformed::Declaration)
-        } else {
-            Ok(())
-        }
+        if item.is_some() { Err(Malformed::Declaration) } else { Ok(()) }
     }
 }
 
@@ -406,11 +366,7 @@ fn check_namespace_declaration(prefix: Option<&str>, value: &str) -> Result<(), 
         Some(_) => !value.is_empty() && value != XML && value != XMLNS,
         None => value != XML && value != XMLNS,
     };
-    if allowed {
-        Ok(())
-    } else {
-        Err(Malformed::NamespaceDeclaration)
-    }
+    if allowed { Ok(()) } else { Err(Malformed::NamespaceDeclaration) }
 }
 
 /// An offset into the text, which is in memory.

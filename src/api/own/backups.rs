@@ -26,27 +26,13 @@ use crate::store::subscriptions::SubscriptionRow;
 async fn subscription(doors: &Doors, caller: &Caller, id: &str) -> Result<SubscriptionRow, Problem> {
     let missing = || Problem::not_found("subscription", id);
     let uuid: Uuid = id.parse().map_err(|_| missing())?;
-    doors
-        .engine
-        .db
-        .read(&caller.tenant)
-        .await?
-        .subscription(uuid)
-        .await?
-        .ok_or_else(missing)
+    doors.engine.db.read(&caller.tenant).await?.subscription(uuid).await?.ok_or_else(missing)
 }
 
 async fn backup(doors: &Doors, caller: &Caller, id: &str) -> Result<BackupRow, Problem> {
     let missing = || Problem::not_found("backup", id);
     let uuid: Uuid = id.parse().map_err(|_| missing())?;
-    doors
-        .engine
-        .db
-        .read(&caller.tenant)
-        .await?
-        .backup(uuid)
-        .await?
-        .ok_or_else(missing)
+    doors.engine.db.read(&caller.tenant).await?.backup(uuid).await?.ok_or_else(missing)
 }
 
 fn render(b: &BackupRow) -> Value {
@@ -66,13 +52,7 @@ pub async fn list(
     Path(id): Path<String>,
 ) -> Result<Json<Vec<Value>>, Problem> {
     let s = subscription(&doors, &caller, &id).await?;
-    let backups = doors
-        .engine
-        .db
-        .read(&caller.tenant)
-        .await?
-        .backups_of(s.id)
-        .await?;
+    let backups = doors.engine.db.read(&caller.tenant).await?.backups_of(s.id).await?;
     Ok(Json(backups.iter().map(render).collect()))
 }
 
@@ -84,18 +64,10 @@ async fn order(
     s: &SubscriptionRow,
     operation: &[(&str, String)],
 ) -> Result<Response, Problem> {
-    let list: Vec<Value> = operation
-        .iter()
-        .map(|(n, v)| json!({ "name": n, "valueType": "string", "value": v }))
-        .collect();
-    let given = |(name, value): &(&str, String)| Given {
-        name: (*name).to_owned(),
-        value: json!(value),
-    };
-    let key = headers
-        .get("idempotency-key")
-        .and_then(|v| v.to_str().ok())
-        .map(|k| format!("key:{k}"));
+    let list: Vec<Value> =
+        operation.iter().map(|(n, v)| json!({ "name": n, "valueType": "string", "value": v })).collect();
+    let given = |(name, value): &(&str, String)| Given { name: (*name).to_owned(), value: json!(value) };
+    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok()).map(|k| format!("key:{k}"));
     let draft = Draft {
         key,
         category: Some("backup".into()),
@@ -152,10 +124,7 @@ pub async fn restore(
 ) -> Result<Response, Problem> {
     let b = backup(&doors, &caller, &id).await?;
     let s = subscription(&doors, &caller, &b.subscription.to_string()).await?;
-    let operation = [
-        ("operation", "restore".to_owned()),
-        ("backupId", b.id.to_string()),
-    ];
+    let operation = [("operation", "restore".to_owned()), ("backupId", b.id.to_string())];
     order(&doors, &caller, &headers, &s, &operation).await
 }
 
@@ -186,18 +155,12 @@ pub async fn link(
         return Err(Problem::invalid("expiresInSeconds", message));
     }
     let mut tx = doors.engine.db.tenant(&caller.tenant).await?;
-    let owner = tx
-        .customer(b.customer)
-        .await?
-        .ok_or_else(|| Problem::not_found("backup", &id))?;
+    let owner = tx.customer(b.customer).await?.ok_or_else(|| Problem::not_found("backup", &id))?;
     if body.customer.as_ref().is_some_and(|c| *c != owner.customer_id) {
         return Err(Problem::not_found("backup", &id));
     }
     if b.state != "available" {
-        return Err(Problem::conflict(
-            "forbiddenState",
-            format!("the backup is {}", b.state),
-        ));
+        return Err(Problem::conflict("forbiddenState", format!("the backup is {}", b.state)));
     }
     let row = LinkRow {
         id: new_id(),
@@ -212,14 +175,6 @@ pub async fn link(
     tx.save_link(&row).await?;
     tx.audit(&caller, "backup.link", &b.id.to_string(), None).await?;
     tx.commit().await?;
-    let url = format!(
-        "{}{}",
-        base(&doors, &headers),
-        download::path(&doors.engine, &caller.tenant, &row)
-    );
-    Ok((
-        StatusCode::CREATED,
-        Json(json!({ "url": url, "expiresAt": time(row.expires_at) })),
-    )
-        .into_response())
+    let url = format!("{}{}", base(&doors, &headers), download::path(&doors.engine, &caller.tenant, &row));
+    Ok((StatusCode::CREATED, Json(json!({ "url": url, "expiresAt": time(row.expires_at) }))).into_response())
 }

@@ -72,11 +72,9 @@ pub async fn decide(
     };
     let body: Body = typed(&given)?;
     let uuid: Uuid = id.parse().map_err(|_| Problem::not_found("job", &id))?;
-    carry_out(&doors.engine, &caller, uuid, decision, body.reason.as_deref())
-        .await
-        .map_err(|e| match e {
-            OrderError::NotFound(id) => Problem::not_found("job", &id),
-            other => Problem::of_order(other, |_, _| String::new()),
-        })?;
+    carry_out(&doors.engine, &caller, uuid, decision, body.reason.as_deref()).await.map_err(|e| match e {
+        OrderError::NotFound(id) => Problem::not_found("job", &id),
+        other => Problem::of_order(other, |_, _| String::new()),
+    })?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -19,10 +19,7 @@ fn problem(e: SealError) -> Problem {
         SealError::Store(e) => Problem::from(e),
         other => {
             tracing::error!(error = %other, "sealing failed");
-            Problem::from(crate::store::StoreError::Missing {
-                what: "SDR file",
-                id: other.to_string(),
-            })
+            Problem::from(crate::store::StoreError::Missing { what: "SDR file", id: other.to_string() })
         }
     }
 }

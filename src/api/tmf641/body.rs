@@ -72,14 +72,8 @@ const SERVICE_MEMBERS: [&str; 26] = [
 /// Channels that a client of this door may say it stands for; every other is told by the door itself.
 const CHANNELS: [&str; 2] = ["cli", "storefront"];
 const ACTIONS: [&str; 4] = ["add", "modify", "delete", "noChange"];
-const SERVICE_STATES: [&str; 6] = [
-    "feasibilityChecked",
-    "designed",
-    "reserved",
-    "inactive",
-    "active",
-    "terminated",
-];
+const SERVICE_STATES: [&str; 6] =
+    ["feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated"];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -180,30 +174,18 @@ struct ItemRef {
 /// 400 with the path of the member that does not fit.
 pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Draft, Problem> {
     if !body.is_object() {
-        return Err(Problem::invalid(
-            "",
-            "the body must be a JSON object: a ServiceOrder",
-        ));
+        return Err(Problem::invalid("", "the body must be a JSON object: a ServiceOrder"));
     }
     if body.get("serviceOrderItem").is_none() {
-        return Err(Problem::invalid(
-            "serviceOrderItem",
-            "is missing: an order needs at least one item",
-        ));
+        return Err(Problem::invalid("serviceOrderItem", "is missing: an order needs at least one item"));
     }
     let request = known(body);
     let order: Order = typed(&request)?;
-    if let Some((n, item)) = order
-        .service_order_item
-        .iter()
-        .enumerate()
-        .find(|(_, i)| !ACTIONS.contains(&i.action.as_str()))
+    if let Some((n, item)) =
+        order.service_order_item.iter().enumerate().find(|(_, i)| !ACTIONS.contains(&i.action.as_str()))
     {
         let path = format!("serviceOrderItem[{n}].action");
-        return Err(Problem::invalid(
-            &path,
-            format!("{:?} is none of {}", item.action, ACTIONS.join(", ")),
-        ));
+        return Err(Problem::invalid(&path, format!("{:?} is none of {}", item.action, ACTIONS.join(", "))));
     }
     let customer = customer(&order)?;
     let mut items = vec![];
@@ -288,33 +270,19 @@ fn notes(request: &Value, notes: &[Object<Note>], now: DateTime<Utc>) -> Vec<Val
 /// The one customer that parties of the order or of its services name.
 fn customer(order: &Order) -> Result<Option<String>, Problem> {
     let mut found: Option<(String, String)> = None;
-    let of_order = order
-        .related_party
-        .iter()
-        .enumerate()
-        .map(|(i, p)| (format!("relatedParty[{i}].id"), p));
+    let of_order = order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].id"), p));
     let of_items = order.service_order_item.iter().enumerate().flat_map(|(n, item)| {
         let path = move |i: usize| format!("serviceOrderItem[{n}].service.relatedParty[{i}].id");
-        item.service
-            .related_party
-            .iter()
-            .enumerate()
-            .map(move |(i, p)| (path(i), p))
+        item.service.related_party.iter().enumerate().map(move |(i, p)| (path(i), p))
     });
     for (path, party) in of_order.chain(of_items) {
-        if !party
-            .role
-            .as_deref()
-            .is_some_and(|r| r.eq_ignore_ascii_case("customer"))
-        {
+        if !party.role.as_deref().is_some_and(|r| r.eq_ignore_ascii_case("customer")) {
             continue;
         }
         match &found {
             Some((id, first)) if *id != party.id => {
-                let message = format!(
-                    "{} and {id} ({first}) are two customers; an order is for one",
-                    party.id
-                );
+                let message =
+                    format!("{} and {id} ({first}) are two customers; an order is for one", party.id);
                 return Err(Problem::invalid(&path, message));
             }
             _ => found = Some((party.id.clone(), path)),
@@ -332,11 +300,7 @@ fn relies_on(n: usize, item: &Item) -> Result<Vec<String>, Problem> {
             Problem::invalid(&path, "is missing: which item?")
         })
     };
-    item.service_order_item_relationship
-        .iter()
-        .enumerate()
-        .map(named)
-        .collect()
+    item.service_order_item_relationship.iter().enumerate().map(named).collect()
 }
 
 fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
@@ -344,46 +308,31 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
     let characteristics: Vec<Given> = s
         .service_characteristic
         .iter()
-        .map(|c| Given {
-            name: c.name.clone(),
-            value: c.value.clone(),
-        })
+        .map(|c| Given { name: c.name.clone(), value: c.value.clone() })
         .collect();
-    let nothing = |reason: &str| Ask::Nothing {
-        reason: format!("serviceOrderItem[{n}]: {reason}"),
-    };
+    let nothing = |reason: &str| Ask::Nothing { reason: format!("serviceOrderItem[{n}]: {reason}") };
     if let Some(state) = &s.state
         && !SERVICE_STATES.contains(&state.as_str())
     {
         let path = format!("serviceOrderItem[{n}].service.state");
-        return Err(Problem::invalid(
-            &path,
-            format!("{state:?} is none of {}", SERVICE_STATES.join(", ")),
-        ));
+        return Err(Problem::invalid(&path, format!("{state:?} is none of {}", SERVICE_STATES.join(", "))));
     }
     Ok(match (item.action.as_str(), &s.service_specification, &s.id) {
-        ("add", Some(spec), id) => Ask::Add {
-            specification: spec.id.clone(),
-            characteristics,
-            names_id: id.is_some(),
-        },
+        ("add", Some(spec), id) => {
+            Ask::Add { specification: spec.id.clone(), characteristics, names_id: id.is_some() }
+        }
         ("add", None, Some(_)) => {
             let path = format!("serviceOrderItem[{n}].service.id");
-            return Err(Problem::invalid(
-                &path,
-                "an id cannot be chosen for what is added; leave it out",
-            ));
+            return Err(Problem::invalid(&path, "an id cannot be chosen for what is added; leave it out"));
         }
         ("add", None, None) => nothing("the service names no serviceSpecification"),
         ("modify", _, None) => nothing("the service names no id to modify"),
         ("modify", _, Some(_)) if s.state.is_none() && characteristics.is_empty() => {
             nothing("neither a state nor a characteristic is to be changed")
         }
-        ("modify", _, Some(id)) => Ask::Modify {
-            service: id.clone(),
-            state: s.state.clone(),
-            characteristics,
-        },
+        ("modify", _, Some(id)) => {
+            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics }
+        }
         ("delete", _, None) => nothing("the service names no id to delete"),
         ("delete", _, Some(id)) => Ask::Delete { service: id.clone() },
         _ => Ask::NoChange,
@@ -395,15 +344,12 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
 pub fn party_out(mut party: Value) -> Value {
     if let Some(map) = party.as_object_mut() {
         map.entry("@type").or_insert(json!("RelatedParty"));
-        let referred = if map
-            .get("role")
-            .and_then(Value::as_str)
-            .is_some_and(|r| r.eq_ignore_ascii_case("customer"))
-        {
-            "Customer"
-        } else {
-            "Organization"
-        };
+        let referred =
+            if map.get("role").and_then(Value::as_str).is_some_and(|r| r.eq_ignore_ascii_case("customer")) {
+                "Customer"
+            } else {
+                "Organization"
+            };
         map.entry("@referredType").or_insert(json!(referred));
     }
     party
@@ -423,14 +369,10 @@ mod tests {
 
     #[test]
     fn wrong_types_name_their_path() {
-        let message = read(&order(
-            &json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}}),
-        ))
-        .unwrap_err();
-        assert!(
-            message.starts_with("serviceOrderItem[0].service.serviceSpecification"),
-            "{message}"
-        );
+        let message =
+            read(&order(&json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}})))
+                .unwrap_err();
+        assert!(message.starts_with("serviceOrderItem[0].service.serviceSpecification"), "{message}");
         let message = read(&order(&json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].id"), "{message}");
         let message = read(&order(&json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
@@ -462,9 +404,6 @@ mod tests {
         body["state"] = json!("completed");
         body["id"] = json!("mine");
         let d = read(&body).unwrap();
-        assert_eq!(
-            d.request,
-            order(&json!({"id": "1", "action": "noChange", "service": {}}))
-        );
+        assert_eq!(d.request, order(&json!({"id": "1", "action": "noChange", "service": {}})));
     }
 }

@@ -47,10 +47,7 @@ pub async fn create(
     }
     let body: Body = typed(&given)?;
     let unknown = || {
-        Problem::invalid(
-            "serviceOrder.id",
-            format!("there is no service order {}", body.service_order.id),
-        )
+        Problem::invalid("serviceOrder.id", format!("there is no service order {}", body.service_order.id))
     };
     let order: Uuid = body.service_order.id.parse().map_err(|_| unknown())?;
     let request = CancelRequest {
@@ -58,18 +55,12 @@ pub async fn create(
         reason: body.cancellation_reason.clone(),
         requested_for: body.requested_cancellation_date,
     };
-    let task = cancel(&doors.engine, &caller, &request)
-        .await
-        .map_err(|e| match e {
-            OrderError::NotFound(_) => unknown(),
-            other => Problem::of_order(other, |n, m| path(&given, n, m)),
-        })?;
+    let task = cancel(&doors.engine, &caller, &request).await.map_err(|e| match e {
+        OrderError::NotFound(_) => unknown(),
+        other => Problem::of_order(other, |n, m| path(&given, n, m)),
+    })?;
     let shown = render::cancel_order(&base(&doors, &headers), &task);
-    let location = format!(
-        "{}{TMF641}/cancelServiceOrder/{}",
-        base(&doors, &headers),
-        task.id
-    );
+    let location = format!("{}{TMF641}/cancelServiceOrder/{}", base(&doors, &headers), task.id);
     let mut response = (StatusCode::CREATED, Json(shown)).into_response();
     if let Ok(value) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, value);
@@ -94,10 +85,7 @@ pub async fn list(
     let base = base(&doors, &headers);
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let (rows, total) = tx.cancels(page.limit, page.offset).await?;
-    let shown: Vec<_> = rows
-        .iter()
-        .map(|c| query.select(render::cancel_order(&base, c)))
-        .collect();
+    let shown: Vec<_> = rows.iter().map(|c| query.select(render::cancel_order(&base, c))).collect();
     let uri = format!("{base}{TMF641}/cancelServiceOrder");
     let headers = list_headers(&query, &uri, raw.as_deref(), page.limit, shown.len(), total);
     Ok((headers, Json(shown)).into_response())

@@ -35,10 +35,7 @@ pub async fn patch(
     let missing = || Problem::not_found("service order", &id);
     let uuid: Uuid = id.parse().map_err(|_| missing())?;
     let Value::Object(members) = &given else {
-        return Err(Problem::invalid(
-            "",
-            "the body must be a JSON object: a merge patch of a ServiceOrder",
-        ));
+        return Err(Problem::invalid("", "the body must be a JSON object: a merge patch of a ServiceOrder"));
     };
     let (stored, request) = {
         let mut tx = doors.engine.db.read(&caller.tenant).await?;
@@ -139,8 +136,7 @@ fn time(name: &str, value: &Value) -> Result<Option<DateTime<Utc>>, Problem> {
 
 fn list(name: &str, value: &Value) -> Result<Vec<Value>, Problem> {
     let list = value.as_array().filter(|l| l.iter().all(Value::is_object));
-    list.cloned()
-        .ok_or_else(|| Problem::invalid(name, "must be an array of objects"))
+    list.cloned().ok_or_else(|| Problem::invalid(name, "must be an array of objects"))
 }
 
 /// The characteristics that a patch supplies to items.
@@ -148,15 +144,9 @@ fn supplied(items: &[Value]) -> Result<Vec<(String, Vec<Given>)>, Problem> {
     let mut out = vec![];
     for (n, item) in items.iter().enumerate() {
         let Some(id) = item["id"].as_str() else {
-            return Err(Problem::invalid(
-                &format!("serviceOrderItem[{n}].id"),
-                "is missing",
-            ));
+            return Err(Problem::invalid(&format!("serviceOrderItem[{n}].id"), "is missing"));
         };
-        let given = item["service"]["serviceCharacteristic"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
+        let given = item["service"]["serviceCharacteristic"].as_array().cloned().unwrap_or_default();
         let mut list = vec![];
         for (i, c) in given.iter().enumerate() {
             let Some(name) = c["name"].as_str() else {
@@ -164,10 +154,7 @@ fn supplied(items: &[Value]) -> Result<Vec<(String, Vec<Given>)>, Problem> {
                 return Err(Problem::invalid(&path, "is missing"));
             };
             if !RESERVED_CHARACTERISTICS.contains(&name) {
-                list.push(Given {
-                    name: name.to_owned(),
-                    value: c["value"].clone(),
-                });
+                list.push(Given { name: name.to_owned(), value: c["value"].clone() });
             }
         }
         out.push((id.to_owned(), list));
@@ -183,18 +170,12 @@ fn new_notes(given: &[Value], stored: &Value, now: DateTime<Utc>) -> Result<Vec<
         let Some(words) = note["text"].as_str() else {
             return Err(Problem::invalid(&format!("note[{n}].text"), "is missing"));
         };
-        if known
-            .iter()
-            .any(|k| k["text"] == words && (note.get("id").is_none() || k["id"] == note["id"]))
-        {
+        if known.iter().any(|k| k["text"] == words && (note.get("id").is_none() || k["id"] == note["id"])) {
             continue;
         }
         let mut note = note.clone();
         if let Some(map) = note.as_object_mut() {
-            map.insert(
-                "id".into(),
-                Value::String((known.len() + out.len() + 1).to_string()),
-            );
+            map.insert("id".into(), Value::String((known.len() + out.len() + 1).to_string()));
             map.entry("date").or_insert(Value::String(show(now)));
             map.entry("@type").or_insert(Value::String("Note".into()));
         }

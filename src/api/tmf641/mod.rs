@@ -31,9 +31,7 @@ pub fn path(request: &Value, item: Option<usize>, member: &Member) -> String {
         Member::Named(name) => (*name).into(),
         Member::Characteristic(name) => {
             let list = &request["serviceOrderItem"][item.unwrap_or(0)]["service"]["serviceCharacteristic"];
-            let index = list
-                .as_array()
-                .and_then(|l| l.iter().position(|c| c["name"] == name.as_str()));
+            let index = list.as_array().and_then(|l| l.iter().position(|c| c["name"] == name.as_str()));
             match index {
                 Some(i) => at(&format!(".service.serviceCharacteristic[{i}].value")),
                 None => at(&format!(".service.serviceCharacteristic (name = {name})")),

@@ -43,10 +43,7 @@ pub async fn create(
     JsonBody(given): JsonBody,
 ) -> Result<Response, Problem> {
     takes_json(&headers)?;
-    let key = headers
-        .get("idempotency-key")
-        .map(|v| v.to_str().map(str::to_owned))
-        .transpose();
+    let key = headers.get("idempotency-key").map(|v| v.to_str().map(str::to_owned)).transpose();
     let key = key.map_err(|_| Problem::invalid("Idempotency-Key", "must be plain text"))?;
     if key.as_ref().is_some_and(|k| k.is_empty() || k.len() > 255) {
         return Err(Problem::invalid("Idempotency-Key", "must be 1 to 255 characters"));
@@ -78,9 +75,7 @@ pub async fn create(
     }
     if matches!(accepted, Accepted::Replayed(_)) {
         let name = HeaderName::from_static("idempotency-replayed");
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static("true"));
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
     }
     Ok(response)
 }

@@ -18,13 +18,7 @@ use crate::store::{StoreError, Tenant, Tx};
 pub async fn load(tx: &mut Tx<Tenant>, base: &str, order: &OrderRow) -> Result<Value, StoreError> {
     let items = tx.items(order.id).await?;
     let personal = tx.personal(order.id).await?;
-    Ok(service_order(
-        base,
-        order,
-        &items,
-        &personal.request.0,
-        &personal.notes.0,
-    ))
+    Ok(service_order(base, order, &items, &personal.request.0, &personal.notes.0))
 }
 
 fn put(map: &mut Map<String, Value>, key: &str, at: Option<DateTime<Utc>>) {
@@ -38,17 +32,11 @@ fn put(map: &mut Map<String, Value>, key: &str, at: Option<DateTime<Utc>>) {
 pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Value, notes: &[Value]) -> Value {
     let mut out = request.as_object().cloned().unwrap_or_default();
     out.insert("id".into(), json!(o.id));
-    out.insert(
-        "href".into(),
-        json!(format!("{base}{TMF641}/serviceOrder/{}", o.id)),
-    );
+    out.insert("href".into(), json!(format!("{base}{TMF641}/serviceOrder/{}", o.id)));
     out.insert("state".into(), json!(o.state));
     out.insert("orderDate".into(), Value::String(show(o.order_date)));
-    for (key, value) in [
-        ("externalId", &o.external_id),
-        ("category", &o.category),
-        ("priority", &o.priority),
-    ] {
+    for (key, value) in [("externalId", &o.external_id), ("category", &o.category), ("priority", &o.priority)]
+    {
         match value {
             Some(v) => out.insert(key.into(), json!(v)),
             None => out.remove(key),
@@ -62,20 +50,14 @@ pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
     put(&mut out, "expectedCompletionDate", o.expected_completion);
     put(&mut out, "startDate", o.started_at);
     put(&mut out, "cancellationDate", o.cancelled_at);
-    if matches!(
-        o.state,
-        OrderState::Completed | OrderState::Partial | OrderState::Failed
-    ) {
+    if matches!(o.state, OrderState::Completed | OrderState::Partial | OrderState::Failed) {
         put(&mut out, "completionDate", o.ended_at);
     }
     if let Some(reason) = &o.cancel_reason {
         out.insert("cancellationReason".into(), json!(reason));
     }
     let parties = request["relatedParty"].as_array().cloned().unwrap_or_default();
-    out.insert(
-        "relatedParty".into(),
-        parties.into_iter().map(party_out).collect(),
-    );
+    out.insert("relatedParty".into(), parties.into_iter().map(party_out).collect());
     out.insert("externalReference".into(), references(o, request));
     let mut shown: Vec<Value> = notes.to_vec();
     if let Some(text) = &o.waits_for {
@@ -87,10 +69,7 @@ pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
         out.insert("note".into(), Value::Array(shown));
     }
     errors(&mut out, base, o);
-    let given = request["serviceOrderItem"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let given = request["serviceOrderItem"].as_array().cloned().unwrap_or_default();
     let rendered: Vec<Value> = given.into_iter().map(|g| item(base, o, items, g)).collect();
     out.insert("serviceOrderItem".into(), Value::Array(rendered));
     out.insert("@type".into(), json!("ServiceOrder"));
@@ -99,10 +78,7 @@ pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
 
 /// The client's references, and the channel through which the order came.
 fn references(o: &OrderRow, request: &Value) -> Value {
-    let given = request["externalReference"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let given = request["externalReference"].as_array().cloned().unwrap_or_default();
     let mut list: Vec<Value> = given
         .into_iter()
         .filter(|r| r["externalReferenceType"] != "channel")
@@ -208,25 +184,15 @@ fn fill_service(service: &mut Map<String, Value>, base: &str, o: &OrderRow, row:
     } else {
         intent.application.clone()
     };
-    if let (Some(id), None) = (
-        &spec,
-        service.get("serviceSpecification").and_then(|s| s.get("href")),
-    ) {
-        let entry = service
-            .entry("serviceSpecification")
-            .or_insert_with(|| json!({ "id": id }));
+    if let (Some(id), None) = (&spec, service.get("serviceSpecification").and_then(|s| s.get("href"))) {
+        let entry = service.entry("serviceSpecification").or_insert_with(|| json!({ "id": id }));
         if let Some(map) = entry.as_object_mut() {
-            map.insert(
-                "href".into(),
-                json!(format!("{base}{TMF633}/serviceSpecification/{id}")),
-            );
+            map.insert("href".into(), json!(format!("{base}{TMF633}/serviceSpecification/{id}")));
             map.entry("@type").or_insert(json!("ServiceSpecificationRef"));
         }
     }
     let mut set = |name: &str, value: &str| {
-        let list = service
-            .entry("serviceCharacteristic")
-            .or_insert_with(|| json!([]));
+        let list = service.entry("serviceCharacteristic").or_insert_with(|| json!([]));
         if let Some(list) = list.as_array_mut()
             && !list.iter().any(|c| c["name"] == name)
         {
@@ -248,10 +214,7 @@ fn fill_service(service: &mut Map<String, Value>, base: &str, o: &OrderRow, row:
 pub fn cancel_order(base: &str, c: &CancelRow) -> Value {
     let mut out = Map::new();
     out.insert("id".into(), json!(c.id));
-    out.insert(
-        "href".into(),
-        json!(format!("{base}{TMF641}/cancelServiceOrder/{}", c.id)),
-    );
+    out.insert("href".into(), json!(format!("{base}{TMF641}/cancelServiceOrder/{}", c.id)));
     out.insert("state".into(), json!(c.state));
     if let Some(reason) = &c.reason {
         out.insert("cancellationReason".into(), json!(reason));
@@ -265,11 +228,7 @@ pub fn cancel_order(base: &str, c: &CancelRow) -> Value {
             );
         }
     }
-    put(
-        &mut out,
-        "requestedCancellationDate",
-        Some(c.requested_for.unwrap_or(c.requested_at)),
-    );
+    put(&mut out, "requestedCancellationDate", Some(c.requested_for.unwrap_or(c.requested_at)));
     if c.state == "done" {
         put(&mut out, "effectiveCancellationDate", c.ended_at);
     }

@@ -22,21 +22,13 @@ pub(super) fn read_characteristics(top: &mut Reader) -> Vec<Declared> {
             "name = \"shareName\"",
         );
         if RESERVED_CHARACTERISTICS.contains(&name.as_str()) {
-            section.fault(
-                "name",
-                format!("\"{name}\" has a meaning of its own in every order; choose another"),
-            );
+            section
+                .fault("name", format!("\"{name}\" has a meaning of its own in every order; choose another"));
         } else if !name.is_empty() && !variables.insert(characteristic_variable(&name)) {
-            section.fault(
-                "name",
-                format!("\"{name}\" gives the same script variable as another; rename one"),
-            );
+            section
+                .fault("name", format!("\"{name}\" gives the same script variable as another; rename one"));
         }
-        let kinds = [
-            ("string", Kind::String),
-            ("integer", Kind::Integer),
-            ("boolean", Kind::Boolean),
-        ];
+        let kinds = [("string", Kind::String), ("integer", Kind::Integer), ("boolean", Kind::Boolean)];
         if !section.has("kind") {
             section.missing("kind", "kind = \"string\"");
         }
@@ -48,11 +40,7 @@ pub(super) fn read_characteristics(top: &mut Reader) -> Vec<Declared> {
 }
 
 fn read_characteristic(section: &mut Reader, name: String, kind: Kind) -> Declared {
-    let required = [
-        ("no", Required::No),
-        ("yes", Required::Yes),
-        ("before-start", Required::BeforeStart),
-    ];
+    let required = [("no", Required::No), ("yes", Required::Yes), ("before-start", Required::BeforeStart)];
     let mut declared = Declared {
         name,
         kind,
@@ -78,10 +66,7 @@ fn read_characteristic(section: &mut Reader, name: String, kind: Kind) -> Declar
     if let (Some(min), Some(max)) = (declared.min, declared.max)
         && max < min
     {
-        section.fault(
-            "max",
-            format!("is {max}, below min = {min}; make it at least as large"),
-        );
+        section.fault("max", format!("is {max}, below min = {min}; make it at least as large"));
     }
     if let Some(Value::Array(values)) = section.any("values") {
         // Gathered aside: a value is not to be judged by the values before it.
@@ -115,10 +100,7 @@ fn accept(declared: &Declared, value: &Value) -> Result<Json, String> {
         (Kind::Integer, Value::Integer(n)) => Json::from(*n),
         (Kind::Boolean, Value::Boolean(b)) => Json::from(*b),
         (kind, _) => {
-            return Err(format!(
-                "must be of the kind {}",
-                format!("{kind:?}").to_lowercase()
-            ));
+            return Err(format!("must be of the kind {}", format!("{kind:?}").to_lowercase()));
         }
     };
     declared.accept(&value)

@@ -15,20 +15,14 @@ const DAY_S: i64 = 86_400;
 pub(super) fn read_versions(top: &mut Reader, runtime: &Runtime) -> (Vec<Version>, Vec<Vec<ListedFile>>) {
     let mut seen = BTreeSet::new();
     let (mut versions, mut files) = (Vec::new(), Vec::new());
-    let words = [
-        ("keep", Downgrade::Keep),
-        ("migrate", Downgrade::Migrate),
-        ("refuse", Downgrade::Refuse),
-    ];
+    let words = [("keep", Downgrade::Keep), ("migrate", Downgrade::Migrate), ("refuse", Downgrade::Refuse)];
     for mut section in top.sections("version") {
         let form = "1 to 32 of letters, digits and . _ + -, starting with a letter or digit";
         let id = section.need_form("id", is_version, form, "id = \"1.0\"");
         // Compared without case, because each version has a folder and not every file system tells case apart.
         if !id.is_empty() && !seen.insert(id.to_lowercase()) {
-            section.fault(
-                "id",
-                format!("\"{id}\" is given twice; a version number has one content for ever"),
-            );
+            section
+                .fault("id", format!("\"{id}\" is given twice; a version number has one content for ever"));
         }
         if versions.is_empty() && section.has("downgrade") {
             section.fault("downgrade", "means nothing for the oldest version; remove it");
@@ -43,9 +37,7 @@ pub(super) fn read_versions(top: &mut Reader, runtime: &Runtime) -> (Vec<Version
             withdrawn: section.boolean("withdrawn").unwrap_or(false),
             notes: section.text("notes", 2000).unwrap_or_default(),
             digest: String::new(),
-            runtime: section
-                .section("runtime")
-                .map_or_else(|| runtime.clone(), |r| read_runtime(r, runtime)),
+            runtime: section.section("runtime").map_or_else(|| runtime.clone(), |r| read_runtime(r, runtime)),
         });
         files.push(read_files(&mut section));
         section.finish();
@@ -80,17 +72,11 @@ fn read_files(version: &mut Reader) -> Vec<ListedFile> {
         }
         let sha256 = section.need_form(
             "sha256",
-            |s| {
-                s.len() == 64
-                    && s.bytes()
-                        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-            },
+            |s| s.len() == 64 && s.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)),
             "64 hexadecimal digits in small letters, as sha256sum prints them",
             "sha256 = \"…\" (sha256sum prints it)",
         );
-        let mode = section
-            .word("mode", &[("0644", 0o644), ("0755", 0o755)])
-            .unwrap_or(0o644);
+        let mode = section.word("mode", &[("0644", 0o644), ("0755", 0o755)]).unwrap_or(0o644);
         section.finish();
         files.push(ListedFile { path, sha256, mode });
     }
@@ -98,10 +84,7 @@ fn read_files(version: &mut Reader) -> Vec<ListedFile> {
 }
 
 pub(super) fn default_runtime() -> Runtime {
-    Runtime {
-        data_folder: "data".to_owned(),
-        ..Runtime::default()
-    }
+    Runtime { data_folder: "data".to_owned(), ..Runtime::default() }
 }
 
 /// Reads a `runtime` table; a key that is absent keeps its value of `base`.
@@ -109,10 +92,7 @@ pub(super) fn read_runtime(mut section: Reader, base: &Runtime) -> Runtime {
     let mut runtime = base.clone();
     if let Some(folder) = section.text("data_folder", 200) {
         if !is_inner_path(&folder) {
-            section.fault(
-                "data_folder",
-                "must be a relative path below the data volume, such as \"data\"",
-            );
+            section.fault("data_folder", "must be a relative path below the data volume, such as \"data\"");
         }
         runtime.data_folder = folder;
     }
@@ -127,10 +107,7 @@ pub(super) fn read_runtime(mut section: Reader, base: &Runtime) -> Runtime {
         };
         let odd = |s: &&String| s.is_empty() || s.contains(|c: char| c == '/' || c.is_whitespace());
         if let Some(bad) = runtime.guest.commands.iter().find(odd) {
-            guest.fault(
-                "commands",
-                format!("\"{bad}\" must be the name of a command, without a path"),
-            );
+            guest.fault("commands", format!("\"{bad}\" must be the name of a command, without a path"));
         }
         if let Some(bad) = runtime.guest.architectures.iter().find(odd) {
             guest.fault(
@@ -153,10 +130,7 @@ fn read_ports(runtime: &mut Reader) -> Vec<Port> {
     for mut section in runtime.sections("port") {
         let name = section.need_form("name", is_id, ID_FORM, "name = \"web\"");
         if !name.is_empty() && !names.insert(name.clone()) {
-            section.fault(
-                "name",
-                format!("\"{name}\" is given twice; give each port a name of its own"),
-            );
+            section.fault("name", format!("\"{name}\" is given twice; give each port a name of its own"));
         }
         let number = section.need_integer("number", 1..=65_535, "number = 8080");
         if !numbers.insert(number) {
@@ -170,11 +144,7 @@ fn read_ports(runtime: &mut Reader) -> Vec<Port> {
         ];
         let protocol = section.word("protocol", &words).unwrap_or(Protocol::Http);
         section.finish();
-        ports.push(Port {
-            name,
-            number: u16::try_from(number).unwrap_or(u16::MAX),
-            protocol,
-        });
+        ports.push(Port { name, number: u16::try_from(number).unwrap_or(u16::MAX), protocol });
     }
     ports
 }

@@ -16,10 +16,7 @@ use crate::apps::{Package, PackageVersion, check, load};
 use crate::hypervisor::Role;
 
 fn demo_folders() -> Vec<PathBuf> {
-    let mut dirs: Vec<_> = fs::read_dir(demo_packages())
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
+    let mut dirs: Vec<_> = fs::read_dir(demo_packages()).unwrap().map(|e| e.unwrap().path()).collect();
     dirs.sort();
     dirs
 }
@@ -29,10 +26,7 @@ fn every_demo_package_passes_the_check() {
     for dir in demo_folders() {
         let report = check(&dir);
         assert!(report.ok && report.warnings.is_empty(), "{report}");
-        assert_eq!(
-            report.application.as_deref(),
-            dir.file_name().and_then(|n| n.to_str())
-        );
+        assert_eq!(report.application.as_deref(), dir.file_name().and_then(|n| n.to_str()));
     }
 }
 
@@ -43,39 +37,21 @@ fn the_demo_catalogue_has_what_it_must_show() {
     for category in ["crm", "web-shop", "accounting", "file-share"] {
         let app = apps.iter().find(|a| a.category == category).unwrap();
         // A provision order needs a customer, an application and a plan, nothing else.
-        assert_eq!(
-            app.check_characteristics(&BTreeMap::new()).unwrap().missing,
-            [""; 0]
-        );
+        assert_eq!(app.check_characteristics(&BTreeMap::new()).unwrap().missing, [""; 0]);
         let newest = app.newest_orderable().unwrap().id.clone();
-        assert_ne!(
-            app.downgrade(&newest, &app.versions[0].id),
-            Some(Downgrade::Refuse)
-        );
+        assert_ne!(app.downgrade(&newest, &app.versions[0].id), Some(Downgrade::Refuse));
     }
     for app in &apps {
         assert!(app.plans.len() >= 2 && app.versions.len() >= 2, "{}", app.id);
         assert!(app.versions.iter().all(|v| !v.withdrawn), "{}", app.id);
     }
     assert!(apps.iter().any(|a| a.versions.len() >= 3));
-    assert!(
-        apps.iter()
-            .any(|a| a.placement == Placement::Dedicated && a.multiple)
-    );
-    assert!(
-        apps.iter()
-            .any(|a| a.seats.is_some() && !a.characteristics.is_empty())
-    );
+    assert!(apps.iter().any(|a| a.placement == Placement::Dedicated && a.multiple));
+    assert!(apps.iter().any(|a| a.seats.is_some() && !a.characteristics.is_empty()));
     assert!(apps.iter().any(|a| a.plans.iter().any(|p| p.backup.is_some())));
-    let ports: std::collections::BTreeSet<_> = apps
-        .iter()
-        .map(|a| a.versions[0].runtime.ports[0].number)
-        .collect();
-    assert_eq!(
-        ports.len(),
-        apps.len(),
-        "the demo applications fit on one machine as they are"
-    );
+    let ports: std::collections::BTreeSet<_> =
+        apps.iter().map(|a| a.versions[0].runtime.ports[0].number).collect();
+    assert_eq!(ports.len(), apps.len(), "the demo applications fit on one machine as they are");
 }
 
 #[test]
@@ -133,20 +109,11 @@ impl Guest {
             fs::set_permissions(dir.path().join("bin").join(name), mode).unwrap();
         };
         tool("busybox", BUSYBOX);
-        if Command::new("zstd")
-            .arg("--version")
-            .stdout(Stdio::null())
-            .status()
-            .is_err()
-        {
+        if Command::new("zstd").arg("--version").stdout(Stdio::null()).status().is_err() {
             tool("zstd", ZSTD);
         }
         let package = load(&demo_packages().join(application)).unwrap();
-        Self {
-            dir,
-            package,
-            subscription: Uuid::from_u128(7),
-        }
+        Self { dir, package, subscription: Uuid::from_u128(7) }
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -154,11 +121,7 @@ impl Guest {
     }
 
     fn package(&self, version: &str) -> &PackageVersion {
-        self.package
-            .versions
-            .iter()
-            .find(|v| v.version == version)
-            .unwrap()
+        self.package.versions.iter().find(|v| v.version == version).unwrap()
     }
 
     /// Lays the files of a version into the guest and says where the folders are.
@@ -169,11 +132,7 @@ impl Guest {
             fs::set_permissions(files.join(&file.path), fs::Permissions::from_mode(file.mode)).unwrap();
         }
         let text = |p: PathBuf| p.to_str().unwrap().to_owned();
-        GuestFolders {
-            home: text(self.path("home")),
-            volume: text(self.path("volume")),
-            files: text(files),
-        }
+        GuestFolders { home: text(self.path("home")), volume: text(self.path("volume")), files: text(files) }
     }
 
     fn run(&self, role: Role, version: &str, from: Option<&str>) -> Output {
@@ -231,10 +190,7 @@ impl Guest {
             }
             None => String::new(),
         };
-        let text = format!(
-            ". '{h}/settings' && {request} '{h}/program/www/cgi-bin/app'",
-            h = home.display()
-        );
+        let text = format!(". '{h}/settings' && {request} '{h}/program/www/cgi-bin/app'", h = home.display());
         let output = self.sh(&["-c", &text], &BTreeMap::new());
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
@@ -249,10 +205,7 @@ impl Drop for Guest {
     /// Ends the stand-in for httpd even when a test fails.
     fn drop(&mut self) {
         if let Ok(pid) = fs::read_to_string(self.path("home/pid")) {
-            let _ = Command::new("kill")
-                .arg(pid.trim())
-                .stderr(Stdio::null())
-                .status();
+            let _ = Command::new("kill").arg(pid.trim()).stderr(Stdio::null()).status();
         }
     }
 }
@@ -265,22 +218,14 @@ fn exists(path: &Path) -> bool {
 fn a_whole_life_of_the_crm_by_its_scripts() {
     let guest = Guest::new("kinfolk");
     guest.twice(Role::Install, "1.0", None);
-    assert_eq!(
-        guest.run(Role::Health, "1.0", None).status.code(),
-        Some(1),
-        "not started"
-    );
+    assert_eq!(guest.run(Role::Health, "1.0", None).status.code(), Some(1), "not started");
     guest.twice(Role::Start, "1.0", None);
     guest.twice(Role::Health, "1.0", None);
     assert!(exists(&guest.path("home/boot")), "starts at boot");
 
     guest.open(Some("name=Ann%20%26+Bo&phone=12%0934"));
     guest.twice(Role::Install, "1.0", None);
-    assert_eq!(
-        guest.records(),
-        "#1\nAnn & Bo\t12 34\n",
-        "a repeated install keeps the data"
-    );
+    assert_eq!(guest.records(), "#1\nAnn & Bo\t12 34\n", "a repeated install keeps the data");
     assert!(guest.open(None).contains("<td>Ann &amp; Bo</td><td>12 34</td>"));
 
     guest.twice(Role::Backup, "1.0", None);
@@ -288,10 +233,7 @@ fn a_whole_life_of_the_crm_by_its_scripts() {
     guest.twice(Role::Stop, "1.0", None);
     assert!(!exists(&guest.path("home/boot")), "stays stopped");
     guest.twice(Role::Configure, "1.0", None);
-    assert!(
-        !exists(&guest.path("home/boot")),
-        "configure starts nothing that was stopped"
-    );
+    assert!(!exists(&guest.path("home/boot")), "configure starts nothing that was stopped");
 
     guest.twice(Role::Upgrade, "2.0", Some("1.0"));
     assert_eq!(guest.records(), "#2\nAnn & Bo\t12 34\t\n");
@@ -314,11 +256,7 @@ fn a_whole_life_of_the_crm_by_its_scripts() {
     let damaged = guest.run(Role::Restore, "2.0", Some("1.0"));
     assert_eq!(damaged.status.code(), Some(65));
     assert!(String::from_utf8_lossy(&damaged.stderr).contains("the archive is damaged"));
-    assert_eq!(
-        guest.records(),
-        "#2\nAnn & Bo\t12 34\t\n",
-        "the data is as before"
-    );
+    assert_eq!(guest.records(), "#2\nAnn & Bo\t12 34\t\n", "the data is as before");
 
     guest.twice(Role::Start, "2.0", None);
     guest.twice(Role::Remove, "2.0", None);
@@ -343,8 +281,5 @@ fn a_customers_text_reaches_the_file_share_unchanged() {
     write(guest.dir.path(), "volume/data/shared/plan.txt", "four");
     let page = guest.open(None);
     assert!(page.contains("<h1>It's $HOME</h1>"), "{page}");
-    assert!(
-        page.contains("<a href=\"?get=plan.txt\">plan.txt</a> (4 octets)"),
-        "{page}"
-    );
+    assert!(page.contains("<a href=\"?get=plan.txt\">plan.txt</a> (4 octets)"), "{page}");
 }

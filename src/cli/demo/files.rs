@@ -44,22 +44,14 @@ pub async fn seal_and_show(
     sdr::seal(&tour.http).await?;
     // A period or a limit may have closed a file during the tour, so not only what sealing answered counts.
     let files: Vec<Listed> = tour.http.get("/api/v1/sdr/files").await?;
-    let mut new: Vec<_> = files
-        .into_iter()
-        .filter(|file| !before.contains(&key(file)))
-        .collect();
+    let mut new: Vec<_> = files.into_iter().filter(|file| !before.contains(&key(file))).collect();
     new.sort_by_key(key);
     let mut lives: BTreeMap<String, Vec<Record>> = BTreeMap::new();
     for file in &new {
         let octets = sdr::octets(&tour.http, &file.recipient, file.file_seq, file.test).await?;
         say(out, format!("    {}", file.path.as_ref().unwrap_or(&file.name)))?;
         let sum = hex::encode(Sha256::digest(&octets));
-        tour.truth(
-            format!("{} has the SHA-256 in the list", file.name),
-            &sum,
-            &file.sha256,
-            out,
-        )?;
+        tour.truth(format!("{} has the SHA-256 in the list", file.name), &sum, &file.sha256, out)?;
         let decoded = decode::decode(&octets)?;
         tour.truth(
             format!("{} holds the records that the list counts", file.name),
@@ -67,24 +59,15 @@ pub async fn seal_and_show(
             &file.records,
             out,
         )?;
-        let own: Vec<_> = decoded
-            .records
-            .iter()
-            .filter(|r| r.instance_id.to_string() == subscription)
-            .cloned()
-            .collect();
+        let own: Vec<_> =
+            decoded.records.iter().filter(|r| r.instance_id.to_string() == subscription).cloned().collect();
         say(out, shown(&octets, &decoded, &own)?)?;
         lives.entry(file.recipient.clone()).or_default().extend(own);
     }
     tour.truth("mediation got a file", &!new.is_empty(), &true, out)?;
     for (recipient, records) in &lives {
         let seen: Vec<_> = records.iter().map(|r| r.record_type).collect();
-        tour.truth(
-            format!("{recipient} has the life, each event once"),
-            &seen,
-            &LIFE.to_vec(),
-            out,
-        )?;
+        tour.truth(format!("{recipient} has the life, each event once"), &seen, &LIFE.to_vec(), out)?;
     }
     if let Some(of_first) = lives.values().next() {
         let ids = |records: &[Record]| records.iter().map(|r| r.record_id).collect::<Vec<_>>();
@@ -102,10 +85,7 @@ fn shown(octets: &[u8], decoded: &Decoded, own: &[Record]) -> anyhow::Result<Str
             let text = String::from_utf8_lossy(octets);
             let ids: Vec<_> = own.iter().map(|r| r.record_id.to_string()).collect();
             let ours = |line: &&str| all || !line.starts_with("D,") || ids.iter().any(|id| line.contains(id));
-            text.lines()
-                .filter(ours)
-                .map(|line| format!("{line}\n"))
-                .collect()
+            text.lines().filter(ours).map(|line| format!("{line}\n")).collect()
         }
         Format::Asn1Raw if all => decode::to_table(decoded),
         Format::Asn1Raw => decode::to_table(&Decoded {
@@ -117,10 +97,6 @@ fn shown(octets: &[u8], decoded: &Decoded, own: &[Record]) -> anyhow::Result<Str
     };
     let indented: Vec<_> = text.lines().map(|line| format!("      {line}")).collect();
     let others = decoded.records.len() - own.len();
-    let note = if all {
-        String::new()
-    } else {
-        format!("\n      (and {others} records of others)")
-    };
+    let note = if all { String::new() } else { format!("\n      (and {others} records of others)") };
     Ok(indented.join("\n") + &note)
 }

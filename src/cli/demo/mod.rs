@@ -84,15 +84,9 @@ fn go_on(base: &str, customer: &str, out: &mut Out<'_>) -> anyhow::Result<()> {
     let program = program();
     let example = r#"{"relatedParty":[{"id":"4711","role":"customer"}],"serviceOrderItem":[{"id":"1","action":"add","service":{"serviceSpecification":{"id":"customer-account"},"serviceCharacteristic":[{"name":"name","value":"Ada"}]}}]}"#;
     out.line("\nThe server stays up; Ctrl-C stops it. Go on with:")?;
-    out.line(format!(
-        "  curl '{base}/tmf-api/serviceInventory/v4/service?relatedParty.id={customer}'"
-    ))?;
-    out.line(format!(
-        "  curl {base}/tmf-api/serviceCatalogManagement/v4/serviceSpecification"
-    ))?;
-    out.line(format!(
-        "  curl -H 'Content-Type: application/json' -d '{example}' \\"
-    ))?;
+    out.line(format!("  curl '{base}/tmf-api/serviceInventory/v4/service?relatedParty.id={customer}'"))?;
+    out.line(format!("  curl {base}/tmf-api/serviceCatalogManagement/v4/serviceSpecification"))?;
+    out.line(format!("  curl -H 'Content-Type: application/json' -d '{example}' \\"))?;
     out.line(format!("    {base}{}", super::order::ORDERS))?;
     out.line(format!("  {program} order list --server {base}"))?;
     out.line(format!("  {program} sdr list --server {base}"))

@@ -39,10 +39,7 @@ pub async fn play(tour: &mut Tour, world: Option<&Path>, out: &mut Out<'_>) -> a
     let (plan, version) = choice.small.clone();
     say(
         out,
-        format!(
-            "\nThe life of customer {}, with {} ({}).",
-            tour.customer, choice.name, choice.application
-        ),
+        format!("\nThe life of customer {}, with {} ({}).", tour.customer, choice.name, choice.application),
     )?;
 
     tour.scene("Create the customer", out)?;
@@ -54,10 +51,7 @@ pub async fn play(tour: &mut Tour, world: Option<&Path>, out: &mut Out<'_>) -> a
     let customer = tour.customer.clone();
     tour.service_is("customer", &customer, "active", out).await?;
 
-    tour.scene(
-        &format!("Provision {} {version}, plan {plan}", choice.application),
-        out,
-    )?;
+    tour.scene(&format!("Provision {} {version}, plan {plan}", choice.application), out)?;
     let wanted = characteristics(
         json!({ "serviceSpecification": { "id": choice.application } }),
         &[("plan", &plan), ("version", &version)],
@@ -92,21 +86,11 @@ pub async fn play(tour: &mut Tour, world: Option<&Path>, out: &mut Out<'_>) -> a
     shows(tour, &url, &choice.large, 3, out).await?;
 
     tour.scene("Back up", out)?;
-    tour.order(
-        "modify",
-        characteristics(json!({ "id": id }), &[("operation", "backup")]),
-        out,
-    )
-    .await?;
-    let backups: Vec<Backup> = tour
-        .http
-        .get(&format!("/api/v1/subscriptions/{}/backups", segment(&id)))
-        .await?;
+    tour.order("modify", characteristics(json!({ "id": id }), &[("operation", "backup")]), out).await?;
+    let backups: Vec<Backup> =
+        tour.http.get(&format!("/api/v1/subscriptions/{}/backups", segment(&id))).await?;
     tour.truth("the subscription has one backup", &backups.len(), &1, out)?;
-    let backup = backups
-        .into_iter()
-        .next()
-        .ok_or_else(|| anyhow!("no backup is listed"))?;
+    let backup = backups.into_iter().next().ok_or_else(|| anyhow!("no backup is listed"))?;
     tour.truth("it is available", &backup.state, &"available".to_owned(), out)?;
 
     tour.scene("Download it by a link", out)?;
@@ -118,31 +102,23 @@ pub async fn play(tour: &mut Tour, world: Option<&Path>, out: &mut Out<'_>) -> a
     }
     shows(tour, &url, &choice.large, 5, out).await?;
     let restore = [("operation", "restore"), ("backupId", backup.id.as_str())];
-    tour.order("modify", characteristics(json!({ "id": id }), &restore), out)
-        .await?;
+    tour.order("modify", characteristics(json!({ "id": id }), &restore), out).await?;
     shows(tour, &url, &choice.large, 3, out).await?;
 
     let smaller = (choice.small.0.clone(), choice.large.1.clone());
     tour.scene(&format!("Downgrade to plan {}", smaller.0), out)?;
-    tour.order(
-        "modify",
-        characteristics(json!({ "id": id }), &[("plan", &smaller.0)]),
-        out,
-    )
-    .await?;
+    tour.order("modify", characteristics(json!({ "id": id }), &[("plan", &smaller.0)]), out).await?;
     shows(tour, &url, &smaller, 3, out).await?;
 
     tour.scene("Suspend the customer", out)?;
-    tour.order("modify", json!({ "id": customer, "state": "inactive" }), out)
-        .await?;
+    tour.order("modify", json!({ "id": customer, "state": "inactive" }), out).await?;
     tour.service_is("customer", &customer, "inactive", out).await?;
     tour.service_is("subscription", &id, "inactive", out).await?;
     let status = page_status(&tour.http, &url).await?;
     tour.truth("the application's page answers 503", &status, &503, out)?;
 
     tour.scene("Re-activate the customer", out)?;
-    tour.order("modify", json!({ "id": customer, "state": "active" }), out)
-        .await?;
+    tour.order("modify", json!({ "id": customer, "state": "active" }), out).await?;
     tour.service_is("subscription", &id, "active", out).await?;
     let url = characteristic(&order::service(&tour.http, &id).await?, "accessUrl").unwrap_or(url);
     shows(tour, &url, &smaller, 3, out).await?;
@@ -164,10 +140,7 @@ pub async fn play(tour: &mut Tour, world: Option<&Path>, out: &mut Out<'_>) -> a
 
 /// A service with characteristics.
 fn characteristics(mut service: Value, pairs: &[(&str, &str)]) -> Value {
-    let all: Vec<_> = pairs
-        .iter()
-        .map(|(name, value)| json!({ "name": name, "value": value }))
-        .collect();
+    let all: Vec<_> = pairs.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     service["serviceCharacteristic"] = all.into();
     service
 }
@@ -182,16 +155,7 @@ async fn shows(
 ) -> anyhow::Result<()> {
     let seen = page(&tour.http, url).await?;
     let what = format!("the application's page shows plan {plan}, version {version}, count {counter}");
-    tour.truth(
-        what,
-        &seen,
-        &Page {
-            plan: plan.clone(),
-            version: version.clone(),
-            counter,
-        },
-        out,
-    )
+    tour.truth(what, &seen, &Page { plan: plan.clone(), version: version.clone(), counter }, out)
 }
 
 /// The application with which the most can be shown: a CRM if there is one, else the first.
@@ -202,19 +166,13 @@ fn choose(specifications: &[Value]) -> anyhow::Result<Choice> {
         let (old, new) = (versions.len().checked_sub(2)?, versions.len() - 1);
         Some(Choice {
             application: specification["id"].as_str()?.to_owned(),
-            name: specification["name"]
-                .as_str()
-                .unwrap_or("an application")
-                .to_owned(),
+            name: specification["name"].as_str().unwrap_or("an application").to_owned(),
             small: (plans.first()?.clone(), versions[old].clone()),
             large: (plans.get(1)?.clone(), versions[new].clone()),
         })
     });
     let all: Vec<_> = fitting.collect();
-    let crm = all
-        .iter()
-        .position(|c| c.name.to_lowercase().contains("crm"))
-        .unwrap_or(0);
+    let crm = all.iter().position(|c| c.name.to_lowercase().contains("crm")).unwrap_or(0);
     all.into_iter().nth(crm).context(
         "the catalogue has no application with two plans and two versions; leave catalogue.apps empty for the built-in ones",
     )
@@ -226,11 +184,7 @@ fn values(specification: &Value, name: &str) -> Vec<String> {
     let found = all.into_iter().flatten().find(|c| c["name"] == name);
     let values = found.and_then(|c| c["characteristicValueSpecification"].as_array());
     let text = |value: &Value| {
-        let value = if value["value"].is_object() {
-            &value["value"]["value"]
-        } else {
-            &value["value"]
-        };
+        let value = if value["value"].is_object() { &value["value"]["value"] } else { &value["value"] };
         value.as_str().map(ToOwned::to_owned)
     };
     values.into_iter().flatten().filter_map(text).collect()
@@ -239,20 +193,9 @@ fn values(specification: &Value, name: &str) -> Vec<String> {
 /// The link works, and gives the octets that the list promised.
 async fn download(tour: &mut Tour, backup: &Backup, out: &mut Out<'_>) -> anyhow::Result<()> {
     let target = format!("/api/v1/backups/{}/download-links", segment(&backup.id));
-    let link = tour
-        .http
-        .post(&target, &json!({ "customer": tour.customer }))
-        .await?;
-    let url = link.body["url"]
-        .as_str()
-        .ok_or_else(|| anyhow!("the answer to POST {target} has no url"))?;
-    say(
-        out,
-        format!(
-            "    link {url}\n    valid until {}",
-            link.body["expiresAt"].as_str().unwrap_or("-")
-        ),
-    )?;
+    let link = tour.http.post(&target, &json!({ "customer": tour.customer })).await?;
+    let url = link.body["url"].as_str().ok_or_else(|| anyhow!("the answer to POST {target} has no url"))?;
+    say(out, format!("    link {url}\n    valid until {}", link.body["expiresAt"].as_str().unwrap_or("-")))?;
     let (mut digest, mut octets) = (Sha256::new(), 0u64);
     let piece = |piece: &[u8]| {
         digest.update(piece);
@@ -260,12 +203,7 @@ async fn download(tour: &mut Tour, backup: &Backup, out: &mut Out<'_>) -> anyhow
     };
     tour.http.download(url, piece).await?;
     let sum = hex::encode(digest.finalize());
-    tour.truth(
-        format!("it has the size in the list ({octets} octets)"),
-        &Some(octets),
-        &backup.size,
-        out,
-    )?;
+    tour.truth(format!("it has the size in the list ({octets} octets)"), &Some(octets), &backup.size, out)?;
     tour.truth(
         format!("it has the SHA-256 in the list ({})", &sum[..16]),
         &Some(sum.clone()),
@@ -322,24 +260,14 @@ mod tests {
             json!({ "id": "customer-account", "name": "Customer account" }),
             specification("one", "One", &["a"], &["1"]),
             specification("files", "Files", &["home", "office"], &["1", "2"]),
-            specification(
-                "kin",
-                "Kin CRM",
-                &["solo", "team", "company"],
-                &["1.0", "1.1", "2.0"],
-            ),
+            specification("kin", "Kin CRM", &["solo", "team", "company"], &["1.0", "1.1", "2.0"]),
         ];
         let kin = choose(&all).unwrap();
         assert_eq!(kin.application, "kin");
         assert_eq!(kin.small, ("solo".into(), "1.1".into()));
         assert_eq!(kin.large, ("team".into(), "2.0".into()));
         assert_eq!(choose(&all[..3]).unwrap().application, "files");
-        assert!(
-            choose(&all[..2])
-                .unwrap_err()
-                .to_string()
-                .contains("catalogue.apps")
-        );
+        assert!(choose(&all[..2]).unwrap_err().to_string().contains("catalogue.apps"));
     }
 
     #[test]

@@ -25,12 +25,7 @@ pub struct Tour {
 
 impl Tour {
     pub fn new(http: Http, customer: String) -> Self {
-        Self {
-            http,
-            customer,
-            scene: 0,
-            truths: Vec::new(),
-        }
+        Self { http, customer, scene: 0, truths: Vec::new() }
     }
 
     /// Opens a scene.
@@ -52,10 +47,7 @@ impl Tour {
         if holds {
             say(out, format!("    ok    {what}"))?;
         } else {
-            say(
-                out,
-                format!("    FALSE {what}: should be {wanted:?}, and is {seen:?}"),
-            )?;
+            say(out, format!("    FALSE {what}: should be {wanted:?}, and is {seen:?}"))?;
         }
         self.truths.push((what, holds));
         Ok(())
@@ -73,25 +65,15 @@ impl Tour {
             "serviceOrderItem": [{ "id": "1", "action": action, "service": service }],
         });
         let (id, _) = order::post(&self.http, &body).await?;
-        say(
-            out,
-            format!("    POST serviceOrder: {action} {service}\n    order {id}"),
-        )?;
+        say(out, format!("    POST serviceOrder: {action} {service}\n    order {id}"))?;
         let view = View::fitting(out, "      ");
         let stuck = |order: &Order| order.state == "held" || order.state == "pending";
         let followed = watch::follow(&self.http, &id, view, stuck, out);
         let order = tokio::time::timeout(PATIENCE, followed).await.map_err(|_| {
-            anyhow!(
-                "order {id} did not end within {} s; see `telvisor jobs`",
-                PATIENCE.as_secs()
-            )
+            anyhow!("order {id} did not end within {} s; see `telvisor jobs`", PATIENCE.as_secs())
         })??;
         if !order.is_completed() {
-            bail!(
-                "order {id} ended {}: {}",
-                order.state,
-                order.troubles().join("; ")
-            );
+            bail!("order {id} ended {}: {}", order.state, order.troubles().join("; "));
         }
         Ok(order)
     }
@@ -106,41 +88,20 @@ impl Tour {
     ) -> anyhow::Result<()> {
         let service = order::service(&self.http, id).await?;
         let seen = service["state"].as_str().unwrap_or("none").to_owned();
-        self.truth(
-            format!("TMF638: the {what} is {state}"),
-            &seen,
-            &state.to_owned(),
-            out,
-        )
+        self.truth(format!("TMF638: the {what} is {state}"), &seen, &state.to_owned(), out)
     }
 
     /// Says how it went, and gives the status to end with.
     pub fn sum_up(&self, out: &mut Out<'_>) -> anyhow::Result<u8> {
-        let failed: Vec<_> = self
-            .truths
-            .iter()
-            .filter(|(_, holds)| !holds)
-            .map(|(what, _)| what)
-            .collect();
+        let failed: Vec<_> = self.truths.iter().filter(|(_, holds)| !holds).map(|(what, _)| what).collect();
         if out.json {
-            let truths: Vec<_> = self
-                .truths
-                .iter()
-                .map(|(what, holds)| json!({ "truth": what, "holds": holds }))
-                .collect();
+            let truths: Vec<_> =
+                self.truths.iter().map(|(what, holds)| json!({ "truth": what, "holds": holds })).collect();
             out.json(&json!({ "customer": self.customer, "ok": failed.is_empty(), "truths": truths }))?;
         } else if failed.is_empty() {
-            out.line(format!(
-                "\nAll of it came true: {} of {}.",
-                self.truths.len(),
-                self.truths.len()
-            ))?;
+            out.line(format!("\nAll of it came true: {} of {}.", self.truths.len(), self.truths.len()))?;
         } else {
-            out.line(format!(
-                "\n{} of {} did not come true:",
-                failed.len(),
-                self.truths.len()
-            ))?;
+            out.line(format!("\n{} of {} did not come true:", failed.len(), self.truths.len()))?;
             for what in &failed {
                 out.line(format!("  {what}"))?;
             }
@@ -165,11 +126,7 @@ pub fn characteristic(service: &Value, name: &str) -> Option<String> {
     let value = &all.iter().find(|c| c["name"] == name)?["value"];
     // TMF allows the bare value and an object around it.
     let value = if value.is_object() { &value["value"] } else { value };
-    Some(
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), ToOwned::to_owned),
-    )
+    Some(value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned))
 }
 
 /// What the application's own page says.
@@ -190,11 +147,7 @@ pub async fn page(http: &Http, url: &str) -> anyhow::Result<Page> {
 }
 
 pub async fn page_status(http: &Http, url: &str) -> anyhow::Result<u16> {
-    Ok(http
-        .ask(Method::GET, url, "application/json", None)
-        .await?
-        .status()
-        .as_u16())
+    Ok(http.ask(Method::GET, url, "application/json", None).await?.status().as_u16())
 }
 
 async fn read(http: &Http, method: Method, url: &str) -> anyhow::Result<Page> {
@@ -203,10 +156,7 @@ async fn read(http: &Http, method: Method, url: &str) -> anyhow::Result<Page> {
     if status != StatusCode::OK {
         bail!("the application's page {url} answers {status}");
     }
-    answer
-        .json()
-        .await
-        .with_context(|| format!("the application's page {url} shows no counter"))
+    answer.json().await.with_context(|| format!("the application's page {url} shows no counter"))
 }
 
 #[cfg(test)]

@@ -4,32 +4,15 @@ use super::{Clause, Ground, error, said, same};
 use crate::hypervisor::{DriverError, Guard, Handle, MachineState, Observation, Operation, Role, Size, Tag};
 
 pub(super) const CLAUSES: &[(&str, Clause)] = &[
-    (
-        "begin with a key seen before returns the operation begun then",
-        |g| Box::pin(same_key(g)),
-    ),
+    ("begin with a key seen before returns the operation begun then", |g| Box::pin(same_key(g))),
     ("deleting what is absent is done", |g| Box::pin(delete_absent(g))),
-    ("what needs a machine is refused where there is none", |g| {
-        Box::pin(absent(g))
-    }),
-    ("a lower fence is refused and changes nothing", |g| {
-        Box::pin(fence(g))
-    }),
-    ("a lower fence stays refused after the machine is gone", |g| {
-        Box::pin(fence_after_delete(g))
-    }),
+    ("what needs a machine is refused where there is none", |g| Box::pin(absent(g))),
+    ("a lower fence is refused and changes nothing", |g| Box::pin(fence(g))),
+    ("a lower fence stays refused after the machine is gone", |g| Box::pin(fence_after_delete(g))),
     ("what is not ours is not touched", |g| Box::pin(foreign(g))),
-    (
-        "an unknown handle is observed as unknown and can be aborted",
-        |g| Box::pin(unknown(g)),
-    ),
-    ("an operation that was aborted can be done anew", |g| {
-        Box::pin(abort(g))
-    }),
-    (
-        "an operation cut off by a restart is done by beginning it again",
-        |g| Box::pin(interrupted(g)),
-    ),
+    ("an unknown handle is observed as unknown and can be aborted", |g| Box::pin(unknown(g))),
+    ("an operation that was aborted can be done anew", |g| Box::pin(abort(g))),
+    ("an operation cut off by a restart is done by beginning it again", |g| Box::pin(interrupted(g))),
 ];
 
 async fn same_key(g: &Ground<'_>) -> Result<(), String> {
@@ -40,18 +23,10 @@ async fn same_key(g: &Ground<'_>) -> Result<(), String> {
     let ended = g.end_of(&first, "create_machine").await?;
     let third = said("begin", g.driver().begin(&guard, &create, &key).await)?;
     same("the handle when the operation has ended", &third, &first)?;
-    same(
-        "what is observed then",
-        &g.end_of(&third, "create_machine").await?,
-        &ended,
-    )?;
+    same("what is observed then", &g.end_of(&third, "create_machine").await?, &ended)?;
     g.fixture.restart().await?;
     let fourth = said("begin", g.driver().begin(&guard, &create, &key).await)?;
-    same(
-        "what is observed after a restart",
-        &g.end_of(&fourth, "create_machine").await?,
-        &ended,
-    )?;
+    same("what is observed after a restart", &g.end_of(&fourth, "create_machine").await?, &ended)?;
     same("number of machines", &g.owned().await?.len(), &1)?;
     g.delete(&guard).await
 }
@@ -60,24 +35,11 @@ async fn delete_absent(g: &Ground<'_>) -> Result<(), String> {
     let never = g.guard("never");
     g.delete(&never).await?;
     let guard = g.machine("a").await?;
-    g.done(
-        &guard,
-        &Operation::DeleteVolume {
-            subscription: g.id("never"),
-        },
-    )
-    .await?;
-    g.done(&guard, &Operation::DeleteSpool { path: "never".into() })
-        .await?;
+    g.done(&guard, &Operation::DeleteVolume { subscription: g.id("never") }).await?;
+    g.done(&guard, &Operation::DeleteSpool { path: "never".into() }).await?;
     g.delete(&guard).await?;
     g.delete(&guard).await?;
-    g.done(
-        &guard,
-        &Operation::DeleteVolume {
-            subscription: g.id("never"),
-        },
-    )
-    .await?;
+    g.done(&guard, &Operation::DeleteVolume { subscription: g.id("never") }).await?;
     same("the owned machines", &g.owned().await?, &Vec::new())
 }
 
@@ -85,19 +47,10 @@ async fn absent(g: &Ground<'_>) -> Result<(), String> {
     let guard = g.guard("never");
     let is = |e: &DriverError| matches!(e, DriverError::Absent(_));
     for operation in [
-        Operation::ResizeMachine {
-            size: Size {
-                vcpu: 1,
-                memory_mib: 512,
-                disk_gib: 1,
-            },
-        },
+        Operation::ResizeMachine { size: Size { vcpu: 1, memory_mib: 512, disk_gib: 1 } },
         Operation::SuspendMachine,
         Operation::ResumeMachine,
-        Operation::EnsureVolume {
-            subscription: g.id("s"),
-            size_gib: 1,
-        },
+        Operation::EnsureVolume { subscription: g.id("s"), size_gib: 1 },
         Operation::RunScript(Box::new(g.script(Role::Start, g.id("s")))),
     ] {
         g.refused(&guard, &operation, is).await?;
@@ -109,32 +62,17 @@ async fn absent(g: &Ground<'_>) -> Result<(), String> {
 }
 
 async fn fence(g: &Ground<'_>) -> Result<(), String> {
-    let guard = Guard {
-        fence: 5,
-        ..g.guard("a")
-    };
+    let guard = Guard { fence: 5, ..g.guard("a") };
     g.done(&guard, &g.create().await?).await?;
     let before = g.look(&guard).await?;
     same("fence of the machine", &before.fence, &5)?;
-    let stale = Guard {
-        fence: 4,
-        ..guard.clone()
-    };
+    let stale = Guard { fence: 4, ..guard.clone() };
     let is = |e: &DriverError| matches!(e, DriverError::Fenced { given: 4, seen: 5 });
     for operation in [
         g.create().await?,
-        Operation::ResizeMachine {
-            size: Size {
-                vcpu: 2,
-                memory_mib: 1024,
-                disk_gib: 8,
-            },
-        },
+        Operation::ResizeMachine { size: Size { vcpu: 2, memory_mib: 1024, disk_gib: 8 } },
         Operation::SuspendMachine,
-        Operation::EnsureVolume {
-            subscription: g.id("s"),
-            size_gib: 1,
-        },
+        Operation::EnsureVolume { subscription: g.id("s"), size_gib: 1 },
         Operation::DeleteMachine,
     ] {
         g.refused(&stale, &operation, is).await?;
@@ -142,10 +80,7 @@ async fn fence(g: &Ground<'_>) -> Result<(), String> {
     error("write", g.driver().write(&stale, "file", 0, b"x").await, is)?;
     same("the machine", &g.look(&guard).await?, &before)?;
     g.done(&guard, &Operation::SuspendMachine).await?;
-    let newer = Guard {
-        fence: 9,
-        ..guard.clone()
-    };
+    let newer = Guard { fence: 9, ..guard.clone() };
     g.done(&newer, &Operation::ResumeMachine).await?;
     same("fence of the machine", &g.look(&guard).await?.fence, &9)?;
     let is = |e: &DriverError| matches!(e, DriverError::Fenced { given: 5, seen: 9 });
@@ -156,16 +91,9 @@ async fn fence(g: &Ground<'_>) -> Result<(), String> {
 
 /// Only of drivers that check the fence atomically: others keep it in the machine, and lose it with the machine.
 async fn fence_after_delete(g: &Ground<'_>) -> Result<(), String> {
-    let guard = Guard {
-        fence: 3,
-        ..g.guard("a")
-    };
+    let guard = Guard { fence: 3, ..g.guard("a") };
     g.done(&guard, &g.create().await?).await?;
-    g.delete(&Guard {
-        fence: 4,
-        ..guard.clone()
-    })
-    .await?;
+    g.delete(&Guard { fence: 4, ..guard.clone() }).await?;
     if g.driver().capabilities().atomic_fence {
         let is = |e: &DriverError| matches!(e, DriverError::Fenced { given: 3, seen: 4 });
         g.refused(&guard, &g.create().await?, is).await?;
@@ -176,46 +104,20 @@ async fn fence_after_delete(g: &Ground<'_>) -> Result<(), String> {
 async fn foreign(g: &Ground<'_>) -> Result<(), String> {
     let owner = g.machine("a").await?;
     let subscription = g.id("s");
-    g.done(
-        &owner,
-        &Operation::EnsureVolume {
-            subscription,
-            size_gib: 1,
-        },
-    )
-    .await?;
+    g.done(&owner, &Operation::EnsureVolume { subscription, size_gib: 1 }).await?;
     let before = g.look(&owner).await?;
-    let other_installation = Tag {
-        installation: g.id("another"),
-        ..owner.tag.clone()
-    };
-    let other_machine = Tag {
-        machine: g.id("another"),
-        ..owner.tag.clone()
-    };
+    let other_installation = Tag { installation: g.id("another"), ..owner.tag.clone() };
+    let other_machine = Tag { machine: g.id("another"), ..owner.tag.clone() };
     let is = |e: &DriverError| matches!(e, DriverError::Foreign(_));
     for tag in [other_installation, other_machine] {
-        let guard = Guard {
-            tag,
-            name: owner.name.clone(),
-            fence: 99,
-        };
+        let guard = Guard { tag, name: owner.name.clone(), fence: 99 };
         for operation in [
             g.create().await?,
-            Operation::ResizeMachine {
-                size: Size {
-                    vcpu: 2,
-                    memory_mib: 1024,
-                    disk_gib: 8,
-                },
-            },
+            Operation::ResizeMachine { size: Size { vcpu: 2, memory_mib: 1024, disk_gib: 8 } },
             Operation::SuspendMachine,
             Operation::ResumeMachine,
             Operation::DeleteMachine,
-            Operation::EnsureVolume {
-                subscription: g.id("t"),
-                size_gib: 1,
-            },
+            Operation::EnsureVolume { subscription: g.id("t"), size_gib: 1 },
             Operation::DeleteVolume { subscription },
             Operation::RunScript(Box::new(g.script(Role::Install, subscription))),
             Operation::DeleteSpool { path: "file".into() },
@@ -233,11 +135,7 @@ async fn foreign(g: &Ground<'_>) -> Result<(), String> {
 
 async fn unknown(g: &Ground<'_>) -> Result<(), String> {
     let nobody = Handle(format!("{}/nobody", g.guard("a").name));
-    same(
-        "what is observed",
-        &g.end_of(&nobody, "nothing").await?,
-        &Observation::Unknown,
-    )?;
+    same("what is observed", &g.end_of(&nobody, "nothing").await?, &Observation::Unknown)?;
     said("abort", g.driver().abort(&nobody).await)
 }
 
@@ -272,11 +170,7 @@ async fn interrupted(g: &Ground<'_>) -> Result<(), String> {
         }
         other => other,
     };
-    same(
-        "the end of the operation",
-        &matches!(ended, Observation::Done { .. }),
-        &true,
-    )?;
+    same("the end of the operation", &matches!(ended, Observation::Done { .. }), &true)?;
     same("machines", &g.owned().await?.len(), &1)?;
     g.delete(&guard).await
 }

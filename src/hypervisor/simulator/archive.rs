@@ -33,26 +33,17 @@ pub enum UnpackError {
 /// Packs all files and folders below `folder` into the file `to`. Fails with `InvalidInput` on anything that is
 /// neither, such as a link.
 pub fn pack(folder: &Path, to: &Path) -> io::Result<Packed> {
-    let digesting = Digesting {
-        inner: File::create_new(to)?,
-        size: 0,
-        digest: Sha256::new(),
-    };
+    let digesting = Digesting { inner: File::create_new(to)?, size: 0, digest: Sha256::new() };
     let mut zstd = zstd::Encoder::new(digesting, zstd::DEFAULT_COMPRESSION_LEVEL)?;
     zstd.include_checksum(true)?;
     let mut tar = tar::Builder::new(zstd);
     pack_folder(&mut tar, folder, Path::new(""))?;
     let done = tar.into_inner()?.finish()?;
-    Ok(Packed {
-        size: done.size,
-        sha256: hex::encode(done.digest.finalize()),
-    })
+    Ok(Packed { size: done.size, sha256: hex::encode(done.digest.finalize()) })
 }
 
 fn pack_folder<W: Write>(tar: &mut tar::Builder<W>, folder: &Path, prefix: &Path) -> io::Result<()> {
-    let mut names = fs::read_dir(folder)?
-        .map(|e| Ok(e?.file_name()))
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut names = fs::read_dir(folder)?.map(|e| Ok(e?.file_name())).collect::<io::Result<Vec<_>>>()?;
     names.sort();
     for name in names {
         let (path, inside) = (folder.join(&name), prefix.join(&name));
@@ -69,17 +60,10 @@ fn pack_folder<W: Write>(tar: &mut tar::Builder<W>, folder: &Path, prefix: &Path
             pack_folder(tar, &path, &inside)?;
         } else if meta.is_file() {
             header.set_entry_type(tar::EntryType::Regular);
-            header.set_mode(if meta.permissions().mode() & 0o100 == 0 {
-                0o644
-            } else {
-                0o755
-            });
+            header.set_mode(if meta.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 });
             header.set_size(meta.len());
             // A file that shrinks or grows meanwhile must not shift what follows it in the archive.
-            let exact = Exact {
-                inner: File::open(&path)?.take(meta.len()),
-                left: meta.len(),
-            };
+            let exact = Exact { inner: File::open(&path)?.take(meta.len()), left: meta.len() };
             tar.append_data(&mut header, &inside, exact)?;
         } else {
             let what = format!("{} is neither a file nor a folder", inside.display());
@@ -105,10 +89,7 @@ pub fn unpack(archive: &Path, folder: &Path, quota: Option<u64>) -> Result<(), U
         let mut entry = entry.map_err(invalid)?;
         let path = entry.path().map_err(invalid)?.into_owned();
         if !path.components().all(|c| matches!(c, Component::Normal(_))) || path.as_os_str().is_empty() {
-            return Err(UnpackError::Invalid(format!(
-                "{} leads out of the data",
-                path.display()
-            )));
+            return Err(UnpackError::Invalid(format!("{} leads out of the data", path.display())));
         }
         let place = folder.join(&path);
         match entry.header().entry_type() {
@@ -126,11 +107,7 @@ pub fn unpack(archive: &Path, folder: &Path, quota: Option<u64>) -> Result<(), U
                 if written != entry.size() {
                     return Err(UnpackError::Invalid(format!("{} is cut", path.display())));
                 }
-                let mode = if entry.header().mode().map_err(invalid)? & 0o100 == 0 {
-                    0o644
-                } else {
-                    0o755
-                };
+                let mode = if entry.header().mode().map_err(invalid)? & 0o100 == 0 { 0o644 } else { 0o755 };
                 fs::set_permissions(&place, fs::Permissions::from_mode(mode))?;
             }
             _ => {
@@ -198,18 +175,9 @@ mod tests {
     fn same_data_gives_same_octets_whenever_and_in_whatever_order_it_was_written() {
         let dir = tempfile::tempdir().unwrap();
         let long = "deep/".repeat(30) + "file";
-        let a = filled(
-            dir.path(),
-            &[("counter", 3), (&long, 70_000), ("photos/1", 3_000_000)],
-        );
-        let b = filled(
-            dir.path(),
-            &[("photos/1", 3_000_000), ("counter", 3), (&long, 70_000)],
-        );
-        File::open(b.join("counter"))
-            .unwrap()
-            .set_modified(std::time::UNIX_EPOCH)
-            .unwrap();
+        let a = filled(dir.path(), &[("counter", 3), (&long, 70_000), ("photos/1", 3_000_000)]);
+        let b = filled(dir.path(), &[("photos/1", 3_000_000), ("counter", 3), (&long, 70_000)]);
+        File::open(b.join("counter")).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
         let (pa, pb) = (dir.path().join("a.tar.zst"), dir.path().join("b.tar.zst"));
         let (first, second) = (pack(&a, &pa).unwrap(), pack(&b, &pb).unwrap());
         assert_eq!(first, second);
@@ -217,20 +185,14 @@ mod tests {
         assert_eq!(first.sha256, hex::encode(Sha256::digest(fs::read(&pa).unwrap())));
 
         let mut tar = tar::Archive::new(zstd::Decoder::new(File::open(&pa).unwrap()).unwrap());
-        let entries: Vec<_> = tar
-            .entries()
-            .unwrap()
-            .map(|e| e.unwrap().path().unwrap().into_owned())
-            .collect();
+        let entries: Vec<_> =
+            tar.entries().unwrap().map(|e| e.unwrap().path().unwrap().into_owned()).collect();
         assert!(entries.is_sorted() && entries.len() == 35, "{entries:?}");
 
         let back = dir.path().join("back");
         unpack(&pa, &back, None).unwrap();
         assert_eq!(pack(&back, &dir.path().join("c.tar.zst")).unwrap(), first);
-        assert_eq!(
-            fs::read(back.join(&long)).unwrap(),
-            fs::read(a.join(&long)).unwrap()
-        );
+        assert_eq!(fs::read(back.join(&long)).unwrap(), fs::read(a.join(&long)).unwrap());
     }
 
     #[test]
@@ -244,17 +206,11 @@ mod tests {
         damaged[middle] ^= 0x40;
         let cut = octets[..octets.len() - 3].to_vec();
         let lengthened = [octets, b"more".to_vec()].concat();
-        for (i, bad) in [damaged, cut, lengthened, b"no archive".to_vec()]
-            .into_iter()
-            .enumerate()
-        {
+        for (i, bad) in [damaged, cut, lengthened, b"no archive".to_vec()].into_iter().enumerate() {
             let file = dir.path().join(format!("bad-{i}"));
             fs::write(&file, bad).unwrap();
             let refused = unpack(&file, &dir.path().join(format!("out-{i}")), None);
-            assert!(
-                matches!(refused, Err(UnpackError::Invalid(_))),
-                "{i}: {refused:?}"
-            );
+            assert!(matches!(refused, Err(UnpackError::Invalid(_))), "{i}: {refused:?}");
         }
     }
 
@@ -277,10 +233,7 @@ mod tests {
         let link = crafted("link", b"link", tar::EntryType::Symlink, 0);
         for (i, bad) in [up, root, link].iter().enumerate() {
             let refused = unpack(bad, &dir.path().join(format!("out-{i}")), None);
-            assert!(
-                matches!(refused, Err(UnpackError::Invalid(_))),
-                "{i}: {refused:?}"
-            );
+            assert!(matches!(refused, Err(UnpackError::Invalid(_))), "{i}: {refused:?}");
         }
         let huge = crafted("huge", b"huge", tar::EntryType::Regular, 3 << 30);
         let refused = unpack(&huge, &dir.path().join("out"), Some(1 << 30));

@@ -23,12 +23,7 @@ pub struct HostSize {
 impl Default for HostSize {
     /// `sim-1`: 64 vCPU, 256 GiB memory, 4 TiB disk.
     fn default() -> Self {
-        Self {
-            name: "sim-1".into(),
-            vcpu: 64,
-            memory_mib: 256 * 1024,
-            disk_gib: 4096,
-        }
+        Self { name: "sim-1".into(), vcpu: 64, memory_mib: 256 * 1024, disk_gib: 4096 }
     }
 }
 
@@ -42,10 +37,7 @@ pub struct Capacity {
 impl Capacity {
     #[must_use]
     pub fn new(hosts: Vec<HostSize>) -> Self {
-        Self {
-            hosts,
-            taken: Mutex::new(BTreeMap::new()),
-        }
+        Self { hosts, taken: Mutex::new(BTreeMap::new()) }
     }
 
     fn taken(&self) -> MutexGuard<'_, BTreeMap<String, (String, Size)>> {
@@ -54,47 +46,20 @@ impl Capacity {
 
     /// Takes room for a machine that is made, or grows; what it has already stays taken. Only what grows must fit.
     pub fn reserve(&self, machine: &str, host: &str, size: Size) -> Result<(), String> {
-        let spec = self
-            .hosts
-            .iter()
-            .find(|h| h.name == host)
-            .ok_or(format!("there is no host {host}"))?;
+        let spec = self.hosts.iter().find(|h| h.name == host).ok_or(format!("there is no host {host}"))?;
         let mut taken = self.taken();
         let has = taken.get(machine).map(|(_, s)| *s).unwrap_or_default();
-        let others = sum(taken
-            .iter()
-            .filter(|(m, (h, _))| *m != machine && h == host)
-            .map(|(_, (_, s))| s));
+        let others = sum(taken.iter().filter(|(m, (h, _))| *m != machine && h == host).map(|(_, (_, s))| s));
         let lacks = [
-            (
-                "vCPU",
-                u64::from(size.vcpu),
-                u64::from(has.vcpu),
-                u64::from(others.vcpu),
-                u64::from(spec.vcpu),
-            ),
-            (
-                "MiB of memory",
-                size.memory_mib,
-                has.memory_mib,
-                others.memory_mib,
-                spec.memory_mib,
-            ),
-            (
-                "GiB of disk",
-                size.disk_gib,
-                has.disk_gib,
-                others.disk_gib,
-                spec.disk_gib,
-            ),
+            ("vCPU", u64::from(size.vcpu), u64::from(has.vcpu), u64::from(others.vcpu), u64::from(spec.vcpu)),
+            ("MiB of memory", size.memory_mib, has.memory_mib, others.memory_mib, spec.memory_mib),
+            ("GiB of disk", size.disk_gib, has.disk_gib, others.disk_gib, spec.disk_gib),
         ]
         .into_iter()
         .find(|(_, wanted, has, others, total)| wanted > has && others.saturating_add(*wanted) > *total);
         if let Some((what, wanted, _, others, total)) = lacks {
             let free = total.saturating_sub(others);
-            return Err(format!(
-                "{host} has {free} {what} for {machine}, which needs {wanted}"
-            ));
+            return Err(format!("{host} has {free} {what} for {machine}, which needs {wanted}"));
         }
         let both = Size {
             vcpu: size.vcpu.max(has.vcpu),
@@ -146,38 +111,22 @@ mod tests {
     use super::*;
 
     fn size(vcpu: u32) -> Size {
-        Size {
-            vcpu,
-            memory_mib: 1024,
-            disk_gib: 10,
-        }
+        Size { vcpu, memory_mib: 1024, disk_gib: 10 }
     }
 
     #[test]
     fn room_is_counted_per_host_and_given_back() {
-        let small = |name: &str| HostSize {
-            name: name.into(),
-            vcpu: 4,
-            ..HostSize::default()
-        };
+        let small = |name: &str| HostSize { name: name.into(), vcpu: 4, ..HostSize::default() };
         let capacity = Capacity::new(vec![small("a"), small("b")]);
         capacity.reserve("m1", "a", size(3)).unwrap();
         let refused = capacity.reserve("m2", "a", size(2)).unwrap_err();
         assert_eq!(refused, "a has 1 vCPU for m2, which needs 2");
         capacity.reserve("m2", "b", size(2)).unwrap();
-        assert_eq!(
-            capacity.hosts().iter().map(|h| h.vcpu_free).collect::<Vec<_>>(),
-            [1, 2]
-        );
+        assert_eq!(capacity.hosts().iter().map(|h| h.vcpu_free).collect::<Vec<_>>(), [1, 2]);
         capacity.reserve("m1", "a", size(4)).unwrap();
         assert!(capacity.reserve("m1", "a", size(5)).is_err());
         capacity.settle("m1", None);
         assert_eq!(capacity.hosts()[0].vcpu_free, 4);
-        assert!(
-            capacity
-                .reserve("m3", "c", size(1))
-                .unwrap_err()
-                .contains("no host c")
-        );
+        assert!(capacity.reserve("m3", "c", size(1)).unwrap_err().contains("no host c"));
     }
 }

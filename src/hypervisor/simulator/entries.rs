@@ -26,11 +26,7 @@ impl Machine {
     /// Its size as the driver's type.
     #[must_use]
     pub fn size(&self) -> Size {
-        Size {
-            vcpu: self.vcpu,
-            memory_mib: self.memory_mib,
-            disk_gib: self.disk_gib,
-        }
+        Size { vcpu: self.vcpu, memory_mib: self.memory_mib, disk_gib: self.disk_gib }
     }
 
     /// The application of a subscription, if it is installed.

@@ -69,14 +69,7 @@ impl Rule {
     #[must_use]
     pub fn nth(operation: &str, nth: u64, effect: Effect) -> Self {
         let (operation, call) = (operation.to_owned(), begin());
-        Self {
-            operation,
-            call,
-            machine: None,
-            nth: Some(nth),
-            times: None,
-            effect,
-        }
+        Self { operation, call, machine: None, nth: Some(nth), times: None, effect }
     }
 
     fn fits(&self, call: &str, operation: &str, machine: &str) -> bool {
@@ -131,10 +124,7 @@ struct Armed {
 
 impl Armed {
     fn new(settings: Settings) -> Self {
-        Self {
-            counts: vec![0; settings.rules.len()],
-            settings,
-        }
+        Self { counts: vec![0; settings.rules.len()], settings }
     }
 
     fn strike(&mut self, call: &str, operation: &str, machine: &str) -> Option<Effect> {
@@ -170,13 +160,7 @@ impl Faults {
     /// Reads `file` whenever it changed; `settings` are those of this process.
     #[must_use]
     pub fn new(file: PathBuf, settings: Settings) -> Self {
-        Self {
-            file,
-            state: Mutex::new(State {
-                here: Armed::new(settings),
-                ..State::default()
-            }),
-        }
+        Self { file, state: Mutex::new(State { here: Armed::new(settings), ..State::default() }) }
     }
 
     /// Replaces what this process has set. What the file says stands before it for latency, behind it for faults.
@@ -204,10 +188,7 @@ impl Faults {
             Some(Latency::Fixed(ms)) => ms,
             Some(Latency::Range(from, to)) => {
                 let digest = Sha256::digest(key.as_bytes());
-                let drawn = digest
-                    .iter()
-                    .take(8)
-                    .fold(0u64, |n, octet| n << 8 | u64::from(*octet));
+                let drawn = digest.iter().take(8).fold(0u64, |n, octet| n << 8 | u64::from(*octet));
                 from + drawn % to.saturating_sub(from).saturating_add(1)
             }
         })
@@ -242,42 +223,26 @@ mod tests {
     use super::*;
 
     fn rules(rules: &[Rule]) -> Settings {
-        Settings {
-            rules: rules.to_vec(),
-            ..Settings::default()
-        }
+        Settings { rules: rules.to_vec(), ..Settings::default() }
     }
 
     #[test]
     fn a_rule_counts_from_when_it_was_set_and_strikes_as_often_as_it_says() {
         let dir = tempfile::tempdir().unwrap();
         let faults = Faults::new(dir.path().join("faults.json"), Settings::default());
-        let strikes = |call: &str| {
-            (0..5)
-                .map(|_| faults.strike(call, "install", "m").is_some())
-                .collect::<Vec<_>>()
-        };
+        let strikes =
+            |call: &str| (0..5).map(|_| faults.strike(call, "install", "m").is_some()).collect::<Vec<_>>();
         assert_eq!(strikes("begin"), [false; 5]);
         faults.set(rules(&[Rule::nth("install", 2, Effect::Fail)]));
         assert_eq!(strikes("begin"), [false, true, false, false, false]);
-        let twice = Rule {
-            times: Some(2),
-            ..Rule::nth("*", 3, Effect::Retry)
-        };
+        let twice = Rule { times: Some(2), ..Rule::nth("*", 3, Effect::Retry) };
         faults.set(rules(&[twice]));
         assert_eq!(strikes("begin"), [false, false, true, true, false]);
-        let every = Rule {
-            nth: None,
-            call: "read".into(),
-            ..Rule::nth("*", 1, Effect::Unknown)
-        };
+        let every = Rule { nth: None, call: "read".into(), ..Rule::nth("*", 1, Effect::Unknown) };
         faults.set(rules(std::slice::from_ref(&every)));
         assert_eq!(strikes("begin"), [false; 5]);
         assert_eq!(strikes("read"), [true; 5]);
-        faults.set(rules(&[Rule {
-            machine: Some("other".into()),
-            ..every
-        }]));
+        faults.set(rules(&[Rule { machine: Some("other".into()), ..every }]));
         assert_eq!(strikes("read"), [false; 5]);
     }
 
@@ -289,15 +254,9 @@ mod tests {
         assert_eq!(faults.strike("begin", "start", "m"), None);
         let text = r#"{"rules": [{"operation": "start", "effect": "timeout-after-acting"}]}"#;
         std::fs::write(&file, text).unwrap();
-        assert_eq!(
-            faults.strike("begin", "start", "m"),
-            Some(Effect::TimeoutAfterActing)
-        );
+        assert_eq!(faults.strike("begin", "start", "m"), Some(Effect::TimeoutAfterActing));
         std::fs::write(&file, "{\"rules\": [").unwrap();
-        assert_eq!(
-            faults.strike("begin", "start", "m"),
-            Some(Effect::TimeoutAfterActing)
-        );
+        assert_eq!(faults.strike("begin", "start", "m"), Some(Effect::TimeoutAfterActing));
         std::fs::remove_file(&file).unwrap();
         assert_eq!(faults.strike("begin", "start", "m"), None);
     }
@@ -309,9 +268,7 @@ mod tests {
         let settings = serde_json::from_str(text).unwrap();
         let faults = Faults::new(dir.path().join("faults.json"), settings);
         assert_eq!(faults.latency("start", "k"), Duration::from_millis(7));
-        let drawn: Vec<_> = (0..50)
-            .map(|i| faults.latency("install", &i.to_string()).as_millis())
-            .collect();
+        let drawn: Vec<_> = (0..50).map(|i| faults.latency("install", &i.to_string()).as_millis()).collect();
         assert!(drawn.iter().all(|ms| (100..=200).contains(ms)), "{drawn:?}");
         assert!(drawn.iter().any(|ms| *ms != drawn[0]), "{drawn:?}");
         assert_eq!(faults.latency("install", "3").as_millis(), drawn[3]);

@@ -46,22 +46,15 @@ impl Inner {
                 .map(|id| Ok((*id, self.world.volume_octets(&guard.name, *id)?)))
                 .collect::<io::Result<_>>()
                 .map_err(|e| away(&e))?;
-            let started = machine
-                .applications
-                .iter()
-                .filter(|a| a.state == ApplicationState::Running)
-                .count() as u64;
+            let started =
+                machine.applications.iter().filter(|a| a.state == ApplicationState::Running).count() as u64;
             let (cpu, memory) = match machine.state {
                 MachineState::Running => (1 + 7 * started, 128 + 256 * started),
                 MachineState::Suspended => (0, 128 + 256 * started),
                 MachineState::Stopped => (0, 0),
             };
             let memory_mib = memory.min(machine.memory_mib);
-            Ok(Usage {
-                cpu_percent: cpu.min(100) as u8,
-                memory_mib,
-                volume_octets,
-            })
+            Ok(Usage { cpu_percent: cpu.min(100) as u8, memory_mib, volume_octets })
         })
     }
 
@@ -105,18 +98,14 @@ impl Inner {
             }
             match self.world.write_at(&file, offset, data).map_err(|e| away(&e))? {
                 true => Ok(()),
-                false => Err(DriverError::Refused(format!(
-                    "{path} ends before offset {offset}"
-                ))),
+                false => Err(DriverError::Refused(format!("{path} ends before offset {offset}"))),
             }
         })
     }
 
     pub(super) fn endpoint(&self, guard: &Guard, subscription: Uuid) -> Result<Option<String>, DriverError> {
         let (machine, _) = self.existing(guard)?;
-        let started = machine
-            .application(subscription)
-            .is_some_and(|a| a.state == ApplicationState::Running);
+        let started = machine.application(subscription).is_some_and(|a| a.state == ApplicationState::Running);
         let port = self.port.get().filter(|_| started);
         Ok(port.map(|port| format!("http://127.0.0.1:{port}/apps/{subscription}")))
     }

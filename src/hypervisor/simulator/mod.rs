@@ -66,10 +66,7 @@ pub struct Simulator {
 impl Simulator {
     /// Opens the world in a folder (made if absent), and serves its applications' pages on loopback.
     pub async fn open(dir: &Path, options: Options) -> Result<Arc<Self>, OpenError> {
-        let wrong = |source| OpenError::Io {
-            dir: dir.to_owned(),
-            source,
-        };
+        let wrong = |source| OpenError::Io { dir: dir.to_owned(), source };
         let folder = dir.to_owned();
         let inner = tokio::task::spawn_blocking(move || {
             let world = World::open(&folder, options.new_world_id)?;
@@ -135,30 +132,25 @@ impl Driver for Simulator {
     }
 
     async fn world_id(&self) -> Result<Uuid, DriverError> {
-        self.call(|inner| inner.plain("world_id", "", || Ok(inner.world.id())))
-            .await
+        self.call(|inner| inner.plain("world_id", "", || Ok(inner.world.id()))).await
     }
 
     async fn hosts(&self) -> Result<Vec<Host>, DriverError> {
-        self.call(|inner| inner.plain("hosts", "", || Ok(inner.capacity.hosts())))
-            .await
+        self.call(|inner| inner.plain("hosts", "", || Ok(inner.capacity.hosts()))).await
     }
 
     async fn owned(&self, installation: Uuid) -> Result<Vec<Owned>, DriverError> {
-        self.call(move |inner| inner.plain("owned", "", || inner.owned(installation)))
-            .await
+        self.call(move |inner| inner.plain("owned", "", || inner.owned(installation))).await
     }
 
     async fn usage(&self, guard: &Guard) -> Result<Usage, DriverError> {
         let guard = guard.clone();
-        self.call(move |inner| inner.plain("usage", &guard.name, || inner.usage(&guard)))
-            .await
+        self.call(move |inner| inner.plain("usage", &guard.name, || inner.usage(&guard))).await
     }
 
     async fn begin(&self, guard: &Guard, operation: &Operation, key: &str) -> Result<Handle, DriverError> {
         let (guard, operation, key) = (guard.clone(), operation.clone(), key.to_owned());
-        self.call(move |inner| inner.begin(&guard, &operation, &key))
-            .await
+        self.call(move |inner| inner.begin(&guard, &operation, &key)).await
     }
 
     async fn observe(&self, handle: &Handle, wait: Duration) -> Result<Observation, DriverError> {
@@ -172,16 +164,13 @@ impl Driver for Simulator {
         Ok(match waited {
             Ok(Ok(seen)) => seen.clone().unwrap_or(Observation::Unknown),
             Ok(Err(_)) => Observation::Unknown,
-            Err(_) => Observation::Running {
-                percent: running.percent(),
-            },
+            Err(_) => Observation::Running { percent: running.percent() },
         })
     }
 
     async fn abort(&self, handle: &Handle) -> Result<(), DriverError> {
         let handle = handle.clone();
-        self.call(move |inner| inner.plain("abort", "", || inner.abort(&handle)))
-            .await
+        self.call(move |inner| inner.plain("abort", "", || inner.abort(&handle))).await
     }
 
     async fn read(&self, guard: &Guard, path: &str, offset: u64, len: u32) -> Result<Vec<u8>, DriverError> {
@@ -193,9 +182,7 @@ impl Driver for Simulator {
     async fn write(&self, guard: &Guard, path: &str, offset: u64, data: &[u8]) -> Result<(), DriverError> {
         if data.len() > CHUNK_MAX {
             let most = CHUNK_MAX >> 20;
-            return Err(DriverError::Refused(format!(
-                "one write takes at most {most} MiB"
-            )));
+            return Err(DriverError::Refused(format!("one write takes at most {most} MiB")));
         }
         let (guard, path, data) = (guard.clone(), path.to_owned(), data.to_vec());
         self.call(move |inner| {

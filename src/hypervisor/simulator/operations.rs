@@ -131,9 +131,7 @@ impl Inner {
         let lost = || DriverError::Unreachable(format!("{call} timed out, as a fault rule wants"));
         match self.faults.strike(call, "*", machine) {
             None => act(),
-            Some(Effect::Fail) => Err(DriverError::Refused(format!(
-                "{call} fails, as a fault rule wants"
-            ))),
+            Some(Effect::Fail) => Err(DriverError::Refused(format!("{call} fails, as a fault rule wants"))),
             Some(Effect::Capacity) => Err(DriverError::Capacity("a fault rule wants it so".into())),
             Some(Effect::TimeoutAfterActing) => act().and_then(|_| Err(lost())),
             Some(Effect::Retry | Effect::TimeoutBefore | Effect::Unknown) => Err(lost()),
@@ -162,10 +160,7 @@ impl Inner {
 
     pub(super) fn check_fence(guard: &Guard, tag: &TagFile) -> Result<(), DriverError> {
         if guard.fence < tag.fence {
-            return Err(DriverError::Fenced {
-                given: guard.fence,
-                seen: tag.fence,
-            });
+            return Err(DriverError::Fenced { given: guard.fence, seen: tag.fence });
         }
         Ok(())
     }
@@ -173,10 +168,7 @@ impl Inner {
     /// The machine of a guard, which must exist and be ours.
     pub(super) fn existing(&self, guard: &Guard) -> Result<(Machine, TagFile), DriverError> {
         let (machine, tag) = self.admit(guard)?;
-        Ok((
-            machine.ok_or_else(|| DriverError::Absent(guard.name.clone()))?,
-            tag,
-        ))
+        Ok((machine.ok_or_else(|| DriverError::Absent(guard.name.clone()))?, tag))
     }
 
     pub(super) fn begin(
@@ -196,11 +188,7 @@ impl Inner {
             Some(Effect::TimeoutAfterActing) | None => Twist::None,
         };
         let handle = self.locked(&guard.name, || self.begin_locked(guard, operation, key, twist))?;
-        if fault == Some(Effect::TimeoutAfterActing) {
-            Err(lost())
-        } else {
-            Ok(handle)
-        }
+        if fault == Some(Effect::TimeoutAfterActing) { Err(lost()) } else { Ok(handle) }
     }
 
     fn begin_locked(
@@ -246,22 +234,17 @@ impl Inner {
         tag: &TagFile,
     ) -> Result<(), DriverError> {
         match (operation, machine) {
-            (Operation::CreateMachine { size, host, .. }, None) => self
-                .capacity
-                .reserve(&guard.name, host, *size)
-                .map_err(DriverError::Capacity),
+            (Operation::CreateMachine { size, host, .. }, None) => {
+                self.capacity.reserve(&guard.name, host, *size).map_err(DriverError::Capacity)
+            }
             (Operation::ResizeMachine { size }, Some(machine)) => {
                 let disk_gib = size.disk_gib.max(machine.disk_gib);
                 let wanted = crate::hypervisor::Size { disk_gib, ..*size };
-                self.capacity
-                    .reserve(&guard.name, &tag.host, wanted)
-                    .map_err(DriverError::Capacity)
+                self.capacity.reserve(&guard.name, &tag.host, wanted).map_err(DriverError::Capacity)
             }
-            (Operation::DeleteSpool { path }, _) => self
-                .world
-                .spool(&guard.name, path)
-                .map(drop)
-                .map_err(DriverError::Refused),
+            (Operation::DeleteSpool { path }, _) => {
+                self.world.spool(&guard.name, path).map(drop).map_err(DriverError::Refused)
+            }
             (
                 Operation::CreateMachine { .. } | Operation::DeleteMachine | Operation::DeleteVolume { .. },
                 _,
@@ -315,16 +298,10 @@ impl Inner {
         aborted: bool,
     ) -> Observation {
         self.locked(&guard.name, || {
-            let seen = self
-                .finish_locked(guard, running, key, twist, aborted)
-                .unwrap_or_else(|e| {
-                    tracing::warn!(
-                        machine = guard.name,
-                        operation = running.operation.name(),
-                        "lost: {e}"
-                    );
-                    Observation::Unknown
-                });
+            let seen = self.finish_locked(guard, running, key, twist, aborted).unwrap_or_else(|e| {
+                tracing::warn!(machine = guard.name, operation = running.operation.name(), "lost: {e}");
+                Observation::Unknown
+            });
             self.settle_capacity(&guard.name);
             seen
         })
@@ -366,11 +343,8 @@ impl Inner {
             return Ok(Observation::Unknown);
         }
         if let Some(mut tag) = self.world.tag(&guard.name)? {
-            let record = Record {
-                key: key.to_owned(),
-                operation: name.to_owned(),
-                outcome: ended.seen.clone(),
-            };
+            let record =
+                Record { key: key.to_owned(), operation: name.to_owned(), outcome: ended.seen.clone() };
             tag.operations.push(record);
             let surplus = tag.operations.len().saturating_sub(REMEMBERED);
             tag.operations.drain(..surplus);
@@ -383,8 +357,7 @@ impl Inner {
     fn settle_capacity(&self, name: &str) {
         match (self.world.machine(name), self.world.tag(name)) {
             (Ok(machine), Ok(tag)) => {
-                self.capacity
-                    .settle(name, machine.zip(tag).map(|(m, t)| (t.host, m.size())));
+                self.capacity.settle(name, machine.zip(tag).map(|(m, t)| (t.host, m.size())));
             }
             (Err(e), _) | (_, Err(e)) => tracing::warn!(machine = name, "capacity not settled: {e}"),
         }
@@ -398,11 +371,7 @@ impl Inner {
         }
         let record = match &running {
             Some(_) => None,
-            None => self
-                .world
-                .tag(name)
-                .map_err(|e| away(&e))?
-                .and_then(|t| t.record(key).cloned()),
+            None => self.world.tag(name).map_err(|e| away(&e))?.and_then(|t| t.record(key).cloned()),
         };
         let operation = match (&running, &record) {
             (Some(running), _) => running.operation.name(),
@@ -415,9 +384,7 @@ impl Inner {
             Some(Effect::Fail) => return Err(DriverError::Refused("a fault rule wants it so".into())),
             Some(Effect::Capacity) => return Err(DriverError::Capacity("a fault rule wants it so".into())),
             Some(_) => {
-                return Err(DriverError::Unreachable(
-                    "observe timed out, as a fault rule wants".into(),
-                ));
+                return Err(DriverError::Unreachable("observe timed out, as a fault rule wants".into()));
             }
         }
         Ok(match running {

@@ -94,10 +94,7 @@ struct Shown {
 }
 
 async fn answer(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let as_json = request
-        .headers()
-        .get(ACCEPT)
-        .is_some_and(|a| a.to_str().is_ok_and(|a| a.contains("json")));
+    let as_json = request.headers().get(ACCEPT).is_some_and(|a| a.to_str().is_ok_and(|a| a.contains("json")));
     if let Some(port) = inner.port.get()
         && !from_here(request.headers(), *port)
     {
@@ -119,22 +116,14 @@ async fn answer(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Full
         _ => false,
     };
     if !fits {
-        let mut refused = plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "that method is not for this address",
-            as_json,
-        );
+        let mut refused =
+            plain(StatusCode::METHOD_NOT_ALLOWED, "that method is not for this address", as_json);
         let allow = if counts { "POST" } else { "GET, HEAD" };
-        refused
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static(allow));
+        refused.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
         return refused;
     }
     let world = Arc::clone(inner);
-    let found = inner
-        .tasks
-        .spawn_blocking(move || find(&world, subscription, counts))
-        .await;
+    let found = inner.tasks.spawn_blocking(move || find(&world, subscription, counts)).await;
     match found {
         Ok(Ok(Ok(shown))) if as_json => body(StatusCode::OK, as_json, json_of(&shown).to_string()),
         Ok(Ok(Ok(shown))) => body(StatusCode::OK, as_json, html_of(&shown)),
@@ -147,11 +136,7 @@ async fn answer(inner: &Arc<Inner>, request: Request<Incoming>) -> Response<Full
 /// Whether the request was addressed to this server by a loopback name and comes from no other site.
 fn from_here(headers: &HeaderMap, port: u16) -> bool {
     let own = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
-    let text = |name| {
-        headers
-            .get(name)
-            .map(|v: &HeaderValue| v.to_str().unwrap_or_default())
-    };
+    let text = |name| headers.get(name).map(|v: &HeaderValue| v.to_str().unwrap_or_default());
     let host = text(HOST).is_some_and(|h| own.iter().any(|o| o == h));
     let origin = text(ORIGIN).is_none_or(|o| own.iter().any(|own| o == format!("http://{own}")));
     host && origin
@@ -185,29 +170,18 @@ fn look(inner: &Inner, name: &str, subscription: Uuid, count: bool) -> io::Resul
         return Ok(None);
     };
     if machine.state != MachineState::Running {
-        return Ok(Some(Err((
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the machine is not running",
-        ))));
+        return Ok(Some(Err((StatusCode::SERVICE_UNAVAILABLE, "the machine is not running"))));
     }
     if application.state != ApplicationState::Running {
-        return Ok(Some(Err((
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the application is stopped",
-        ))));
+        return Ok(Some(Err((StatusCode::SERVICE_UNAVAILABLE, "the application is stopped"))));
     }
     let text = inner.world.data(name, subscription, "counter")?;
     let mut counter: u64 = text.and_then(|t| t.parse().ok()).unwrap_or(0);
     if count {
         counter = counter.saturating_add(1);
-        inner
-            .world
-            .save_data(name, subscription, "counter", &format!("{counter}\n"))?;
+        inner.world.save_data(name, subscription, "counter", &format!("{counter}\n"))?;
     }
-    Ok(Some(Ok(Shown {
-        application: application.clone(),
-        counter,
-    })))
+    Ok(Some(Ok(Shown { application: application.clone(), counter })))
 }
 
 fn json_of(shown: &Shown) -> Value {
@@ -230,10 +204,7 @@ fn html_of(shown: &Shown) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn plain(status: StatusCode, reason: &str, as_json: bool) -> Response<Full<Bytes>> {
@@ -249,11 +220,7 @@ fn plain(status: StatusCode, reason: &str, as_json: bool) -> Response<Full<Bytes
 }
 
 fn body(status: StatusCode, as_json: bool, text: String) -> Response<Full<Bytes>> {
-    let kind = if as_json {
-        "application/json"
-    } else {
-        "text/html; charset=utf-8"
-    };
+    let kind = if as_json { "application/json" } else { "text/html; charset=utf-8" };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     let headers = response.headers_mut();

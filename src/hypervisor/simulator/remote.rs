@@ -62,10 +62,7 @@ async fn bind(path: &Path) -> io::Result<UnixListener> {
             )));
         }
         Ok(_) if UnixStream::connect(path).await.is_ok() => {
-            return Err(about(io::Error::new(
-                io::ErrorKind::AddrInUse,
-                "another simulator answers there",
-            )));
+            return Err(about(io::Error::new(io::ErrorKind::AddrInUse, "another simulator answers there")));
         }
         Ok(_) => std::fs::remove_file(path).map_err(about)?,
         Err(_) => {}
@@ -130,12 +127,7 @@ async fn read_requests(simulator: Arc<Simulator>, read: OwnedReadHalf, answers: 
 }
 
 async fn refuse(answers: &mpsc::Sender<Vec<u8>>, reason: &str) {
-    send(
-        answers,
-        None,
-        Answer::Err(DriverError::Refused(reason.to_owned())),
-    )
-    .await;
+    send(answers, None, Answer::Err(DriverError::Refused(reason.to_owned()))).await;
 }
 
 async fn send(answers: &mpsc::Sender<Vec<u8>>, id: Option<u64>, answer: Answer) {
@@ -214,16 +206,11 @@ impl RemoteSimulator {
             let link = self.link().await?;
             match link.ask(id, line).await {
                 Some(answer) => Ok(answer),
-                None => Err(DriverError::Unreachable(
-                    "the simulator's connection broke".into(),
-                )),
+                None => Err(DriverError::Unreachable("the simulator's connection broke".into())),
             }
         };
         match tokio::time::timeout(self.limit, asked).await {
-            Err(_) => Err(DriverError::Unreachable(format!(
-                "no answer within {:?}",
-                self.limit
-            ))),
+            Err(_) => Err(DriverError::Unreachable(format!("no answer within {:?}", self.limit))),
             Ok(Err(e)) | Ok(Ok(Answer::Err(e))) => Err(e),
             Ok(Ok(Answer::Ok(value))) => serde_json::from_value(value).map_err(|e| {
                 DriverError::Unreachable(format!("the simulator's answer is not understood: {e}"))
@@ -238,12 +225,7 @@ impl Link {
         let (outgoing, lines) = mpsc::channel(AT_ONCE);
         let end = CancellationToken::new();
         let (waiting, broken) = (Mutex::new(HashMap::new()), AtomicBool::new(false));
-        let link = Arc::new(Self {
-            outgoing,
-            waiting,
-            broken,
-            end: end.clone(),
-        });
+        let link = Arc::new(Self { outgoing, waiting, broken, end: end.clone() });
         let behind = Arc::downgrade(&link);
         tokio::spawn(async move {
             tokio::select! {
@@ -290,11 +272,7 @@ struct Forget<'a> {
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
-        self.link
-            .waiting
-            .lock()
-            .expect("no one panics holding it")
-            .remove(&self.id);
+        self.link.waiting.lock().expect("no one panics holding it").remove(&self.id);
     }
 }
 
@@ -355,60 +333,31 @@ impl Driver for RemoteSimulator {
 
     async fn begin(&self, guard: &Guard, operation: &Operation, key: &str) -> Result<Handle, DriverError> {
         let (guard, operation, key) = (guard.clone(), Box::new(operation.clone()), key.to_owned());
-        self.call(Call::Begin {
-            guard,
-            operation,
-            key,
-        })
-        .await
+        self.call(Call::Begin { guard, operation, key }).await
     }
 
     async fn observe(&self, handle: &Handle, wait: Duration) -> Result<Observation, DriverError> {
         let wait = wait.min(WAIT_MAX).min(self.limit / 2);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        self.call(Call::Observe {
-            handle: handle.clone(),
-            wait_ms,
-        })
-        .await
+        self.call(Call::Observe { handle: handle.clone(), wait_ms }).await
     }
 
     async fn abort(&self, handle: &Handle) -> Result<(), DriverError> {
-        self.call(Call::Abort {
-            handle: handle.clone(),
-        })
-        .await
+        self.call(Call::Abort { handle: handle.clone() }).await
     }
 
     async fn read(&self, guard: &Guard, path: &str, offset: u64, len: u32) -> Result<Vec<u8>, DriverError> {
         let (guard, path) = (guard.clone(), path.to_owned());
-        let octets: Octets = self
-            .call(Call::Read {
-                guard,
-                path,
-                offset,
-                len,
-            })
-            .await?;
+        let octets: Octets = self.call(Call::Read { guard, path, offset, len }).await?;
         Ok(octets.0)
     }
 
     async fn write(&self, guard: &Guard, path: &str, offset: u64, data: &[u8]) -> Result<(), DriverError> {
         let (guard, path, data) = (guard.clone(), path.to_owned(), Octets(data.to_vec()));
-        self.call(Call::Write {
-            guard,
-            path,
-            offset,
-            data,
-        })
-        .await
+        self.call(Call::Write { guard, path, offset, data }).await
     }
 
     async fn endpoint(&self, guard: &Guard, subscription: Uuid) -> Result<Option<String>, DriverError> {
-        self.call(Call::Endpoint {
-            guard: guard.clone(),
-            subscription,
-        })
-        .await
+        self.call(Call::Endpoint { guard: guard.clone(), subscription }).await
     }
 }

@@ -27,28 +27,15 @@ pub struct Ended {
 }
 
 fn done(changed: bool) -> Ended {
-    Ended {
-        seen: Observation::Done { result: Value::Null },
-        changed,
-    }
+    Ended { seen: Observation::Done { result: Value::Null }, changed }
 }
 
 fn fail(reason: impl Into<String>) -> Ended {
-    Ended {
-        seen: Observation::Fail {
-            reason: reason.into(),
-        },
-        changed: false,
-    }
+    Ended { seen: Observation::Fail { reason: reason.into() }, changed: false }
 }
 
 fn retry(reason: impl Into<String>) -> Ended {
-    Ended {
-        seen: Observation::Retry {
-            reason: reason.into(),
-        },
-        changed: false,
-    }
+    Ended { seen: Observation::Retry { reason: reason.into() }, changed: false }
 }
 
 /// Carries the operation out. The caller holds the machine's lock, and the machine's tag is the guard's. An `Err`
@@ -61,15 +48,7 @@ pub fn act(world: &World, guard: &Guard, operation: &Operation) -> io::Result<En
     };
     let ended = match (operation, machine) {
         (Operation::CreateMachine { .. }, Some(_)) => done(false),
-        (
-            Operation::CreateMachine {
-                size,
-                tenant,
-                customer,
-                ..
-            },
-            None,
-        ) => {
+        (Operation::CreateMachine { size, tenant, customer, .. }, None) => {
             let machine = Machine {
                 id: guard.tag.machine,
                 tenant: tenant.clone(),
@@ -94,9 +73,7 @@ pub fn act(world: &World, guard: &Guard, operation: &Operation) -> io::Result<En
         }
         (Operation::DeleteVolume { subscription }, machine) => {
             if machine.is_some_and(|m| m.application(*subscription).is_some()) {
-                return Ok(fail(format!(
-                    "an application is installed on the volume of {subscription}"
-                )));
+                return Ok(fail(format!("an application is installed on the volume of {subscription}")));
             }
             world.remove_volume(name, *subscription)?;
             let was = tag.volumes.remove(subscription).is_some();
@@ -121,39 +98,16 @@ pub fn act(world: &World, guard: &Guard, operation: &Operation) -> io::Result<En
         (_, None) => retry(format!("{name} does not exist any more")),
         (Operation::ResizeMachine { size }, Some(was)) => {
             let disk_gib = size.disk_gib.max(was.disk_gib);
-            let wanted = Machine {
-                vcpu: size.vcpu,
-                memory_mib: size.memory_mib,
-                disk_gib,
-                ..was.clone()
-            };
+            let wanted = Machine { vcpu: size.vcpu, memory_mib: size.memory_mib, disk_gib, ..was.clone() };
             save(world, name, &was, &wanted)?
         }
-        (Operation::SuspendMachine, Some(was)) => save(
-            world,
-            name,
-            &was,
-            &Machine {
-                state: MachineState::Suspended,
-                ..was.clone()
-            },
-        )?,
-        (Operation::ResumeMachine, Some(was)) => save(
-            world,
-            name,
-            &was,
-            &Machine {
-                state: MachineState::Running,
-                ..was.clone()
-            },
-        )?,
-        (
-            Operation::EnsureVolume {
-                subscription,
-                size_gib,
-            },
-            Some(_),
-        ) => {
+        (Operation::SuspendMachine, Some(was)) => {
+            save(world, name, &was, &Machine { state: MachineState::Suspended, ..was.clone() })?
+        }
+        (Operation::ResumeMachine, Some(was)) => {
+            save(world, name, &was, &Machine { state: MachineState::Running, ..was.clone() })?
+        }
+        (Operation::EnsureVolume { subscription, size_gib }, Some(_)) => {
             let was = tag.volumes.get(subscription).copied();
             if was.is_none_or(|w| w < *size_gib) {
                 tag.volumes.insert(*subscription, *size_gib);
@@ -168,10 +122,7 @@ pub fn act(world: &World, guard: &Guard, operation: &Operation) -> io::Result<En
         (Operation::RunScript(script), Some(machine)) => run_script(world, name, script, &machine, &tag)?,
     };
     if matches!(ended.seen, Observation::Done { .. }) && !holds(world, guard, operation)? {
-        return Ok(retry(format!(
-            "{} was carried out, and its effect is not there",
-            operation.name()
-        )));
+        return Ok(retry(format!("{} was carried out, and its effect is not there", operation.name())));
     }
     Ok(ended)
 }
@@ -193,10 +144,7 @@ fn run_script(
     let id = script.subscription;
     let installed = machine.application(id);
     if let Some(other) = installed.filter(|a| a.application != script.application) {
-        return Ok(fail(format!(
-            "{id} is {}, not {}",
-            other.application, script.application
-        )));
+        return Ok(fail(format!("{id} is {}, not {}", other.application, script.application)));
     }
     let needs_volume = !matches!(script.role, Role::Remove | Role::Stop | Role::Health);
     if needs_volume && !(tag.volumes.contains_key(&id) && world.volume(name, id).is_dir()) {
@@ -219,42 +167,24 @@ fn run_script(
         (Role::Health, Some(_)) => Ok(retry(format!("{} is not running", script.application))),
         (Role::Configure, Some(a)) => {
             if a.version != script.version {
-                return Ok(fail(format!(
-                    "version {} is installed, not {}",
-                    a.version, script.version
-                )));
+                return Ok(fail(format!("version {} is installed, not {}", a.version, script.version)));
             }
             if let Some(full) = over_quota(world, name, script)? {
                 return Ok(fail(full));
             }
-            put(
-                world,
-                name,
-                machine,
-                Application {
-                    plan: script.plan.clone(),
-                    ..a.clone()
-                },
-            )
+            put(world, name, machine, Application { plan: script.plan.clone(), ..a.clone() })
         }
         (Role::Upgrade | Role::Downgrade, Some(a)) => change_version(world, name, script, machine, a),
     }
 }
 
 fn with_state(application: &Application, state: ApplicationState) -> Application {
-    Application {
-        state,
-        ..application.clone()
-    }
+    Application { state, ..application.clone() }
 }
 
 fn put(world: &World, name: &str, machine: &Machine, application: Application) -> io::Result<Ended> {
     let mut wanted = machine.clone();
-    match wanted
-        .applications
-        .iter_mut()
-        .find(|a| a.subscription == application.subscription)
-    {
+    match wanted.applications.iter_mut().find(|a| a.subscription == application.subscription) {
         Some(place) => *place = application,
         None => wanted.applications.push(application),
     }
@@ -267,10 +197,7 @@ fn install(world: &World, name: &str, script: &Script, machine: &Machine) -> io:
         return Ok(if there.version == script.version && there.plan == script.plan {
             done(false)
         } else {
-            fail(format!(
-                "{} {} is installed already",
-                there.application, there.version
-            ))
+            fail(format!("{} {} is installed already", there.application, there.version))
         });
     }
     if let Some(full) = over_quota(world, name, script)? {
@@ -299,32 +226,17 @@ fn change_version(
     installed: &Application,
 ) -> io::Result<Ended> {
     if installed.version != script.version
-        && script
-            .from_version
-            .as_ref()
-            .is_some_and(|from| *from != installed.version)
+        && script.from_version.as_ref().is_some_and(|from| *from != installed.version)
     {
         let from = script.from_version.as_deref().unwrap_or_default();
-        return Ok(fail(format!(
-            "version {} is installed, not {from}",
-            installed.version
-        )));
+        return Ok(fail(format!("version {} is installed, not {from}", installed.version)));
     }
     if let Some(full) = over_quota(world, name, script)? {
         return Ok(fail(full));
     }
     migrate(world, name, script.subscription, &script.version)?;
     let (version, plan) = (script.version.clone(), script.plan.clone());
-    put(
-        world,
-        name,
-        machine,
-        Application {
-            version,
-            plan,
-            ..installed.clone()
-        },
-    )
+    put(world, name, machine, Application { version, plan, ..installed.clone() })
 }
 
 /// Brings the data to the format of a version. Everything but the file `format` stays as it is.
@@ -367,10 +279,7 @@ fn backup(world: &World, name: &str, script: &Script) -> io::Result<Ended> {
     };
     world.move_to(&fresh, &place)?;
     let result = json!({ "archive": path, "size": packed.size, "sha256": packed.sha256 });
-    Ok(Ended {
-        seen: Observation::Done { result },
-        changed: true,
-    })
+    Ok(Ended { seen: Observation::Done { result }, changed: true })
 }
 
 fn restore(world: &World, name: &str, script: &Script) -> io::Result<Ended> {
@@ -391,10 +300,7 @@ fn restore(world: &World, name: &str, script: &Script) -> io::Result<Ended> {
     };
     // Not a change of the world: what is left here goes at the next start.
     drop(std::fs::remove_dir_all(&fresh));
-    debug_assert!(
-        world.volume(name, id).is_dir(),
-        "a restore leaves the old data or the new"
-    );
+    debug_assert!(world.volume(name, id).is_dir(), "a restore leaves the old data or the new");
     Ok(ended)
 }
 
@@ -405,9 +311,7 @@ fn put_back(world: &World, name: &str, script: &Script, fresh: &std::path::Path)
         Err(_) => return Ok(fail("the archive is not usable: it holds no data format")),
     };
     if let Some(said) = script.from_version.as_ref().filter(|v| **v != found) {
-        return Ok(fail(format!(
-            "the archive is not usable: it holds data of version {found}, not {said}"
-        )));
+        return Ok(fail(format!("the archive is not usable: it holds data of version {found}, not {said}")));
     }
     if found != script.version {
         std::fs::write(&format, format!("{}\n", script.version))?;

@@ -27,10 +27,9 @@ pub fn holds(world: &World, guard: &Guard, operation: &Operation) -> io::Result<
         Operation::SuspendMachine => state(MachineState::Suspended),
         Operation::ResumeMachine => state(MachineState::Running),
         Operation::DeleteMachine => machine.is_none(),
-        Operation::EnsureVolume {
-            subscription,
-            size_gib,
-        } => volume(*subscription)?.is_some_and(|s| s >= *size_gib),
+        Operation::EnsureVolume { subscription, size_gib } => {
+            volume(*subscription)?.is_some_and(|s| s >= *size_gib)
+        }
         Operation::DeleteVolume { subscription } => {
             volume(*subscription)?.is_none() && !world.volume(name, *subscription).exists()
         }

@@ -31,40 +31,14 @@ pub enum Call {
     Capabilities {},
     WorldId {},
     Hosts {},
-    Owned {
-        installation: Uuid,
-    },
-    Usage {
-        guard: Guard,
-    },
-    Begin {
-        guard: Guard,
-        operation: Box<Operation>,
-        key: String,
-    },
-    Observe {
-        handle: Handle,
-        wait_ms: u64,
-    },
-    Abort {
-        handle: Handle,
-    },
-    Read {
-        guard: Guard,
-        path: String,
-        offset: u64,
-        len: u32,
-    },
-    Write {
-        guard: Guard,
-        path: String,
-        offset: u64,
-        data: Octets,
-    },
-    Endpoint {
-        guard: Guard,
-        subscription: Uuid,
-    },
+    Owned { installation: Uuid },
+    Usage { guard: Guard },
+    Begin { guard: Guard, operation: Box<Operation>, key: String },
+    Observe { handle: Handle, wait_ms: u64 },
+    Abort { handle: Handle },
+    Read { guard: Guard, path: String, offset: u64, len: u32 },
+    Write { guard: Guard, path: String, offset: u64, data: Octets },
+    Endpoint { guard: Guard, subscription: Uuid },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -107,27 +81,17 @@ pub async fn carry_out(driver: &dyn Driver, call: Call) -> Answer {
         Call::Hosts {} => answer(driver.hosts().await),
         Call::Owned { installation } => answer(driver.owned(installation).await),
         Call::Usage { guard } => answer(driver.usage(&guard).await),
-        Call::Begin {
-            guard,
-            operation,
-            key,
-        } => answer(driver.begin(&guard, &operation, &key).await),
+        Call::Begin { guard, operation, key } => answer(driver.begin(&guard, &operation, &key).await),
         Call::Observe { handle, wait_ms } => {
             answer(driver.observe(&handle, Duration::from_millis(wait_ms)).await)
         }
         Call::Abort { handle } => answer(driver.abort(&handle).await),
-        Call::Read {
-            guard,
-            path,
-            offset,
-            len,
-        } => answer(driver.read(&guard, &path, offset, len).await.map(Octets)),
-        Call::Write {
-            guard,
-            path,
-            offset,
-            data,
-        } => answer(driver.write(&guard, &path, offset, &data.0).await),
+        Call::Read { guard, path, offset, len } => {
+            answer(driver.read(&guard, &path, offset, len).await.map(Octets))
+        }
+        Call::Write { guard, path, offset, data } => {
+            answer(driver.write(&guard, &path, offset, &data.0).await)
+        }
         Call::Endpoint { guard, subscription } => answer(driver.endpoint(&guard, subscription).await),
     }
 }
@@ -135,9 +99,7 @@ pub async fn carry_out(driver: &dyn Driver, call: Call) -> Answer {
 fn answer<T: Serialize>(result: Result<T, DriverError>) -> Answer {
     match result.map(serde_json::to_value) {
         Ok(Ok(value)) => Answer::Ok(value),
-        Ok(Err(e)) => Answer::Err(DriverError::Unreachable(format!(
-            "the answer cannot be sent: {e}"
-        ))),
+        Ok(Err(e)) => Answer::Err(DriverError::Unreachable(format!("the answer cannot be sent: {e}"))),
         Err(e) => Answer::Err(e),
     }
 }
@@ -191,20 +153,12 @@ mod tests {
     #[test]
     fn the_largest_chunk_fits_into_a_line() {
         let guard = Guard {
-            tag: crate::hypervisor::Tag {
-                installation: Uuid::nil(),
-                machine: Uuid::nil(),
-            },
+            tag: crate::hypervisor::Tag { installation: Uuid::nil(), machine: Uuid::nil() },
             name: "n".repeat(128),
             fence: i64::MIN,
         };
         let data = Octets(vec![0xff; CHUNK_MAX]);
-        let call = Call::Write {
-            guard,
-            path: "p".repeat(4096),
-            offset: u64::MAX,
-            data,
-        };
+        let call = Call::Write { guard, path: "p".repeat(4096), offset: u64::MAX, data };
         let line = line(&Request { id: u64::MAX, call }).unwrap();
         assert!(line.len() <= LINE_MAX, "{}", line.len());
         let back: Request = serde_json::from_slice(&line).unwrap();

@@ -68,10 +68,7 @@ impl World {
     /// Opens the world in a folder, making it with the given id if there is none, takes the lock on it and
     /// settles what a killed process left half done.
     pub fn open(dir: &Path, new_id: Uuid) -> Result<Self, OpenError> {
-        let wrong = |source| OpenError::Io {
-            dir: dir.to_owned(),
-            source,
-        };
+        let wrong = |source| OpenError::Io { dir: dir.to_owned(), source };
         fs::create_dir_all(dir).map_err(wrong)?;
         let lock = OpenOptions::new()
             .create(true)
@@ -184,9 +181,7 @@ impl World {
     pub fn hosts(&self, given: Option<Vec<HostSize>>) -> io::Result<Vec<HostSize>> {
         let file = self.dir.join("hosts.json");
         let kept: Option<Vec<HostSize>> = read_json(&file)?;
-        let wanted = given
-            .or_else(|| kept.clone())
-            .unwrap_or_else(|| vec![HostSize::default()]);
+        let wanted = given.or_else(|| kept.clone()).unwrap_or_else(|| vec![HostSize::default()]);
         if kept.as_ref() != Some(&wanted) {
             self.save(&file, &wanted)?;
         }
@@ -292,11 +287,7 @@ impl World {
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut opened = OpenOptions::new()
-            .create(true)
-            .truncate(offset == 0)
-            .write(true)
-            .open(file)?;
+        let mut opened = OpenOptions::new().create(true).truncate(offset == 0).write(true).open(file)?;
         if opened.metadata()?.len() < offset {
             return Ok(false);
         }
@@ -322,18 +313,13 @@ impl World {
     /// A path in the scratch area that nobody else uses; the area is emptied at each start.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {
-        self.dir
-            .join("tmp")
-            .join(self.scratch.fetch_add(1, Ordering::SeqCst).to_string())
+        self.dir.join("tmp").join(self.scratch.fetch_add(1, Ordering::SeqCst).to_string())
     }
 
     /// Adds one line to `operations.log`.
     pub fn log(&self, line: &serde_json::Value) -> io::Result<()> {
         self.change()?;
-        let mut log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.dir.join("operations.log"))?;
+        let mut log = OpenOptions::new().create(true).append(true).open(self.dir.join("operations.log"))?;
         log.write_all(format!("{line}\n").as_bytes())
     }
 
@@ -379,11 +365,7 @@ fn octets_below(folder: &Path) -> io::Result<u64> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let meta = entry.metadata()?;
-        sum += if meta.is_dir() {
-            octets_below(&entry.path())?
-        } else {
-            meta.len()
-        };
+        sum += if meta.is_dir() { octets_below(&entry.path())? } else { meta.len() };
     }
     Ok(sum)
 }

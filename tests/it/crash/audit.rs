@@ -64,16 +64,8 @@ fn differ<T: Ord + Debug>(what: &str, expected: Vec<T>, found: Vec<T>, wrong: &m
 
 /// Every order that was acknowledged is there once, has ended as it had to, and ended once; there are no others.
 fn orders(books: &Books, seen: &Evidence, wrong: &mut Vec<String>) {
-    let acknowledged = books
-        .placed
-        .iter()
-        .map(|p| (p.id.as_str(), p.external.as_str()))
-        .collect();
-    let found = seen
-        .orders
-        .iter()
-        .map(|o| (text(o, "id"), text(o, "externalId")))
-        .collect();
+    let acknowledged = books.placed.iter().map(|p| (p.id.as_str(), p.external.as_str())).collect();
+    let found = seen.orders.iter().map(|o| (text(o, "id"), text(o, "externalId"))).collect();
     differ("orders", acknowledged, found, wrong);
     let ends: BTreeMap<&str, End> = books.placed.iter().map(|p| (p.id.as_str(), p.end)).collect();
     for order in &seen.orders {
@@ -85,20 +77,11 @@ fn orders(books: &Books, seen: &Evidence, wrong: &mut Vec<String>) {
             None => is_final(order),
         };
         if !right {
-            wrong.push(format!(
-                "order {id} ({:?}) is {state}: {}",
-                ends.get(id),
-                order["errorMessage"]
-            ));
+            wrong.push(format!("order {id} ({:?}) is {state}: {}", ends.get(id), order["errorMessage"]));
         }
-        let history = seen
-            .histories
-            .get(id)
-            .map_or(&[][..], |h| h["history"].as_array().map_or(&[][..], |l| l));
-        let numbers: Vec<_> = history
-            .iter()
-            .map(|h| h["number"].as_u64().unwrap_or(0))
-            .collect();
+        let history =
+            seen.histories.get(id).map_or(&[][..], |h| h["history"].as_array().map_or(&[][..], |l| l));
+        let numbers: Vec<_> = history.iter().map(|h| h["number"].as_u64().unwrap_or(0)).collect();
         if !numbers.iter().copied().eq(1..=numbers.len() as u64) {
             wrong.push(format!("order {id}: its history is numbered {numbers:?}"));
         }
@@ -118,13 +101,10 @@ fn replay(books: &Books, orders: &[Value]) -> (BTreeMap<String, Account>, Vec<Ex
     let mut accounts: BTreeMap<String, Account> = BTreeMap::new();
     let mut expected = vec![];
     for placed in &books.placed {
-        let account = accounts
-            .entry(placed.customer.clone())
-            .or_insert_with(|| Account::new(&placed.customer));
+        let account =
+            accounts.entry(placed.customer.clone()).or_insert_with(|| Account::new(&placed.customer));
         // One that is missing is said elsewhere.
-        let items = by_id
-            .get(placed.id.as_str())
-            .and_then(|o| o["serviceOrderItem"].as_array());
+        let items = by_id.get(placed.id.as_str()).and_then(|o| o["serviceOrderItem"].as_array());
         for (ask, item) in placed.items.iter().zip(items.into_iter().flatten()) {
             if item["state"] != "completed" || !account.knows(ask) {
                 continue;
@@ -156,16 +136,9 @@ fn machines(accounts: &BTreeMap<String, Account>, seen: &Evidence, wrong: &mut V
         let line = |s: &&Subscription| {
             let app = s.app();
             let state = if runs(account, s) { "running" } else { "stopped" };
-            format!(
-                "{} {} {} {} {state}",
-                s.id, app.id, app.versions[s.version], app.plans[s.plan]
-            )
+            format!("{} {} {} {} {state}", s.id, app.id, app.versions[s.version], app.plans[s.plan])
         };
-        let state = if account.state == Some(State::Suspended) {
-            "suspended"
-        } else {
-            "running"
-        };
+        let state = if account.state == Some(State::Suspended) { "suspended" } else { "running" };
         let mut add = |mut on_it: Vec<String>| {
             on_it.sort();
             expected.push((account.id.clone(), state.to_owned(), on_it));
@@ -174,16 +147,12 @@ fn machines(accounts: &BTreeMap<String, Account>, seen: &Evidence, wrong: &mut V
         if !shared.is_empty() {
             add(shared);
         }
-        live.iter()
-            .filter(|s| s.app().dedicated)
-            .for_each(|s| add(vec![line(s)]));
+        live.iter().filter(|s| s.app().dedicated).for_each(|s| add(vec![line(s)]));
         volumes.extend(live.iter().map(|s| s.id.clone()));
     }
     let found = seen.machines.values().map(|m| {
         let app = |a: &Value| {
-            ["subscription", "application", "version", "plan", "state"]
-                .map(|k| text(a, k))
-                .join(" ")
+            ["subscription", "application", "version", "plan", "state"].map(|k| text(a, k)).join(" ")
         };
         let mut on_it: Vec<String> = m["applications"].as_array().unwrap().iter().map(app).collect();
         on_it.sort();
@@ -197,12 +166,7 @@ fn machines(accounts: &BTreeMap<String, Account>, seen: &Evidence, wrong: &mut V
         }
         subscription.to_owned()
     };
-    differ(
-        "volumes",
-        volumes,
-        seen.volumes.iter().map(of_existing).collect(),
-        wrong,
-    );
+    differ("volumes", volumes, seen.volumes.iter().map(of_existing).collect(), wrong);
     for path in &seen.spools {
         wrong.push(format!("an archive was left in a spool: {path}"));
     }
@@ -217,29 +181,17 @@ fn services(accounts: &BTreeMap<String, Account>, seen: &Evidence, wrong: &mut V
     };
     let mut expected: BTreeMap<String, String> = BTreeMap::new();
     for account in accounts.values() {
-        expected.insert(
-            account.id.clone(),
-            account.state.map_or("terminated", shown).to_owned(),
-        );
+        expected.insert(account.id.clone(), account.state.map_or("terminated", shown).to_owned());
         for s in &account.subscriptions {
-            let state = if s.is_live() && !runs(account, s) {
-                "inactive"
-            } else {
-                shown(s.state)
-            };
+            let state = if s.is_live() && !runs(account, s) { "inactive" } else { shown(s.state) };
             let app = s.app();
-            expected.insert(
-                s.id.clone(),
-                format!("{state} {} {}", app.plans[s.plan], app.versions[s.version]),
-            );
+            expected
+                .insert(s.id.clone(), format!("{state} {} {}", app.plans[s.plan], app.versions[s.version]));
         }
     }
     let characteristic = |s: &Value, name: &str| {
         let list = s["serviceCharacteristic"].as_array().cloned().unwrap_or_default();
-        list.iter()
-            .find(|c| c["name"] == name)
-            .map(|c| text(c, "value").to_owned())
-            .unwrap_or_default()
+        list.iter().find(|c| c["name"] == name).map(|c| text(c, "value").to_owned()).unwrap_or_default()
     };
     let of_category =
         |category: &'static str| seen.services.iter().filter(move |s| s["category"] == category);
@@ -248,67 +200,30 @@ fn services(accounts: &BTreeMap<String, Account>, seen: &Evidence, wrong: &mut V
         if s["serviceType"] == "customer-account" {
             return (id, state.to_owned());
         }
-        (
-            id,
-            format!(
-                "{state} {} {}",
-                characteristic(s, "plan"),
-                characteristic(s, "version")
-            ),
-        )
+        (id, format!("{state} {} {}", characteristic(s, "plan"), characteristic(s, "version")))
     });
     differ("services", expected.into_iter().collect(), found.collect(), wrong);
     let in_world = seen.machines.iter().map(|(name, m)| {
-        let state = if m["state"] == "running" {
-            "active"
-        } else {
-            "inactive"
-        };
-        format!(
-            "{} {name} {state} {} {} {}",
-            text(m, "id"),
-            m["vcpu"],
-            m["memoryMiB"],
-            m["diskGiB"]
-        )
+        let state = if m["state"] == "running" { "active" } else { "inactive" };
+        format!("{} {name} {state} {} {} {}", text(m, "id"), m["vcpu"], m["memoryMiB"], m["diskGiB"])
     });
-    let in_tmf638 = of_category("RFS")
-        .filter(|s| s["state"] != "terminated")
-        .map(|s| {
-            let [vcpu, memory, disk] = ["vcpu", "memoryMiB", "diskGiB"].map(|name| characteristic(s, name));
-            format!(
-                "{} {} {} {vcpu} {memory} {disk}",
-                text(s, "id"),
-                text(s, "name"),
-                text(s, "state")
-            )
-        });
-    differ(
-        "machines in TMF638",
-        in_world.collect(),
-        in_tmf638.collect(),
-        wrong,
-    );
+    let in_tmf638 = of_category("RFS").filter(|s| s["state"] != "terminated").map(|s| {
+        let [vcpu, memory, disk] = ["vcpu", "memoryMiB", "diskGiB"].map(|name| characteristic(s, name));
+        format!("{} {} {} {vcpu} {memory} {disk}", text(s, "id"), text(s, "name"), text(s, "state"))
+    });
+    differ("machines in TMF638", in_world.collect(), in_tmf638.collect(), wrong);
 }
 
 /// No machine was made twice.
 fn creations(seen: &Evidence, wrong: &mut Vec<String>) {
     let mut made: BTreeMap<&str, usize> = BTreeMap::new();
-    for o in seen
-        .operations
-        .iter()
-        .filter(|o| o["operation"] == "create_machine" && o["changed"] == true)
-    {
+    for o in seen.operations.iter().filter(|o| o["operation"] == "create_machine" && o["changed"] == true) {
         *made.entry(text(o, "id")).or_default() += 1;
     }
     for (id, n) in made.iter().filter(|(_, n)| **n > 1) {
         wrong.push(format!("machine {id} was made {n} times"));
     }
-    for (name, m) in seen
-        .machines
-        .iter()
-        .filter(|(_, m)| !made.contains_key(text(m, "id")))
-    {
+    for (name, m) in seen.machines.iter().filter(|(_, m)| !made.contains_key(text(m, "id"))) {
         wrong.push(format!("machine {name} exists and was never made: {m}"));
     }
 }
@@ -334,9 +249,7 @@ fn files(seen: &Evidence, wrong: &mut Vec<String>) {
         }
         (*file, *number) = (seq.unwrap_or(0) + 1, last.unwrap_or(0) + 1);
         if text(f, "sha256") != hex::encode(Sha256::digest(rebuilt)) {
-            wrong.push(format!(
-                "file {path} is rebuilt with another checksum than it was sealed with"
-            ));
+            wrong.push(format!("file {path} is rebuilt with another checksum than it was sealed with"));
         }
         match seen.delivered.get(&path) {
             None => wrong.push(format!("file {path} was not delivered")),
@@ -344,14 +257,10 @@ fn files(seen: &Evidence, wrong: &mut Vec<String>) {
                 wrong.push(format!("file {path} differs from what is rebuilt"));
             }
             Some(there) => match telvisor_sdr::decode::decode(there) {
-                Ok(d)
-                    if d.records
-                        .iter()
-                        .map(|r| r.seq)
-                        .eq(first.unwrap_or(0)..=last.unwrap_or(0)) => {}
-                Ok(d) => wrong.push(format!(
-                    "file {path} does not hold the records {first:?} to {last:?}: {d:?}"
-                )),
+                Ok(d) if d.records.iter().map(|r| r.seq).eq(first.unwrap_or(0)..=last.unwrap_or(0)) => {}
+                Ok(d) => {
+                    wrong.push(format!("file {path} does not hold the records {first:?} to {last:?}: {d:?}"))
+                }
                 Err(e) => wrong.push(format!("file {path} does not decode: {e}")),
             },
         }
@@ -366,9 +275,7 @@ fn files(seen: &Evidence, wrong: &mut Vec<String>) {
 fn records(expected: &[Expected], seen: &Evidence, wrong: &mut Vec<String>) {
     let recipients: BTreeSet<&str> = seen.files.iter().map(|(f, _)| text(f, "recipient")).collect();
     if recipients.len() != 2 && !expected.is_empty() {
-        wrong.push(format!(
-            "there are records, and the recipients are {recipients:?}"
-        ));
+        wrong.push(format!("there are records, and the recipients are {recipients:?}"));
     }
     let mut ids: Vec<BTreeSet<String>> = vec![];
     for recipient in recipients {
@@ -377,9 +284,7 @@ fn records(expected: &[Expected], seen: &Evidence, wrong: &mut Vec<String>) {
             let octets = seen.delivered.get(&format!("{recipient}/{}", text(f, "name")));
             // What is not there or does not decode is said elsewhere.
             found.extend(
-                octets
-                    .and_then(|o| telvisor_sdr::decode::decode(o).ok())
-                    .map_or(vec![], |d| d.records),
+                octets.and_then(|o| telvisor_sdr::decode::decode(o).ok()).map_or(vec![], |d| d.records),
             );
         }
         let own: BTreeSet<String> = found.iter().map(|r| r.record_id.to_string()).collect();
@@ -388,12 +293,7 @@ fn records(expected: &[Expected], seen: &Evidence, wrong: &mut Vec<String>) {
         }
         ids.push(own);
         let found = found.iter().map(as_expected).collect();
-        differ(
-            &format!("records of {recipient}"),
-            expected.to_vec(),
-            found,
-            wrong,
-        );
+        differ(&format!("records of {recipient}"), expected.to_vec(), found, wrong);
     }
     if ids.windows(2).any(|pair| pair[0] != pair[1]) {
         wrong.push("the recipients have different recordIds".to_owned());
@@ -433,10 +333,7 @@ fn backups(seen: &Evidence, wrong: &mut Vec<String>) {
         match seen.store.get(&path) {
             None => wrong.push(format!("backup {id} is available, and {path} is not there")),
             Some(o) if b["size"] != o.len() || text(b, "sha256") != hex::encode(Sha256::digest(o)) => {
-                wrong.push(format!(
-                    "backup {id} is not the {} octets that were taken",
-                    o.len()
-                ));
+                wrong.push(format!("backup {id} is not the {} octets that were taken", o.len()));
             }
             Some(_) => {}
         }

@@ -44,11 +44,7 @@ pub struct Client {
 impl Client {
     /// `url`: where the server listens that runs now, empty while there is none. Counts answered POSTs in `posted`.
     pub fn new(url: watch::Receiver<String>, posted: watch::Sender<usize>) -> Self {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .no_proxy()
-            .build()
-            .unwrap();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap();
         Self { http, url, posted }
     }
 
@@ -79,9 +75,7 @@ impl Client {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, tries)
-            .await
-            .unwrap_or_else(|_| panic!("{path} was never answered"))
+        tokio::time::timeout(PATIENCE, tries).await.unwrap_or_else(|_| panic!("{path} was never answered"))
     }
 
     async fn once(&self, url: &str, body: Option<&Value>) -> Result<Answer, reqwest::Error> {
@@ -91,10 +85,7 @@ impl Client {
         };
         let response = request.send().await?;
         let status = response.status().as_u16();
-        Ok(Answer {
-            status,
-            body: response.bytes().await?.to_vec(),
-        })
+        Ok(Answer { status, body: response.bytes().await?.to_vec() })
     }
 
     /// All entries of a list, page by page.
@@ -103,9 +94,7 @@ impl Client {
         loop {
             let page = self.get(&format!("{path}?limit=1000&offset={}", out.len())).await;
             assert!(matches!(page.status, 200 | 206), "{page:?}");
-            let Value::Array(page) = page.json() else {
-                panic!("{path} is no list")
-            };
+            let Value::Array(page) = page.json() else { panic!("{path} is no list") };
             let last = page.len() < 1000;
             out.extend(page);
             if last {
@@ -128,8 +117,5 @@ impl Client {
 }
 
 pub fn is_final(order: &Value) -> bool {
-    matches!(
-        order["state"].as_str(),
-        Some("completed" | "failed" | "partial" | "cancelled" | "rejected")
-    )
+    matches!(order["state"].as_str(), Some("completed" | "failed" | "partial" | "cancelled" | "rejected"))
 }

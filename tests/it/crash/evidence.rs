@@ -46,58 +46,32 @@ impl Evidence {
         let mut histories = BTreeMap::new();
         for order in &orders {
             let id = order["id"].as_str().unwrap();
-            histories.insert(
-                id.to_owned(),
-                client.get(&format!("/api/v1/orders/{id}")).await.expect(200),
-            );
+            histories.insert(id.to_owned(), client.get(&format!("/api/v1/orders/{id}")).await.expect(200));
         }
         let mut backups = BTreeMap::new();
         let is_subscription = |s: &&Value| s["category"] == "CFS" && s["serviceType"] != "customer-account";
         for s in services.iter().filter(is_subscription) {
             let id = s["id"].as_str().unwrap();
-            let list = client
-                .get(&format!("/api/v1/subscriptions/{id}/backups"))
-                .await
-                .expect(200);
+            let list = client.get(&format!("/api/v1/subscriptions/{id}/backups")).await.expect(200);
             backups.insert(id.to_owned(), list.as_array().unwrap().clone());
         }
         let mut files = vec![];
-        for f in client
-            .get("/api/v1/sdr/files")
-            .await
-            .expect(200)
-            .as_array()
-            .unwrap()
-        {
+        for f in client.get("/api/v1/sdr/files").await.expect(200).as_array().unwrap() {
             let (recipient, seq) = (f["recipient"].as_str().unwrap(), &f["fileSeq"]);
             let answer = client.get(&format!("/api/v1/sdr/files/{recipient}/{seq}")).await;
-            assert_eq!(
-                answer.status,
-                200,
-                "{f}: {}",
-                String::from_utf8_lossy(&answer.body)
-            );
+            assert_eq!(answer.status, 200, "{f}: {}", String::from_utf8_lossy(&answer.body));
             files.push((f.clone(), answer.body));
         }
         let log = std::fs::read_to_string(world.join("operations.log")).unwrap_or_default();
         let json = |octets: &Vec<u8>| serde_json::from_slice(octets).expect("a machine's entry is JSON");
         let two_levels = |path: &str| path.splitn(3, '/').take(2).collect::<Vec<_>>().join("/");
-        let mut volumes: Vec<String> = tree(&world.join("volumes"))
-            .keys()
-            .map(|p| two_levels(p))
-            .collect();
+        let mut volumes: Vec<String> = tree(&world.join("volumes")).keys().map(|p| two_levels(p)).collect();
         volumes.dedup();
         Self {
             orders,
             histories,
             services,
-            open_jobs: client
-                .get("/api/v1/jobs")
-                .await
-                .expect(200)
-                .as_array()
-                .unwrap()
-                .clone(),
+            open_jobs: client.get("/api/v1/jobs").await.expect(200).as_array().unwrap().clone(),
             backups,
             files,
             delivered: tree(&data.join("sdr")),

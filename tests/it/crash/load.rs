@@ -61,10 +61,7 @@ pub struct Faults {
 
 impl Faults {
     pub fn new(world: &Path) -> Self {
-        let faults = Self {
-            file: world.join("faults.json"),
-            failing: Mutex::default(),
-        };
+        let faults = Self { file: world.join("faults.json"), failing: Mutex::default() };
         faults.write();
         faults
     }
@@ -122,25 +119,12 @@ impl Life {
     ) -> Self {
         let account = Account::new(&format!("crash-{number}"));
         let draw = Draw::new(seed, 1000 + number as u64);
-        Self {
-            client,
-            books,
-            faults,
-            draw,
-            account,
-            kept: vec![],
-            orders: 0,
-            number,
-        }
+        Self { client, books, faults, draw, account, kept: vec![], orders: 0, number }
     }
 
     /// From the create customer to the last order's end.
     pub async fn run(mut self) {
-        let first = Ask::Provision {
-            app: 0,
-            plan: 0,
-            version: 0,
-        };
+        let first = Ask::Provision { app: 0, plan: 0, version: 0 };
         if self.draw.one_in(2) {
             self.order(vec![Ask::Create, first]).await;
         } else {
@@ -182,11 +166,8 @@ impl Life {
     async fn place(&mut self, asks: Vec<Ask>, end: End) -> Value {
         self.orders += 1;
         let external = format!("{}/{}", self.account.id, self.orders);
-        let items: Vec<Value> = asks
-            .iter()
-            .enumerate()
-            .map(|(n, ask)| self.account.item(n + 1, ask))
-            .collect();
+        let items: Vec<Value> =
+            asks.iter().enumerate().map(|(n, ask)| self.account.item(n + 1, ask)).collect();
         let body = json!({ "externalId": external, "serviceOrderItem": items });
         let answer = self.client.post(ORDERS, &body).await;
         assert_eq!(
@@ -198,13 +179,7 @@ impl Life {
         );
         let order = answer.json();
         let (id, customer) = (order["id"].as_str().unwrap().to_owned(), self.account.id.clone());
-        self.books.lock().unwrap().placed.push(Placed {
-            id,
-            external,
-            customer,
-            items: asks,
-            end,
-        });
+        self.books.lock().unwrap().placed.push(Placed { id, external, customer, items: asks, end });
         order
     }
 
@@ -218,13 +193,8 @@ impl Life {
     }
 
     fn legal(&mut self) -> Vec<Ask> {
-        let live: Vec<Subscription> = self
-            .account
-            .subscriptions
-            .iter()
-            .filter(|s| s.is_live())
-            .cloned()
-            .collect();
+        let live: Vec<Subscription> =
+            self.account.subscriptions.iter().filter(|s| s.is_live()).cloned().collect();
         if self.account.state == Some(State::Suspended) {
             let mut out = vec![Ask::ReactivateCustomer, Ask::ReactivateCustomer];
             out.extend(live.iter().take(1).map(|s| Ask::Terminate(s.id.clone())));
@@ -233,10 +203,7 @@ impl Life {
         let mut out = vec![Ask::SuspendCustomer];
         for (app, it) in APPS.iter().enumerate() {
             if !live.iter().any(|s| s.app == app) {
-                let (plan, version) = (
-                    self.draw.below(it.plans.len()),
-                    self.draw.below(it.versions.len()),
-                );
+                let (plan, version) = (self.draw.below(it.plans.len()), self.draw.below(it.versions.len()));
                 out.push(Ask::Provision { app, plan, version });
             }
         }
@@ -246,20 +213,10 @@ impl Life {
                 out.extend([Ask::Reactivate(s.id.clone()), Ask::Reactivate(s.id.clone())]);
                 continue;
             }
-            out.extend([
-                Ask::Suspend(s.id.clone()),
-                Ask::Backup(s.id.clone()),
-                Ask::Backup(s.id.clone()),
-            ]);
+            out.extend([Ask::Suspend(s.id.clone()), Ask::Backup(s.id.clone()), Ask::Backup(s.id.clone())]);
             out.extend([self.change(s), self.change(s), self.change(s)]);
-            let restorable = self
-                .kept
-                .iter()
-                .filter(|k| k.subscription == s.id && k.version <= s.version);
-            let restore = |k: &Kept| Ask::Restore {
-                subscription: s.id.clone(),
-                backup: k.backup.clone(),
-            };
+            let restorable = self.kept.iter().filter(|k| k.subscription == s.id && k.version <= s.version);
+            let restore = |k: &Kept| Ask::Restore { subscription: s.id.clone(), backup: k.backup.clone() };
             out.extend(restorable.map(restore));
         }
         let ended = self.account.subscriptions.iter().filter(|s| !s.is_live());
@@ -275,21 +232,9 @@ impl Life {
         let version = (s.app().versions.len() > 1).then(|| other(s.app().versions.len(), s.version));
         let subscription = s.id.clone();
         match (self.draw.below(3), version) {
-            (0, Some(_)) => Ask::Change {
-                subscription,
-                plan: None,
-                version,
-            },
-            (1, Some(_)) => Ask::Change {
-                subscription,
-                plan: Some(plan),
-                version,
-            },
-            _ => Ask::Change {
-                subscription,
-                plan: Some(plan),
-                version: None,
-            },
+            (0, Some(_)) => Ask::Change { subscription, plan: None, version },
+            (1, Some(_)) => Ask::Change { subscription, plan: Some(plan), version },
+            _ => Ask::Change { subscription, plan: Some(plan), version: None },
         }
     }
 
@@ -298,30 +243,15 @@ impl Life {
         if self.account.state == Some(State::Suspended) {
             self.order(vec![Ask::ReactivateCustomer]).await;
         }
-        if let Some(s) = self
-            .account
-            .subscriptions
-            .iter()
-            .find(|s| s.state == State::Active)
-        {
+        if let Some(s) = self.account.subscriptions.iter().find(|s| s.state == State::Active) {
             return s.id.clone();
         }
         if let Some(s) = self.account.subscriptions.iter().find(|s| s.is_live()).cloned() {
             self.order(vec![Ask::Reactivate(s.id.clone())]).await;
             return s.id;
         }
-        self.order(vec![Ask::Provision {
-            app: 1,
-            plan: 0,
-            version: 0,
-        }])
-        .await;
-        self.account
-            .subscriptions
-            .last()
-            .expect("just provisioned")
-            .id
-            .clone()
+        self.order(vec![Ask::Provision { app: 1, plan: 0, version: 0 }]).await;
+        self.account.subscriptions.last().expect("just provisioned").id.clone()
     }
 
     /// Takes a backup, waits for it, and downloads it once or twice by a link.
@@ -335,27 +265,14 @@ impl Life {
             backup: backup.clone(),
             version: of.version,
         });
-        let list = self
-            .client
-            .get(&format!("/api/v1/subscriptions/{subscription}/backups"))
-            .await
-            .expect(200);
-        let row = list
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|b| b["id"] == backup.as_str())
-            .expect("it is listed");
-        let sha256 = row["sha256"]
-            .as_str()
-            .expect("an available backup has a checksum")
-            .to_owned();
+        let list =
+            self.client.get(&format!("/api/v1/subscriptions/{subscription}/backups")).await.expect(200);
+        let row = list.as_array().unwrap().iter().find(|b| b["id"] == backup.as_str()).expect("it is listed");
+        let sha256 = row["sha256"].as_str().expect("an available backup has a checksum").to_owned();
         let app = of.app();
         for _ in 0..self.draw.between(1, 2) {
-            let answer = self
-                .client
-                .post(&format!("/api/v1/backups/{backup}/download-links"), &json!({}))
-                .await;
+            let answer =
+                self.client.post(&format!("/api/v1/backups/{backup}/download-links"), &json!({})).await;
             let url = answer.expect(201)["url"].as_str().unwrap().to_owned();
             let path = &url[url.find("/download/").expect("a download's path")..];
             let link = Link {
@@ -386,22 +303,13 @@ impl Life {
         self.faults.fail_upgrades(&machine);
         for _ in 0..2 {
             let plan = self.draw.one_in(2).then_some(1);
-            let ask = Ask::Change {
-                subscription: s.id.clone(),
-                plan,
-                version: Some(1),
-            };
+            let ask = Ask::Change { subscription: s.id.clone(), plan, version: Some(1) };
             let placed = self.place(vec![ask], End::Failed).await;
             self.client.order_ended(placed["id"].as_str().unwrap()).await;
         }
         // The rule stays as long as the machine does; the rest of this life has another one.
         self.order(vec![Ask::Terminate(s.id)]).await;
-        self.order(vec![Ask::Provision {
-            app: 1,
-            plan: 0,
-            version: 0,
-        }])
-        .await;
+        self.order(vec![Ask::Provision { app: 1, plan: 0, version: 0 }]).await;
     }
 
     /// Orders that are cancelled as soon as they are accepted.

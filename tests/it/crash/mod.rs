@@ -36,11 +36,7 @@ impl Looks {
     /// `what` should come to hold within `patience`.
     pub fn until(what: &str, patience: Duration) -> Self {
         let interval = tokio::time::interval(Duration::from_millis(50));
-        Self {
-            what: what.to_owned(),
-            deadline: Instant::now() + patience,
-            interval,
-        }
+        Self { what: what.to_owned(), deadline: Instant::now() + patience, interval }
     }
 
     pub fn time_is_up(&self) -> bool {
@@ -49,11 +45,7 @@ impl Looks {
 
     /// Waits for the next look; fails, naming what was waited for, when the time is up.
     pub async fn again(&mut self) {
-        assert!(
-            !self.time_is_up(),
-            "in all the time it has not come to hold that {}",
-            self.what
-        );
+        assert!(!self.time_is_up(), "in all the time it has not come to hold that {}", self.what);
         self.interval.tick().await;
     }
 }
@@ -99,10 +91,7 @@ async fn the_auditor_finds_whatever_is_planted() {
         let (mut books, mut seen) = (books.clone(), seen.clone());
         plant(&mut books, &mut seen);
         let wrong = audit::audit(&books, &seen);
-        assert!(
-            wrong.iter().any(|w| w.contains(words)),
-            "the auditor does not see {what}: {wrong:?}"
-        );
+        assert!(wrong.iter().any(|w| w.contains(words)), "the auditor does not see {what}: {wrong:?}");
     }
 }
 
@@ -120,15 +109,9 @@ async fn a_server_that_drains_loses_nothing_and_ends_well() {
 async fn a_second_server_on_the_same_data_refuses_to_start() {
     let mut site = Site::open().await;
     // With its own simulator, and with one beside it where the database is a file in the data folder.
-    let beside = format!(
-        "sim+unix:{}",
-        site.world().with_file_name("simulator.sock").display()
-    );
-    let hypervisors = if site.on_postgres() {
-        vec!["sim".to_owned()]
-    } else {
-        vec!["sim".to_owned(), beside]
-    };
+    let beside = format!("sim+unix:{}", site.world().with_file_name("simulator.sock").display());
+    let hypervisors =
+        if site.on_postgres() { vec!["sim".to_owned()] } else { vec!["sim".to_owned(), beside] };
     for (n, hypervisor) in hypervisors.iter().enumerate() {
         site.use_folder(&format!("data-{n}"));
         let Start::Ready(mut first) = site.start_with(hypervisor, None).await else {

@@ -14,12 +14,7 @@ pub struct App {
 }
 
 pub const APPS: [App; 4] = [
-    App {
-        id: "kinfolk",
-        plans: &["solo", "team"],
-        versions: &["1.0", "1.1", "2.0"],
-        dedicated: false,
-    },
+    App { id: "kinfolk", plans: &["solo", "team"], versions: &["1.0", "1.1", "2.0"], dedicated: false },
     App {
         id: "ledgerwell",
         plans: &["basic", "business"],
@@ -32,36 +27,20 @@ pub const APPS: [App; 4] = [
         versions: &["3.4", "4.0"],
         dedicated: false,
     },
-    App {
-        id: "yardmaster",
-        plans: &["siding", "yard"],
-        versions: &["1.0"],
-        dedicated: true,
-    },
+    App { id: "yardmaster", plans: &["siding", "yard"], versions: &["1.0"], dedicated: true },
 ];
 
 /// What one order item asks for. Subscriptions and backups by their ids.
 #[derive(Debug, Clone)]
 pub enum Ask {
     Create,
-    Provision {
-        app: usize,
-        plan: usize,
-        version: usize,
-    },
-    Change {
-        subscription: String,
-        plan: Option<usize>,
-        version: Option<usize>,
-    },
+    Provision { app: usize, plan: usize, version: usize },
+    Change { subscription: String, plan: Option<usize>, version: Option<usize> },
     Suspend(String),
     Reactivate(String),
     Terminate(String),
     Backup(String),
-    Restore {
-        subscription: String,
-        backup: String,
-    },
+    Restore { subscription: String, backup: String },
     SuspendCustomer,
     ReactivateCustomer,
     TerminateCustomer,
@@ -122,11 +101,7 @@ pub struct Expected {
 
 impl Account {
     pub fn new(id: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            state: None,
-            subscriptions: vec![],
-        }
+        Self { id: id.to_owned(), state: None, subscriptions: vec![] }
     }
 
     pub fn find(&self, id: &str) -> &Subscription {
@@ -160,38 +135,23 @@ impl Account {
     pub fn item(&self, number: usize, ask: &Ask) -> Value {
         let customer = self.id.as_str();
         let given = |list: &[(&str, &str)]| -> Vec<Value> {
-            list.iter()
-                .map(|(n, v)| json!({ "name": n, "value": v }))
-                .collect()
+            list.iter().map(|(n, v)| json!({ "name": n, "value": v })).collect()
         };
         let add = |specification: &str, list: &[(&str, &str)]| {
             let specification = json!({ "id": specification });
-            (
-                "add",
-                json!({ "serviceSpecification": specification, "serviceCharacteristic": given(list) }),
-            )
+            ("add", json!({ "serviceSpecification": specification, "serviceCharacteristic": given(list) }))
         };
         let modify = |id: &str, list: &[(&str, &str)]| {
-            (
-                "modify",
-                json!({ "id": id, "serviceCharacteristic": given(list) }),
-            )
+            ("modify", json!({ "id": id, "serviceCharacteristic": given(list) }))
         };
         let state = |id: &str, state: &str| ("modify", json!({ "id": id, "state": state }));
         let (action, mut service) = match ask {
             Ask::Create => add("customer-account", &[("name", &format!("Customer {customer}"))]),
             Ask::Provision { app, plan, version } => {
                 let app = &APPS[*app];
-                add(
-                    app.id,
-                    &[("plan", app.plans[*plan]), ("version", app.versions[*version])],
-                )
+                add(app.id, &[("plan", app.plans[*plan]), ("version", app.versions[*version])])
             }
-            Ask::Change {
-                subscription,
-                plan,
-                version,
-            } => {
+            Ask::Change { subscription, plan, version } => {
                 let app = self.find(subscription).app();
                 let mut list = vec![];
                 list.extend(plan.map(|p| ("plan", app.plans[p])));
@@ -241,29 +201,19 @@ impl Account {
                 self.subscriptions.push(s);
                 return out;
             }
-            Ask::Change {
-                subscription,
-                plan,
-                version,
-            } => {
+            Ask::Change { subscription, plan, version } => {
                 let s = self.get(subscription);
                 let mut out = vec![];
                 let way = |from: usize, to: usize| if to > from { "upgraded" } else { "downgraded" };
                 if let Some(to) = version.filter(|v| *v != s.version) {
                     let from = std::mem::replace(&mut s.version, to);
                     let previous_version = Some(s.app().versions[from].to_owned());
-                    out.push(Expected {
-                        previous_version,
-                        ..record(way(from, to), s)
-                    });
+                    out.push(Expected { previous_version, ..record(way(from, to), s) });
                 }
                 if let Some(to) = plan.filter(|p| *p != s.plan) {
                     let from = std::mem::replace(&mut s.plan, to);
                     let previous_plan = Some(s.app().plans[from].to_owned());
-                    out.push(Expected {
-                        previous_plan,
-                        ..record(way(from, to), s)
-                    });
+                    out.push(Expected { previous_plan, ..record(way(from, to), s) });
                 }
                 return out;
             }
@@ -278,17 +228,11 @@ impl Account {
             Ask::Terminate(id) => self.get(id).state = State::Terminated,
             Ask::Backup(id) => {
                 let backup = Some(made.expect("a completed backup names its id").to_owned());
-                return vec![Expected {
-                    backup,
-                    ..record("backup-taken", self.find(id))
-                }];
+                return vec![Expected { backup, ..record("backup-taken", self.find(id)) }];
             }
             Ask::Restore { subscription, backup } => {
                 let backup = Some(backup.clone());
-                return vec![Expected {
-                    backup,
-                    ..record("backup-restored", self.find(subscription))
-                }];
+                return vec![Expected { backup, ..record("backup-restored", self.find(subscription)) }];
             }
             Ask::SuspendCustomer => self.state = Some(State::Suspended),
             Ask::TerminateCustomer => {

@@ -40,43 +40,18 @@ pub const BREACHES: &[Breach] = &[
     ("a machine that is gone", "machines: 1 missing", |_, seen| {
         drop(seen.machines.pop_first().expect("some customers stay"));
     }),
-    (
-        "a machine in the wrong state",
-        "machines: 1 missing",
-        |_, seen| {
-            let machine = seen
-                .machines
-                .first_entry()
-                .expect("some customers stay")
-                .into_mut();
-            let other = if machine["state"] == "running" {
-                "suspended"
-            } else {
-                "running"
-            };
-            machine["state"] = json!(other);
-        },
-    ),
-    (
-        "an application on the wrong version",
-        "machines: 1 missing",
-        |_, seen| {
-            let machine = seen
-                .machines
-                .first_entry()
-                .expect("some customers stay")
-                .into_mut();
-            machine["applications"][0]["version"] = json!("0.0");
-        },
-    ),
+    ("a machine in the wrong state", "machines: 1 missing", |_, seen| {
+        let machine = seen.machines.first_entry().expect("some customers stay").into_mut();
+        let other = if machine["state"] == "running" { "suspended" } else { "running" };
+        machine["state"] = json!(other);
+    }),
+    ("an application on the wrong version", "machines: 1 missing", |_, seen| {
+        let machine = seen.machines.first_entry().expect("some customers stay").into_mut();
+        machine["applications"][0]["version"] = json!("0.0");
+    }),
     ("a machine that was made twice", "was made 2 times", |_, seen| {
         let made = |o: &&Value| o["operation"] == "create_machine" && o["changed"] == true;
-        let twice = seen
-            .operations
-            .iter()
-            .find(made)
-            .expect("machines were made")
-            .clone();
+        let twice = seen.operations.iter().find(made).expect("machines were made").clone();
         seen.operations.push(twice);
     }),
     ("a volume without a machine", "which does not exist", |_, seen| {
@@ -86,79 +61,40 @@ pub const BREACHES: &[Breach] = &[
         seen.spools.push("tv-some/left.tar.zst".into());
     }),
     ("a service that is gone", "services: 1 missing", |_, seen| {
-        let n = seen
-            .services
-            .iter()
-            .position(|s| s["category"] == "CFS")
-            .expect("there are some");
+        let n = seen.services.iter().position(|s| s["category"] == "CFS").expect("there are some");
         seen.services.remove(n);
     }),
     ("a file that was not delivered", "was not delivered", |_, seen| {
         drop(seen.delivered.pop_first().expect("files were sealed"));
     }),
-    (
-        "a file that lost its last octet",
-        "differs from what is rebuilt",
-        |_, seen| {
-            let file = seen
-                .delivered
-                .first_entry()
-                .expect("files were sealed")
-                .into_mut();
-            file.pop();
-        },
-    ),
-    (
-        "a temporary file among the finished",
-        "nobody knows of sdr/mediation-csv/half.csv.tmp",
-        |_, seen| {
-            seen.delivered.insert("mediation-csv/half.csv.tmp".into(), vec![]);
-        },
-    ),
-    (
-        "a gap in the file numbers",
-        "does not follow on file",
-        |_, seen| {
-            let n = seen
-                .files
-                .iter()
-                .position(|(f, _)| f["fileSeq"] == 1)
-                .expect("files were sealed");
-            seen.files[n].0["fileSeq"] = json!(7777);
-        },
-    ),
-    (
-        "records that are missing",
-        "records of mediation-asn1: 1 missing",
-        |_, seen| {
-            // The last file of each recipient is gone with all that would tell of it: no number shows a gap.
-            let last = seen.files.iter().filter_map(|(f, _)| f["fileSeq"].as_u64()).max();
-            let (gone, stay) = seen
-                .files
-                .drain(..)
-                .partition(|(f, _)| f["fileSeq"].as_u64() == last);
-            seen.files = stay;
-            for (f, _) in &gone as &Vec<(Value, Vec<u8>)> {
-                let path = format!(
-                    "{}/{}",
-                    f["recipient"].as_str().unwrap(),
-                    f["name"].as_str().unwrap()
-                );
-                seen.delivered.remove(&path).expect("it was delivered");
-            }
-        },
-    ),
+    ("a file that lost its last octet", "differs from what is rebuilt", |_, seen| {
+        let file = seen.delivered.first_entry().expect("files were sealed").into_mut();
+        file.pop();
+    }),
+    ("a temporary file among the finished", "nobody knows of sdr/mediation-csv/half.csv.tmp", |_, seen| {
+        seen.delivered.insert("mediation-csv/half.csv.tmp".into(), vec![]);
+    }),
+    ("a gap in the file numbers", "does not follow on file", |_, seen| {
+        let n = seen.files.iter().position(|(f, _)| f["fileSeq"] == 1).expect("files were sealed");
+        seen.files[n].0["fileSeq"] = json!(7777);
+    }),
+    ("records that are missing", "records of mediation-asn1: 1 missing", |_, seen| {
+        // The last file of each recipient is gone with all that would tell of it: no number shows a gap.
+        let last = seen.files.iter().filter_map(|(f, _)| f["fileSeq"].as_u64()).max();
+        let (gone, stay) = seen.files.drain(..).partition(|(f, _)| f["fileSeq"].as_u64() == last);
+        seen.files = stay;
+        for (f, _) in &gone as &Vec<(Value, Vec<u8>)> {
+            let path = format!("{}/{}", f["recipient"].as_str().unwrap(), f["name"].as_str().unwrap());
+            seen.delivered.remove(&path).expect("it was delivered");
+        }
+    }),
     ("a record too many", "1 too many", |books, _| {
         drop(books.links.pop().expect("backups were downloaded"));
     }),
-    (
-        "a backup with another content",
-        "octets that were taken",
-        |_, seen| {
-            let backup = seen.store.first_entry().expect("backups are kept").into_mut();
-            backup[0] ^= 1;
-        },
-    ),
+    ("a backup with another content", "octets that were taken", |_, seen| {
+        let backup = seen.store.first_entry().expect("backups are kept").into_mut();
+        backup[0] ^= 1;
+    }),
     ("a backup that is gone", "is not there", |_, seen| {
         drop(seen.store.pop_first().expect("backups are kept"));
     }),

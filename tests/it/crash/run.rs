@@ -69,19 +69,7 @@ impl Run {
         let load = tokio::spawn(live(seed, client.clone(), books.clone(), faults, stop.clone()));
         let sealer = tokio::spawn(seal(client.clone(), posted.subscribe(), stop.clone()));
         let began = std::time::Instant::now();
-        Self {
-            site,
-            url,
-            posted,
-            client,
-            books,
-            stop,
-            load,
-            sealer,
-            server: None,
-            deaths: vec![],
-            began,
-        }
+        Self { site, url, posted, client, books, stop, load, sealer, server: None, deaths: vec![], began }
     }
 
     /// Points drawn from the seed, every fifth kill at a random moment.
@@ -127,11 +115,7 @@ impl Run {
 
     /// Points at which no server has died.
     fn missed(&self) -> BTreeSet<&'static str> {
-        POINTS
-            .iter()
-            .copied()
-            .filter(|p| !self.deaths.contains(&Death::At(p)))
-            .collect()
+        POINTS.iter().copied().filter(|p| !self.deaths.contains(&Death::At(p))).collect()
     }
 
     /// Starts a server that dies at the n-th passing of a point.
@@ -141,10 +125,7 @@ impl Run {
         let mut server = match self.site.start(Some(&fault)).await {
             Start::Ready(server) => *server,
             Start::Ended(status, words) => {
-                assert!(
-                    words.contains(&last_words),
-                    "a server ended by itself: {status}\n{words}"
-                );
+                assert!(words.contains(&last_words), "a server ended by itself: {status}\n{words}");
                 self.deaths.push(Death::At(point));
                 return;
             }
@@ -260,14 +241,8 @@ async fn sealed(client: &Client) -> usize {
     let answer = client.post("/api/v1/sdr/seal", &json!({})).await;
     assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
     let files = client.get("/api/v1/sdr/files").await.expect(200);
-    let of_csv = files
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|f| f["recipient"] == "mediation-csv");
-    of_csv
-        .map(|f| usize::try_from(f["records"].as_u64().unwrap()).unwrap())
-        .sum()
+    let of_csv = files.as_array().unwrap().iter().filter(|f| f["recipient"] == "mediation-csv");
+    of_csv.map(|f| usize::try_from(f["records"].as_u64().unwrap()).unwrap()).sum()
 }
 
 /// The highest passing that is drawn for a point: what is passed seldom has to be hit early.
@@ -282,9 +257,7 @@ async fn answered(posted: &watch::Sender<usize>, posts: usize) {
     let mut posted = posted.subscribe();
     let target = *posted.borrow() + posts;
     // When the time is up the kill comes all the same.
-    tokio::time::timeout(STALL, posted.wait_for(|n| *n >= target))
-        .await
-        .ok();
+    tokio::time::timeout(STALL, posted.wait_for(|n| *n >= target)).await.ok();
 }
 
 /// Customers side by side, each followed by another until `stop`.

@@ -51,26 +51,14 @@ impl Site {
         std::fs::write(root.join("telvisor.toml"), CONFIGURATION).unwrap();
         let socket = root.join("simulator.sock");
         let mut command = telvisor(&root.join("simulator.log"));
-        command
-            .arg("simulator")
-            .arg("--socket")
-            .arg(&socket)
-            .arg("--world")
-            .arg(&world);
+        command.arg("simulator").arg("--socket").arg(&socket).arg("--world").arg(&world);
         let simulator = command.spawn().unwrap();
         let mut looks = Looks::until("the simulator answers on its socket", PATIENCE);
         while !socket.exists() {
             looks.again().await;
         }
         let database = database().await;
-        Self {
-            folder: Some(folder),
-            root,
-            data: "data".into(),
-            database,
-            simulator,
-            starts: 0,
-        }
+        Self { folder: Some(folder), root, data: "data".into(), database, simulator, starts: 0 }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -101,16 +89,8 @@ impl Site {
         self.starts += 1;
         let log = self.root.join(format!("server-{}.log", self.starts));
         let mut command = telvisor(&log);
-        command
-            .arg("serve")
-            .arg("--json")
-            .arg("--config")
-            .arg(self.root.join("telvisor.toml"));
-        command
-            .arg("--data")
-            .arg(self.data())
-            .arg("--hypervisor")
-            .arg(hypervisor);
+        command.arg("serve").arg("--json").arg("--config").arg(self.root.join("telvisor.toml"));
+        command.arg("--data").arg(self.data()).arg("--hypervisor").arg(hypervisor);
         if let Some(url) = &self.database {
             command.arg("--database").arg(url);
         }
@@ -166,16 +146,9 @@ impl Server {
     /// Asks it to drain and stop, and waits for its end.
     pub async fn terminate(&mut self) -> ExitStatus {
         let id = self.child.id().expect("it runs");
-        let sent = Command::new("sh")
-            .arg("-c")
-            .arg(format!("kill -TERM {id}"))
-            .status()
-            .await
-            .unwrap();
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().await.unwrap();
         assert!(sent.success(), "the signal is sent");
-        tokio::time::timeout(PATIENCE, self.ended())
-            .await
-            .expect("a drained server ends in time")
+        tokio::time::timeout(PATIENCE, self.ended()).await.expect("a drained server ends in time")
     }
 
     /// What it wrote on standard error.
@@ -188,14 +161,8 @@ impl Server {
 fn telvisor(log: &Path) -> Command {
     let log = std::fs::File::create(log).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_telvisor"));
-    command
-        .env_remove("TELVISOR_TEST_FULL")
-        .env_remove("TELVISOR_TEST_SEED");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log)
-        .kill_on_drop(true);
+    command.env_remove("TELVISOR_TEST_FULL").env_remove("TELVISOR_TEST_SEED");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
     command
 }
 

@@ -55,12 +55,7 @@ impl Names {
                 }
                 TokenTree::Ident(_) => self.path(&trees, at, module, prefix),
                 TokenTree::Punct(p) if p.as_char() == '*' && !prefix.is_empty() => {
-                    self.found(
-                        p.span().start().line,
-                        &[prefix, &["*".to_owned()]].concat(),
-                        module,
-                        ' ',
-                    );
+                    self.found(p.span().start().line, &[prefix, &["*".to_owned()]].concat(), module, ' ');
                     at + 1
                 }
                 TokenTree::Group(group) => {
@@ -71,10 +66,7 @@ impl Names {
                 TokenTree::Literal(literal) => {
                     if let Ok(text) = syn::parse_str::<syn::LitStr>(&literal.to_string()) {
                         let line = literal.span().start().line;
-                        self.texts.push(Text {
-                            line,
-                            text: text.value(),
-                        });
+                        self.texts.push(Text { line, text: text.value() });
                     }
                     at + 1
                 }

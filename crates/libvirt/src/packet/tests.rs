@@ -12,10 +12,7 @@ fn packets(splitter: &mut Splitter) -> Result<Vec<Packet>, PacketError> {
 
 /// The bytes of a call with `patch` written over word `word`.
 fn patched(word: usize, patch: u32) -> Vec<u8> {
-    let packet = Packet {
-        header: Header::call(REMOTE_PROGRAM, 66, 1),
-        payload: vec![],
-    };
+    let packet = Packet { header: Header::call(REMOTE_PROGRAM, 66, 1), payload: vec![] };
     let mut bytes = packet.encode().unwrap();
     bytes[word * 4..][..4].copy_from_slice(&patch.to_be_bytes());
     bytes
@@ -23,10 +20,7 @@ fn patched(word: usize, patch: u32) -> Vec<u8> {
 
 #[test]
 fn a_call_on_the_wire() {
-    let packet = Packet {
-        header: Header::call(QEMU_PROGRAM, 3, 7),
-        payload: vec![1, 2, 3, 4],
-    };
+    let packet = Packet { header: Header::call(QEMU_PROGRAM, 3, 7), payload: vec![1, 2, 3, 4] };
     #[rustfmt::skip]
     let expected = [
         0, 0, 0, 32,  0x20, 0, 0x80, 0x87,  0, 0, 0, 1,  0, 0, 0, 3,  0, 0, 0, 0,  0, 0, 0, 7,  0, 0, 0, 0,
@@ -65,10 +59,8 @@ fn the_limit_is_32_mib_without_the_length_word() {
     splitter.push(&(largest + 1).to_be_bytes());
     assert_eq!(splitter.next_packet(), Err(PacketError::TooLong(PACKET_MAX + 1)));
 
-    let mut packet = Packet {
-        header: Header::call(REMOTE_PROGRAM, 1, 1),
-        payload: vec![0; PACKET_MAX - HEADER_BYTES],
-    };
+    let mut packet =
+        Packet { header: Header::call(REMOTE_PROGRAM, 1, 1), payload: vec![0; PACKET_MAX - HEADER_BYTES] };
     let bytes = packet.encode().unwrap();
     let mut splitter = Splitter::new();
     splitter.push(&bytes);
@@ -93,17 +85,7 @@ fn any_packet() -> impl Strategy<Value = Packet> {
         |((program, version, procedure, serial), kind, status, payload)| {
             let message_type = MessageType::of(kind).expect("seven message types");
             let status = Status::of(status).expect("three statuses");
-            Packet {
-                header: Header {
-                    program,
-                    version,
-                    procedure,
-                    message_type,
-                    serial,
-                    status,
-                },
-                payload,
-            }
+            Packet { header: Header { program, version, procedure, message_type, serial, status }, payload }
         },
     )
 }

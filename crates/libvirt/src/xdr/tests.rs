@@ -38,31 +38,17 @@ fn what_a_decoder_refuses() {
     assert_eq!(on(&[0; 7]).u64(), Err(XdrError::Truncated { missing: 1 }));
     assert_eq!(on(&[0, 0, 0, 2]).bool(), Err(XdrError::Bool(2)));
     assert_eq!(on(&[0, 0, 0, 2]).optional(Decoder::u32), Err(XdrError::Bool(2)));
-    assert_eq!(
-        on(&[1, 2, 3]).opaque_fixed::<3>(),
-        Err(XdrError::Truncated { missing: 1 })
-    );
+    assert_eq!(on(&[1, 2, 3]).opaque_fixed::<3>(), Err(XdrError::Truncated { missing: 1 }));
     assert_eq!(on(&[1, 2, 3, 4]).opaque_fixed::<3>(), Err(XdrError::Padding));
     assert_eq!(on(&[0, 0, 0, 1, 7, 0, 0, 1]).opaque(9), Err(XdrError::Padding));
-    assert_eq!(
-        on(&[0, 0, 0, 2, 7]).opaque(9),
-        Err(XdrError::Truncated { missing: 1 })
-    );
-    assert_eq!(
-        on(&[0, 0, 0, 2, 7, 7, 0, 0]).opaque(1),
-        Err(XdrError::TooLong { length: 2, max: 1 })
-    );
+    assert_eq!(on(&[0, 0, 0, 2, 7]).opaque(9), Err(XdrError::Truncated { missing: 1 }));
+    assert_eq!(on(&[0, 0, 0, 2, 7, 7, 0, 0]).opaque(1), Err(XdrError::TooLong { length: 2, max: 1 }));
     assert_eq!(on(&[0, 0, 0, 1, 0xFF, 0, 0, 0]).string(9), Err(XdrError::Utf8));
     assert_eq!(on(&[0, 0, 0, 2, b'a', 0, 0, 0]).string(9), Err(XdrError::Nul));
-    assert_eq!(
-        on(&[0, 0, 0, 3]).array(2, Decoder::u32),
-        Err(XdrError::TooLong { length: 3, max: 2 })
-    );
+    assert_eq!(on(&[0, 0, 0, 3]).array(2, Decoder::u32), Err(XdrError::TooLong { length: 3, max: 2 }));
     assert_eq!(
         on(&[0xFF; 4]).array(usize::MAX, Decoder::u32),
-        Err(XdrError::Truncated {
-            missing: u32::MAX as usize * 4
-        })
+        Err(XdrError::Truncated { missing: u32::MAX as usize * 4 })
     );
     assert_eq!(on(&[0; 3]).finish(), Err(XdrError::Trailing(3)));
 }
@@ -72,14 +58,8 @@ fn what_an_encoder_refuses_it_does_not_write() {
     let mut out = Encoder::new();
     assert_eq!(out.string("abc", 2), Err(XdrError::TooLong { length: 3, max: 2 }));
     assert_eq!(out.string("a\0b", 9), Err(XdrError::Nul));
-    assert_eq!(
-        out.opaque(&[1, 2], 1),
-        Err(XdrError::TooLong { length: 2, max: 1 })
-    );
-    assert_eq!(
-        out.array(&[1, 2], 1, |_, _| Ok(())),
-        Err(XdrError::TooLong { length: 2, max: 1 })
-    );
+    assert_eq!(out.opaque(&[1, 2], 1), Err(XdrError::TooLong { length: 2, max: 1 }));
+    assert_eq!(out.array(&[1, 2], 1, |_, _| Ok(())), Err(XdrError::TooLong { length: 2, max: 1 }));
     assert!(out.into_bytes().is_empty());
 }
 

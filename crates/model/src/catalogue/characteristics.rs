@@ -45,15 +45,9 @@ impl Application {
     ) -> Result<Resolved, Vec<CharacteristicError>> {
         let mut errors = Vec::new();
         let mut resolved = Resolved::default();
-        for name in given
-            .keys()
-            .filter(|n| !RESERVED_CHARACTERISTICS.contains(&n.as_str()))
-        {
+        for name in given.keys().filter(|n| !RESERVED_CHARACTERISTICS.contains(&n.as_str())) {
             if !self.characteristics.iter().any(|d| d.name == *name) {
-                errors.push(CharacteristicError {
-                    path: name.clone(),
-                    message: self.unknown_name(),
-                });
+                errors.push(CharacteristicError { path: name.clone(), message: self.unknown_name() });
             }
         }
         for declared in &self.characteristics {
@@ -78,20 +72,13 @@ impl Application {
                 },
             }
         }
-        if errors.is_empty() {
-            Ok(resolved)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(resolved) } else { Err(errors) }
     }
 
     fn unknown_name(&self) -> String {
         let names: Vec<_> = self.characteristics.iter().map(|d| d.name.as_str()).collect();
         if names.is_empty() {
-            format!(
-                "is unknown: {} declares no characteristic beside plan and version",
-                self.id
-            )
+            format!("is unknown: {} declares no characteristic beside plan and version", self.id)
         } else {
             format!("is unknown: {} declares {}", self.id, names.join(", "))
         }
@@ -107,16 +94,12 @@ impl Declared {
         let value = match (self.kind, value) {
             (Kind::String, Value::String(_)) | (Kind::Boolean, Value::Bool(_)) => value.clone(),
             (Kind::Integer, Value::Number(n)) if n.is_i64() => value.clone(),
-            (Kind::Integer, Value::String(s)) => s
-                .trim()
-                .parse::<i64>()
-                .map(Value::from)
-                .map_err(|_| "must be an integer".to_owned())?,
-            (Kind::Boolean, Value::String(s)) => s
-                .trim()
-                .parse::<bool>()
-                .map(Value::from)
-                .map_err(|_| "must be true or false".to_owned())?,
+            (Kind::Integer, Value::String(s)) => {
+                s.trim().parse::<i64>().map(Value::from).map_err(|_| "must be an integer".to_owned())?
+            }
+            (Kind::Boolean, Value::String(s)) => {
+                s.trim().parse::<bool>().map(Value::from).map_err(|_| "must be true or false".to_owned())?
+            }
             (Kind::String, _) => return Err("must be text".to_owned()),
             (Kind::Integer, _) => return Err("must be an integer".to_owned()),
             (Kind::Boolean, _) => return Err("must be true or false".to_owned()),
@@ -165,9 +148,7 @@ impl Declared {
 /// # Errors
 /// What is wrong with it.
 pub fn check_pattern(pattern: &str) -> Result<(), String> {
-    Regex::new(&format!("^(?:{pattern})$"))
-        .map(|_| ())
-        .map_err(|e| e.to_string())
+    Regex::new(&format!("^(?:{pattern})$")).map(|_| ()).map_err(|e| e.to_string())
 }
 
 /// A characteristic's value as plain text, as TMF638 shows it and scripts get it.

@@ -21,11 +21,7 @@ fn plan(id: &str) -> Plan {
         vcpu: 1,
         memory_mib: 256,
         disk_gib: 1,
-        price: Price {
-            amount: "1.00".into(),
-            currency: "EUR".into(),
-            period: Period::Month,
-        },
+        price: Price { amount: "1.00".into(), currency: "EUR".into(), period: Period::Month },
         backup: None,
     }
 }
@@ -48,15 +44,8 @@ fn application(characteristics: Vec<Declared>) -> Application {
     Application {
         id: "app".into(),
         name: "App".into(),
-        provider: Provider {
-            name: "P".into(),
-            url: None,
-        },
-        support: Support {
-            email: Some("a@b.example".into()),
-            phone: None,
-            url: None,
-        },
+        provider: Provider { name: "P".into(), url: None },
+        support: Support { email: Some("a@b.example".into()), phone: None, url: None },
         description: String::new(),
         category: "other".into(),
         icon: "icon.svg".into(),
@@ -173,49 +162,23 @@ fn characteristics_are_typed_defaulted_and_all_faults_told() {
         ("shareName", json!("a\nb"), "must not have control characters"),
         ("shareName", json!(["a"]), "must be text"),
         ("shareName", Value::Null, "is required and missing"),
-        (
-            "domain",
-            json!("x".repeat(1025)),
-            "must have at most 1024 characters",
-        ),
-        (
-            "colour",
-            json!("red"),
-            "is unknown: app declares shareName, maxMib, tier, open, domain",
-        ),
+        ("domain", json!("x".repeat(1025)), "must have at most 1024 characters"),
+        ("colour", json!("red"), "is unknown: app declares shareName, maxMib, tier, open, domain"),
     ];
     for (path, value, message) in cases {
         let mut all = given(&[("shareName", json!("abc"))]);
         all.insert(path.to_owned(), value);
         let errors = app.check_characteristics(&all).unwrap_err();
-        assert_eq!(
-            errors,
-            [CharacteristicError {
-                path: path.into(),
-                message: message.into()
-            }]
-        );
+        assert_eq!(errors, [CharacteristicError { path: path.into(), message: message.into() }]);
     }
-    let errors = app
-        .check_characteristics(&given(&[("a", json!(1)), ("maxMib", json!(99))]))
-        .unwrap_err();
-    assert_eq!(
-        errors.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(),
-        ["a", "shareName", "maxMib"]
-    );
+    let errors = app.check_characteristics(&given(&[("a", json!(1)), ("maxMib", json!(99))])).unwrap_err();
+    assert_eq!(errors.iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["a", "shareName", "maxMib"]);
 }
 
 #[test]
 fn limits_and_estimates_fall_back_to_the_format_defaults() {
     let app = application(vec![]);
-    assert_eq!(
-        (
-            app.estimate("install"),
-            app.estimate("health"),
-            app.estimate("dance")
-        ),
-        (7, 5, 0)
-    );
+    assert_eq!((app.estimate("install"), app.estimate("health"), app.estimate("dance")), (7, 5, 0));
     assert_eq!(app.versions[0].runtime.time_limit("backup"), 3600);
 }
 

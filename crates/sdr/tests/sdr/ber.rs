@@ -151,13 +151,7 @@ fn an_unknown_alternative_is_refused() {
 #[test]
 fn the_type_inside_must_be_that_outside() {
     let error = refused(&record_of(0xa2, &fields()));
-    assert_eq!(
-        error,
-        BerError::Type {
-            choice: 1002,
-            got: 1001
-        }
-    );
+    assert_eq!(error, BerError::Type { choice: 1002, got: 1001 });
     refused(&with(0, "8002 03f0"));
 }
 
@@ -196,20 +190,12 @@ fn a_field_out_of_its_place_is_refused() {
 fn sizes_and_ranges_are_checked() {
     for (position, field, what) in [
         (1, "810f 000102030405060708090a0b0c0d0e", "recordId of 15 octets"),
-        (
-            1,
-            "8111 000102030405060708090a0b0c0d0e0f10",
-            "recordId of 17 octets",
-        ),
+        (1, "8111 000102030405060708090a0b0c0d0e0f10", "recordId of 17 octets"),
         (2, "8201 00", "number 0"),
         (2, "8201 ff", "number -1"),
         (2, "8209 008000000000000000", "number 2^63"),
         (3, "8300", "nodeId of no character"),
-        (
-            3,
-            "8315 6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e",
-            "nodeId of 21 characters",
-        ),
+        (3, "8315 6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e6e", "nodeId of 21 characters"),
         (3, "8301 e9", "nodeId that is not IA5"),
         (4, "8402 c328", "tenant that is not UTF-8"),
         (4, "8400", "empty tenant"),
@@ -218,11 +204,7 @@ fn sizes_and_ranges_are_checked() {
         (5, "a506 8001 ff 8101 63", "subscriber type -1"),
         (5, "a503 8001 04", "subscriber without data"),
         (5, "a503 8101 63", "subscriber without type"),
-        (
-            5,
-            "a509 8001 04 8101 63 8201 00",
-            "subscriber with a third member",
-        ),
+        (5, "a509 8001 04 8101 63 8201 00", "subscriber with a third member"),
         (5, "a509 8001 04 8101 63 8101 64", "subscriber with two data"),
         (9, "8a08 261123 081542 2b 02", "time of eight octets"),
         (9, "8a0a 261123 081542 2b 0200 00", "time of ten octets"),
@@ -238,11 +220,7 @@ fn sizes_and_ranges_are_checked() {
         (11, "8d01 03", "result 3"),
         (11, "8d01 ff", "result -1"),
         (11, "8d01 00 8c01 01", "duration behind the result"),
-        (
-            10,
-            "8b09 261123 061543 2b 0000 8c05 0100000000",
-            "duration of 2^32",
-        ),
+        (10, "8b09 261123 061543 2b 0000 8c05 0100000000", "duration of 2^32"),
         (10, "8b09 261123 061543 2b 0000 8c01 ff", "duration -1"),
         (11, "8d01 00 8f09 008000000000000000", "volume of 2^63"),
         (11, "8d01 00 8f01 ff", "volume -1"),
@@ -252,10 +230,7 @@ fn sizes_and_ranges_are_checked() {
         (11, "8d01 00 9500", "empty external number"),
     ] {
         // Each is right but for this one field.
-        assert!(
-            decode_record(&with(position, field)).is_err(),
-            "{what} was accepted"
-        );
+        assert!(decode_record(&with(position, field)).is_err(), "{what} was accepted");
     }
 }
 
@@ -276,18 +251,9 @@ fn legal_ber_that_is_not_der_is_accepted() {
     let plain = fields().concat();
     let trailer = hex(FULL);
     for (what, octets) in [
-        (
-            "length in more octets than needed",
-            [&hex("a18200 58")[..], &plain].concat(),
-        ),
-        (
-            "indefinite length",
-            [&hex("a180")[..], &plain, &hex("0000")].concat(),
-        ),
-        (
-            "members of the SET the other way round",
-            with(5, "a506 8101 63 8001 04"),
-        ),
+        ("length in more octets than needed", [&hex("a18200 58")[..], &plain].concat()),
+        ("indefinite length", [&hex("a180")[..], &plain, &hex("0000")].concat()),
+        ("members of the SET the other way round", with(5, "a506 8101 63 8001 04")),
         ("text in pieces", with(4, "a403 0401 74")),
         ("indefinite length inside", with(5, "a580 8001 04 8101 63 0000")),
     ] {
@@ -303,33 +269,16 @@ fn legal_ber_that_is_not_der_is_accepted() {
 
 #[test]
 fn fields_of_a_later_version_are_skipped() {
-    for later in [
-        "9601 00",
-        "9e03 010203",
-        "be05 3003 020101",
-        "9f2101 07",
-        "9601 00 9e01 00",
-        "be80 0500 0000",
-    ] {
+    for later in
+        ["9601 00", "9e03 010203", "be05 3003 020101", "9f2101 07", "9601 00 9e01 00", "be80 0500 0000"]
+    {
         let octets = record_of(0xa1, &[fields(), vec![hex(later)]].concat());
-        assert_eq!(
-            decode_record(&octets).unwrap(),
-            (minimal(), octets.len()),
-            "{later}"
-        );
+        assert_eq!(decode_record(&octets).unwrap(), (minimal(), octets.len()), "{later}");
         let open = [&hex("a180")[..], &fields().concat(), &hex(later), &hex("0000")].concat();
         assert_eq!(decode_record(&open).unwrap(), (minimal(), open.len()), "{later}");
     }
     // What is no field of a later version: another class, a known tag, something cut off.
-    for other in [
-        "0101ff",
-        "5601 00",
-        "d601 00",
-        "8001 00",
-        "8b01 00",
-        "9601",
-        "9e03 0102",
-    ] {
+    for other in ["0101ff", "5601 00", "d601 00", "8001 00", "8b01 00", "9601", "9e03 0102"] {
         refused(&record_of(0xa1, &[fields(), vec![hex(other)]].concat()));
     }
 }
@@ -338,10 +287,5 @@ fn fields_of_a_later_version_are_skipped() {
 fn a_record_that_cannot_be_carried_is_not_encoded() {
     let mut record = minimal();
     record.event_time = at("2026-11-23T08:15:42+02:00") + chrono::Duration::milliseconds(1);
-    assert!(
-        encode_record(&record)
-            .expect_err("a fraction")
-            .to_string()
-            .starts_with("eventTime")
-    );
+    assert!(encode_record(&record).expect_err("a fraction").to_string().starts_with("eventTime"));
 }

@@ -36,10 +36,7 @@ fn changed(from: &str, to: &str) -> Result<(), CsvError> {
 
 fn sealed(text: &str) -> Result<(), CsvError> {
     let end = text.find("\r\nT,").map_or(0, |at| at + 2);
-    let digest: String = Sha256::digest(&text.as_bytes()[..end])
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let digest: String = Sha256::digest(&text.as_bytes()[..end]).iter().map(|b| format!("{b:02x}")).collect();
     parse(text.replace("@DIGEST@", &digest).as_bytes()).map(|_| ())
 }
 
@@ -62,10 +59,7 @@ fn a_file_without_records() {
     let text = String::from_utf8(file.clone()).unwrap();
     assert!(text.contains("\r\nT,7,0,,,,,0,0,0,0,0,0,0,0,"), "{text}");
     let read = parse(&file).unwrap();
-    assert_eq!(
-        (read.records, read.totals.count, read.totals.first_seq),
-        (vec![], 0, None)
-    );
+    assert_eq!((read.records, read.totals.count, read.totals.first_seq), (vec![], 0, None));
 }
 
 /// Each change must be found at its row and column.
@@ -122,12 +116,7 @@ fn names_row_and_column_of_a_fault() {
         ("T,7,2,1,2", "T,7,2,2,2", 4, 4),
         ("T,7,2,1,2", "T,7,2,1,3", 4, 5),
         ("T,7,2,1,2,2024", "T,7,2,1,2,2023", 4, 6),
-        (
-            "2026-11-23T08:15:42+02:00,9223",
-            "2026-11-23T06:15:42+00:00,9223",
-            4,
-            7,
-        ),
+        ("2026-11-23T08:15:42+02:00,9223", "2026-11-23T06:15:42+00:00,9223", 4, 7),
         ("9223372036854775807,1,0,0", "9223372036854775806,1,0,0", 4, 8),
         (",1,0,0,0,0,1,0,@", ",2,0,0,0,0,1,0,@", 4, 9),
         (",1,0,0,0,0,1,0,@", ",1,1,0,0,0,1,0,@", 4, 10),
@@ -141,9 +130,7 @@ fn names_row_and_column_of_a_fault() {
         ("@DIGEST@,,", "@DIGEST@,,y", 4, 18),
     ] {
         match changed(from, to) {
-            Err(CsvError::Cell {
-                row: r, column: c, ..
-            }) => {
+            Err(CsvError::Cell { row: r, column: c, .. }) => {
                 assert_eq!((r, c), (row, column), "`{from}` -> `{to}`");
             }
             other => panic!("`{from}` -> `{to}`: {other:?}"),
@@ -156,12 +143,7 @@ fn the_digest_covers_every_octet_before_the_t_row() {
     // A change that no other check can see.
     let text = FILE.replace("@DIGEST@", DIGEST).replacen(",c,a,1,", ",d,a,1,", 1);
     match parse(text.as_bytes()) {
-        Err(CsvError::Cell {
-            row: 4,
-            column: 16,
-            name,
-            ..
-        }) => assert_eq!(name, "sha256"),
+        Err(CsvError::Cell { row: 4, column: 16, name, .. }) => assert_eq!(name, "sha256"),
         other => panic!("{other:?}"),
     }
     let upper = FILE.replace("@DIGEST@", &DIGEST.to_uppercase());
@@ -237,17 +219,8 @@ fn external_numbers_come_back_unchanged() {
         record.external_order_id = Some(text.to_owned());
         let file = encode(&info(), std::slice::from_ref(&record)).unwrap();
         let quoted = text.contains([',', '"']);
-        let cell = if quoted {
-            format!("\"{}\"", text.replace('"', "\"\""))
-        } else {
-            text.to_owned()
-        };
-        let row = String::from_utf8(file.clone())
-            .unwrap()
-            .split("\r\n")
-            .nth(1)
-            .unwrap()
-            .to_owned();
+        let cell = if quoted { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() };
+        let row = String::from_utf8(file.clone()).unwrap().split("\r\n").nth(1).unwrap().to_owned();
         assert!(row.ends_with(&format!(",{cell}")), "{row}");
         assert_eq!(parse(&file).unwrap().records, [record], "{text}");
     }
@@ -263,10 +236,7 @@ fn what_contradicts_the_file_is_not_written() {
     assert_eq!(encode(&info(), &tenant), Err(CsvError::Tenant { seq: 2 }));
     let mut bad = records();
     bad[0].version = "v 1".to_owned();
-    assert!(matches!(
-        encode(&info(), &bad),
-        Err(CsvError::Record { seq: 1, .. })
-    ));
+    assert!(matches!(encode(&info(), &bad), Err(CsvError::Record { seq: 1, .. })));
     let mut sum = records();
     sum[0].volume_octets = Some(1);
     assert!(matches!(encode(&info(), &sum), Err(CsvError::Info(e)) if e.field == "sumVolumeOctets"));
@@ -274,14 +244,7 @@ fn what_contradicts_the_file_is_not_written() {
     early.period_end = at("2026-11-22T23:59:59+00:00");
     assert!(matches!(encode(&early, &[]), Err(CsvError::Info(e)) if e.field == "periodEnd"));
     let mut reason = info();
-    for (code, known) in [
-        (5, true),
-        (6, false),
-        (127, false),
-        (128, true),
-        (131, true),
-        (132, false),
-    ] {
+    for (code, known) in [(5, true), (6, false), (127, false), (128, true), (131, true), (132, false)] {
         reason.close_reason = code;
         assert_eq!(encode(&reason, &[]).is_ok(), known, "{code}");
     }
@@ -294,12 +257,6 @@ fn equal_instants_keep_the_first_spelling() {
     second.event_time = at("2026-11-23T06:15:42+00:00");
     let file = encode(&info(), &[minimal(), second]).unwrap();
     let totals = parse(&file).unwrap().totals;
-    assert_eq!(
-        totals.min_event_time.unwrap().to_rfc3339(),
-        "2026-11-23T08:15:42+02:00"
-    );
-    assert_eq!(
-        totals.max_event_time.unwrap().to_rfc3339(),
-        "2026-11-23T08:15:42+02:00"
-    );
+    assert_eq!(totals.min_event_time.unwrap().to_rfc3339(), "2026-11-23T08:15:42+02:00");
+    assert_eq!(totals.max_event_time.unwrap().to_rfc3339(), "2026-11-23T08:15:42+02:00");
 }

@@ -25,11 +25,7 @@ fn the_document_describes_every_column_and_value() {
     for (at, column) in DETAIL.iter().enumerate() {
         let begin = format!("| {} | {} | {} |", at + 1, column.name, column.form);
         let end = format!("| {} | {} |", column.meaning, column.asn1);
-        assert!(
-            text.lines().any(|l| l.starts_with(&begin) && l.ends_with(&end)),
-            "{}",
-            column.name
-        );
+        assert!(text.lines().any(|l| l.starts_with(&begin) && l.ends_with(&end)), "{}", column.name);
     }
     for labels in [&HEADER[..], &TRAILER[..]] {
         for (at, label) in labels.iter().enumerate() {
@@ -60,13 +56,8 @@ fn the_document_describes_every_column_and_value() {
 /// The fields of the module's record are those of the columns.
 #[test]
 fn columns_and_module_agree() {
-    let body = ASN1_MODULE
-        .split("ServiceDetailRecord ::= SEQUENCE")
-        .nth(1)
-        .unwrap()
-        .split('}')
-        .next()
-        .unwrap();
+    let body =
+        ASN1_MODULE.split("ServiceDetailRecord ::= SEQUENCE").nth(1).unwrap().split('}').next().unwrap();
     let mut fields: Vec<(String, bool)> = body
         .lines()
         .filter(|line| line.contains('['))
@@ -78,12 +69,7 @@ fn columns_and_module_agree() {
         .collect();
     assert_eq!(fields.len(), 22);
     for column in DETAIL.iter().skip(1) {
-        let field = column
-            .asn1
-            .split([','])
-            .next()
-            .unwrap()
-            .replace(" and the CHOICE", "");
+        let field = column.asn1.split([',']).next().unwrap().replace(" and the CHOICE", "");
         fields.retain(|(name, optional)| {
             assert!(*name != field || *optional == column.optional, "{field}");
             *name != field
@@ -95,15 +81,9 @@ fn columns_and_module_agree() {
 #[test]
 fn content_tells_the_format() {
     let csv = decode(&csv_format::encode(&info(), &[minimal()]).unwrap()).unwrap();
-    assert_eq!(
-        (csv.format, csv.info, csv.totals.count),
-        (Format::Csv, Some(info()), 1)
-    );
+    assert_eq!((csv.format, csv.info, csv.totals.count), (Format::Csv, Some(info()), 1));
     let asn1 = decode(&raw::encode_raw(&[full()]).unwrap()).unwrap();
-    assert_eq!(
-        (asn1.format, asn1.info, asn1.records),
-        (Format::Asn1Raw, None, vec![full()])
-    );
+    assert_eq!((asn1.format, asn1.info, asn1.records), (Format::Asn1Raw, None, vec![full()]));
     assert_eq!(decode(b""), Err(DecodeError::Empty));
     assert_eq!(decode(b"\xef\xbb\xbfH,SDR"), Err(DecodeError::Unknown(0xef)));
     assert!(matches!(decode(b"H,SDR,1.0\r\n"), Err(DecodeError::Csv(_))));
@@ -118,20 +98,11 @@ fn table_and_json() {
     let table = to_table(&file);
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 5, "{table}");
-    assert!(
-        lines[0].starts_with("file 7 of telvisor for mediation-csv (live), tenant t, period"),
-        "{table}"
-    );
+    assert!(lines[0].starts_with("file 7 of telvisor for mediation-csv (live), tenant t, period"), "{table}");
     assert!(lines[1].starts_with("seq  event"), "{table}");
-    assert!(
-        lines[3].contains("1.9 -> 2.0") && lines[3].contains("small -> large"),
-        "{table}"
-    );
+    assert!(lines[3].contains("1.9 -> 2.0") && lines[3].contains("small -> large"), "{table}");
     assert!(lines[3].ends_with("partial (cause 65535)"), "{table}");
-    assert!(
-        lines[4].starts_with("2 records (1 installed, 1 backup-restored)"),
-        "{table}"
-    );
+    assert!(lines[4].starts_with("2 records (1 installed, 1 backup-restored)"), "{table}");
 
     let json: serde_json::Value = serde_json::from_str(&to_json(&file)).unwrap();
     assert_eq!(json["format"], "csv");

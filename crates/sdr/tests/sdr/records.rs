@@ -24,10 +24,7 @@ fn limits_of_every_field() {
         field(|r| r.event_time = at("2026-01-01T00:00:00+00:00") - Duration::days(9999)),
         Some("eventTime")
     );
-    assert_eq!(
-        field(|r| r.record_time += Duration::nanoseconds(1)),
-        Some("recordTime")
-    );
+    assert_eq!(field(|r| r.record_time += Duration::nanoseconds(1)), Some("recordTime"));
     type Set = fn(&mut Record, String);
     let limited: [(&str, usize, Set); 9] = [
         ("nodeId", 20, |r, v| r.node_id = v),
@@ -58,10 +55,7 @@ fn limits_of_every_field() {
         }
     }
     // Characters count, not octets.
-    assert_eq!(
-        field(|r| r.external_order_id = Some("\u{1f4e6}".repeat(255))),
-        None
-    );
+    assert_eq!(field(|r| r.external_order_id = Some("\u{1f4e6}".repeat(255))), None);
     assert_eq!(field(|r| r.node_id = "a:b".to_owned()), Some("nodeId"));
     for kind in [SubscriberType::E164, SubscriberType::Imsi] {
         let set = |value: &str| {
@@ -87,10 +81,7 @@ fn an_error_names_field_and_problem() {
 
 #[test]
 fn coded_values_have_a_number_and_a_word() {
-    let words: Vec<_> = RecordType::ALL
-        .iter()
-        .map(|kind| (kind.code(), kind.as_str()))
-        .collect();
+    let words: Vec<_> = RecordType::ALL.iter().map(|kind| (kind.code(), kind.as_str())).collect();
     assert_eq!(
         words,
         [
@@ -108,47 +99,20 @@ fn coded_values_have_a_number_and_a_word() {
     }
     assert_eq!(RecordType::ALL.iter().filter(|kind| kind.is_backup()).count(), 3);
     assert_eq!(RecordType::from_code(1000), None);
-    assert_eq!(
-        "Installed".parse::<RecordType>().unwrap_err().to_string(),
-        "`Installed` is no record type"
-    );
-    assert_eq!(
-        ResultCode::ALL.iter().map(|r| r.code()).collect::<Vec<_>>(),
-        [0, 1, 2]
-    );
-    assert_eq!(
-        SubscriberType::ALL.iter().map(|s| s.code()).collect::<Vec<_>>(),
-        [0, 1, 2, 3, 4]
-    );
+    assert_eq!("Installed".parse::<RecordType>().unwrap_err().to_string(), "`Installed` is no record type");
+    assert_eq!(ResultCode::ALL.iter().map(|r| r.code()).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(SubscriberType::ALL.iter().map(|s| s.code()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
 
 #[test]
 fn times_at_the_edges() {
     for (text, octets) in [
-        (
-            "2026-11-23T08:15:42+02:00",
-            [0x26, 0x11, 0x23, 0x08, 0x15, 0x42, b'+', 0x02, 0x00],
-        ),
-        (
-            "2024-02-29T00:00:00-09:30",
-            [0x24, 0x02, 0x29, 0x00, 0x00, 0x00, b'-', 0x09, 0x30],
-        ),
-        (
-            "2000-02-29T23:59:59+14:00",
-            [0x00, 0x02, 0x29, 0x23, 0x59, 0x59, b'+', 0x14, 0x00],
-        ),
-        (
-            "2000-01-01T00:00:00+12:45",
-            [0x00, 0x01, 0x01, 0x00, 0x00, 0x00, b'+', 0x12, 0x45],
-        ),
-        (
-            "2099-12-31T23:59:59-00:30",
-            [0x99, 0x12, 0x31, 0x23, 0x59, 0x59, b'-', 0x00, 0x30],
-        ),
-        (
-            "2026-01-01T00:00:00+23:59",
-            [0x26, 0x01, 0x01, 0x00, 0x00, 0x00, b'+', 0x23, 0x59],
-        ),
+        ("2026-11-23T08:15:42+02:00", [0x26, 0x11, 0x23, 0x08, 0x15, 0x42, b'+', 0x02, 0x00]),
+        ("2024-02-29T00:00:00-09:30", [0x24, 0x02, 0x29, 0x00, 0x00, 0x00, b'-', 0x09, 0x30]),
+        ("2000-02-29T23:59:59+14:00", [0x00, 0x02, 0x29, 0x23, 0x59, 0x59, b'+', 0x14, 0x00]),
+        ("2000-01-01T00:00:00+12:45", [0x00, 0x01, 0x01, 0x00, 0x00, 0x00, b'+', 0x12, 0x45]),
+        ("2099-12-31T23:59:59-00:30", [0x99, 0x12, 0x31, 0x23, 0x59, 0x59, b'-', 0x00, 0x30]),
+        ("2026-01-01T00:00:00+23:59", [0x26, 0x01, 0x01, 0x00, 0x00, 0x00, b'+', 0x23, 0x59]),
     ] {
         let time = from_text(text).unwrap();
         assert_eq!(to_text(&time), text);
@@ -195,10 +159,7 @@ fn names_of_files() {
     assert_eq!(file.default_name("csv"), "telvisor_-_7.20261124_-_0000+0000.csv");
     file.file_seq = 4_000_000_000;
     file.closed_at = at("2026-03-01T23:05:59-03:30");
-    assert_eq!(
-        file.default_name("cdr"),
-        "telvisor_-_4000000000.20260301_-_2305-0330.cdr"
-    );
+    assert_eq!(file.default_name("cdr"), "telvisor_-_4000000000.20260301_-_2305-0330.cdr");
 }
 
 #[test]
@@ -211,10 +172,7 @@ fn totals_and_gaps() {
     records[1].event_time = at("2026-01-01T00:00:00+00:00");
     records[2].record_type = RecordType::BackupTaken;
     let totals = Totals::of(&records).unwrap();
-    assert_eq!(
-        (totals.count, totals.first_seq, totals.last_seq),
-        (3, Some(10), Some(12))
-    );
+    assert_eq!((totals.count, totals.first_seq, totals.last_seq), (3, Some(10), Some(12)));
     assert_eq!(totals.sum_volume_octets, 6);
     assert_eq!(totals.min_event_time, Some(records[1].event_time));
     assert_eq!(totals.max_event_time, Some(records[0].event_time));

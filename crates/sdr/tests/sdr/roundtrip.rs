@@ -16,9 +16,7 @@ fn moment() -> impl Strategy<Value = DateTime<FixedOffset>> {
     // From 2000-01-02 to 2099-12-30, so that every offset stays within the years.
     (946_771_200i64..4_102_272_000, -1439i32..=1439).prop_map(|(seconds, minutes)| {
         let zone = FixedOffset::east_opt(minutes * 60).expect("less than a day");
-        zone.timestamp_opt(seconds, 0)
-            .single()
-            .expect("an instant has one time in a fixed offset")
+        zone.timestamp_opt(seconds, 0).single().expect("an instant has one time in a fixed offset")
     })
 }
 
@@ -34,10 +32,7 @@ fn subscriber() -> impl Strategy<Value = (SubscriberType, String)> {
 
 fn volume() -> impl Strategy<Value = u64> {
     // At most eight records in a file: their sum fits.
-    prop_oneof![
-        0..=MAX_INTEGER / 8,
-        select(vec![0, 127, 128, 255, 256, 1 << 31, 1 << 32])
-    ]
+    prop_oneof![0..=MAX_INTEGER / 8, select(vec![0, 127, 128, 255, 256, 1 << 31, 1 << 32])]
 }
 
 prop_compose! {
@@ -72,13 +67,8 @@ prop_compose! {
 
 /// Up to eight records with consecutive numbers, up to the largest number.
 fn records() -> impl Strategy<Value = Vec<Record>> {
-    let first = prop_oneof![
-        1..=MAX_INTEGER - 8,
-        Just(1),
-        Just(MAX_INTEGER - 7),
-        120..130u64,
-        32_760..32_770u64
-    ];
+    let first =
+        prop_oneof![1..=MAX_INTEGER - 8, Just(1), Just(MAX_INTEGER - 7), 120..130u64, 32_760..32_770u64];
     (first, prop::collection::vec(record(), 0..8)).prop_map(|(first, mut records)| {
         for (at, record) in records.iter_mut().enumerate() {
             record.seq = first + at as u64;

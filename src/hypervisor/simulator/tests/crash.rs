@@ -42,11 +42,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// A life that uses every operation.
 fn whole_life() -> Vec<Operation> {
-    let newer = |role| Script {
-        version: "2.0".into(),
-        from_version: Some("1.0".into()),
-        ..script(role)
-    };
+    let newer = |role| Script { version: "2.0".into(), from_version: Some("1.0".into()), ..script(role) };
     vec![
         create(),
         volume(),
@@ -54,33 +50,16 @@ fn whole_life() -> Vec<Operation> {
         run(script(Role::Start)),
         run(script(Role::Backup)),
         run(newer(Role::Upgrade)),
-        run(Script {
-            plan: "large".into(),
-            version: "2.0".into(),
-            ..script(Role::Configure)
-        }),
+        run(Script { plan: "large".into(), version: "2.0".into(), ..script(Role::Configure) }),
         run(newer(Role::Restore)),
-        run(Script {
-            from_version: Some("2.0".into()),
-            ..script(Role::Downgrade)
-        }),
-        Operation::ResizeMachine {
-            size: Size {
-                vcpu: 4,
-                memory_mib: 2048,
-                disk_gib: 20,
-            },
-        },
+        run(Script { from_version: Some("2.0".into()), ..script(Role::Downgrade) }),
+        Operation::ResizeMachine { size: Size { vcpu: 4, memory_mib: 2048, disk_gib: 20 } },
         Operation::SuspendMachine,
         Operation::ResumeMachine,
         run(script(Role::Stop)),
         run(script(Role::Remove)),
-        Operation::DeleteSpool {
-            path: "backup.tar.zst".into(),
-        },
-        Operation::DeleteVolume {
-            subscription: SUBSCRIPTION,
-        },
+        Operation::DeleteSpool { path: "backup.tar.zst".into() },
+        Operation::DeleteVolume { subscription: SUBSCRIPTION },
         volume(),
         run(script(Role::Install)),
         Operation::DeleteMachine,
@@ -116,21 +95,11 @@ async fn a_kill_after_any_change_is_healed_by_repeating_the_operation() {
             must(&*simulator, &guard(7), operation, &key).await;
             simulator.close().await;
             let found = snapshot(&world);
-            assert!(
-                found == wanted,
-                "{} killed after {changes}: {:?}",
-                operation.name(),
-                found.keys()
-            );
+            assert!(found == wanted, "{} killed after {changes}: {:?}", operation.name(), found.keys());
             let log = fs::read_to_string(world.join("operations.log")).unwrap();
-            let changed = log
-                .lines()
-                .filter(|l| l.contains(&format!("\"{key}\"")) && l.contains("\"changed\":true"));
-            let most = if matches!(operation.name(), "backup" | "restore") {
-                2
-            } else {
-                1
-            };
+            let changed =
+                log.lines().filter(|l| l.contains(&format!("\"{key}\"")) && l.contains("\"changed\":true"));
+            let most = if matches!(operation.name(), "backup" | "restore") { 2 } else { 1 };
             assert!(changed.count() <= most, "{log}");
             fs::remove_dir_all(&world).unwrap();
             if survived {
@@ -153,13 +122,9 @@ fn panic_unless_away(e: &DriverError) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_data_is_left_that_no_tag_names() {
     let dir = tempfile::tempdir().unwrap();
-    for operation in [
-        volume(),
-        Operation::DeleteVolume {
-            subscription: SUBSCRIPTION,
-        },
-        Operation::DeleteMachine,
-    ] {
+    for operation in
+        [volume(), Operation::DeleteVolume { subscription: SUBSCRIPTION }, Operation::DeleteMachine]
+    {
         for changes in 0..12 {
             let world = dir.path().join(format!("{}-{changes}", operation.name()));
             let simulator = open(&world).await;
@@ -175,12 +140,7 @@ async fn no_data_is_left_that_no_tag_names() {
             let simulator = open(&world).await;
             let owned = simulator.owned(Uuid::from_u128(1)).await.unwrap();
             if simulator.inner.world.volume("tv-7", SUBSCRIPTION).exists() {
-                assert_eq!(
-                    owned[0].volumes,
-                    [SUBSCRIPTION],
-                    "{} killed after {changes}",
-                    operation.name()
-                );
+                assert_eq!(owned[0].volumes, [SUBSCRIPTION], "{} killed after {changes}", operation.name());
             }
             simulator.close().await;
         }
@@ -194,10 +154,7 @@ async fn an_operation_cut_off_is_unknown_and_a_finished_one_is_remembered() {
     let first = simulator.begin(&guard(7), &create(), "first").await.unwrap();
     let done = end(&*simulator, &first).await;
     simulator.set_faults(slow());
-    let second = simulator
-        .begin(&guard(7), &Operation::SuspendMachine, "second")
-        .await
-        .unwrap();
+    let second = simulator.begin(&guard(7), &Operation::SuspendMachine, "second").await.unwrap();
     let seen = simulator.observe(&second, Duration::ZERO).await.unwrap();
     assert_eq!(seen, Observation::Running { percent: 0 });
     simulator.close().await;
@@ -207,13 +164,7 @@ async fn an_operation_cut_off_is_unknown_and_a_finished_one_is_remembered() {
     let simulator = open(dir.path()).await;
     assert_eq!(end(&*simulator, &first).await, done);
     assert_eq!(end(&*simulator, &second).await, Observation::Unknown);
-    assert_eq!(
-        simulator
-            .begin(&guard(7), &Operation::SuspendMachine, "second")
-            .await
-            .unwrap(),
-        second
-    );
+    assert_eq!(simulator.begin(&guard(7), &Operation::SuspendMachine, "second").await.unwrap(), second);
     assert_eq!(end(&*simulator, &second).await, done);
 }
 
@@ -222,17 +173,11 @@ async fn a_second_opener_is_refused_until_the_first_has_gone() {
     let dir = tempfile::tempdir().unwrap();
     let simulator = open(dir.path()).await;
     let world = simulator.world_id().await.unwrap();
-    let refused = Simulator::open(dir.path(), Options::default())
-        .await
-        .unwrap_err()
-        .to_string();
+    let refused = Simulator::open(dir.path(), Options::default()).await.unwrap_err().to_string();
     assert!(refused.contains("in use by another process"), "{refused}");
     assert!(refused.contains(&*dir.path().to_string_lossy()), "{refused}");
     simulator.close().await;
-    let options = Options {
-        new_world_id: Uuid::from_u128(0x88),
-        ..Options::default()
-    };
+    let options = Options { new_world_id: Uuid::from_u128(0x88), ..Options::default() };
     let simulator = Simulator::open(dir.path(), options).await.unwrap();
     assert_eq!(simulator.world_id().await.unwrap(), world);
 }

@@ -47,10 +47,7 @@ async fn each_effect_strikes_as_it_says() {
     let ended = act(&*simulator, &guard(1), &create(), "retry").await;
     assert!(matches!(ended, Observation::Retry { .. }), "{ended:?}");
     arm(Effect::Capacity);
-    let refused = simulator
-        .begin(&guard(1), &create(), "capacity")
-        .await
-        .unwrap_err();
+    let refused = simulator.begin(&guard(1), &create(), "capacity").await.unwrap_err();
     assert!(matches!(refused, DriverError::Capacity(_)), "{refused:?}");
     arm(Effect::TimeoutBefore);
     let away = simulator.begin(&guard(1), &create(), "before").await.unwrap_err();
@@ -64,24 +61,15 @@ async fn each_effect_strikes_as_it_says() {
     assert_eq!(count(), 1);
 
     arm(Effect::Unknown);
-    assert_eq!(
-        act(&*simulator, &guard(2), &create(), "unknown").await,
-        Observation::Unknown
-    );
+    assert_eq!(act(&*simulator, &guard(2), &create(), "unknown").await, Observation::Unknown);
     assert_eq!(count(), 2);
     must(&*simulator, &guard(2), &create(), "unknown").await;
     let log = fs::read_to_string(dir.path().join("operations.log")).unwrap();
     let lines: Vec<Value> = log.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let made = lines
-        .iter()
-        .filter(|l| l["operation"] == "create_machine" && l["changed"] == true)
-        .count();
+    let made = lines.iter().filter(|l| l["operation"] == "create_machine" && l["changed"] == true).count();
     assert_eq!(made, 2, "{log}");
 
-    let read = Rule {
-        call: "read".into(),
-        ..Rule::nth("*", 1, Effect::TimeoutBefore)
-    };
+    let read = Rule { call: "read".into(), ..Rule::nth("*", 1, Effect::TimeoutBefore) };
     simulator.set_faults(faulty(read));
     simulator.write(&guard(1), "file", 0, b"x").await.unwrap();
     assert!(simulator.read(&guard(1), "file", 0, 1).await.is_err());
@@ -109,10 +97,7 @@ async fn a_newer_worker_stops_what_an_older_one_began_or_takes_it_over() {
     let newer = Guard { fence: 2, ..guard(1) };
     // What was begun reaches its effect when the test says so.
     let latency_ms = [("suspend_machine".to_owned(), Latency::Fixed(3_600_000))].into();
-    simulator.set_faults(Settings {
-        latency_ms,
-        ..Settings::default()
-    });
+    simulator.set_faults(Settings { latency_ms, ..Settings::default() });
     let inner = &simulator.inner;
     let effect = |guard: &Guard, handle: &Handle, key: &str| {
         let running = inner.running()[&handle.0].clone();
@@ -120,33 +105,16 @@ async fn a_newer_worker_stops_what_an_older_one_began_or_takes_it_over() {
     };
     let state = async || simulator.owned(Uuid::from_u128(1)).await.unwrap()[0].state;
 
-    let older = simulator
-        .begin(&guard(1), &Operation::SuspendMachine, "older")
-        .await
-        .unwrap();
+    let older = simulator.begin(&guard(1), &Operation::SuspendMachine, "older").await.unwrap();
     must(&*simulator, &newer, &Operation::ResumeMachine, "newer").await;
     let ended = effect(&guard(1), &older, "older");
-    assert!(
-        matches!(&ended, Observation::Retry { reason } if reason.contains("newer worker")),
-        "{ended:?}"
-    );
+    assert!(matches!(&ended, Observation::Retry { reason } if reason.contains("newer worker")), "{ended:?}");
     assert_eq!(state().await, MachineState::Running);
 
-    let began = simulator
-        .begin(&newer, &Operation::SuspendMachine, "shared")
-        .await
-        .unwrap();
+    let began = simulator.begin(&newer, &Operation::SuspendMachine, "shared").await.unwrap();
     let newest = Guard { fence: 3, ..guard(1) };
-    assert_eq!(
-        simulator
-            .begin(&newest, &Operation::SuspendMachine, "shared")
-            .await
-            .unwrap(),
-        began
-    );
-    let stale = simulator
-        .begin(&newer, &Operation::SuspendMachine, "shared")
-        .await;
+    assert_eq!(simulator.begin(&newest, &Operation::SuspendMachine, "shared").await.unwrap(), began);
+    let stale = simulator.begin(&newer, &Operation::SuspendMachine, "shared").await;
     assert_eq!(stale, Err(DriverError::Fenced { given: 2, seen: 3 }));
     let ended = effect(&newer, &began, "shared");
     assert!(matches!(ended, Observation::Done { .. }), "{ended:?}");
@@ -169,32 +137,17 @@ async fn data_above_the_quota_is_refused_and_left_alone() {
         from_version: Some("1.0".into()),
         ..script(role)
     };
-    for (i, refused) in [
-        to(Role::Configure, "1.0"),
-        to(Role::Downgrade, "0.9"),
-        to(Role::Upgrade, "2.0"),
-    ]
-    .into_iter()
-    .enumerate()
+    for (i, refused) in [to(Role::Configure, "1.0"), to(Role::Downgrade, "0.9"), to(Role::Upgrade, "2.0")]
+        .into_iter()
+        .enumerate()
     {
-        let ended = act(
-            &*simulator,
-            &machine,
-            &run(refused.clone()),
-            &format!("refused-{i}"),
-        )
-        .await;
+        let ended = act(&*simulator, &machine, &run(refused.clone()), &format!("refused-{i}")).await;
         assert!(
             matches!(&ended, Observation::Fail { reason } if reason.contains("quota of 1 GiB")),
             "{ended:?}"
         );
         assert_eq!(fs::read(dir.path().join("machines/tv-1")).unwrap(), before);
-        let fits = Script {
-            quota_gib: 2,
-            plan: "small".into(),
-            version: "1.0".into(),
-            ..refused
-        };
+        let fits = Script { quota_gib: 2, plan: "small".into(), version: "1.0".into(), ..refused };
         must(&*simulator, &machine, &run(fits), &format!("fits-{i}")).await;
     }
     // A restore counts what is in the archive, not what is there now.
@@ -215,20 +168,10 @@ async fn a_restore_larger_than_the_quota_keeps_the_old_data() {
     header.set_mode(0o644);
     header.set_cksum();
     let archive = zstd::encode_all(&header.as_bytes()[..], 1).unwrap();
-    simulator
-        .write(&machine, "backup.tar.zst", 0, &archive)
-        .await
-        .unwrap();
+    simulator.write(&machine, "backup.tar.zst", 0, &archive).await.unwrap();
     let ended = act(&*simulator, &machine, &run(script(Role::Restore)), "restore").await;
-    assert!(
-        matches!(&ended, Observation::Fail { reason } if reason.contains("quota")),
-        "{ended:?}"
-    );
-    assert!(
-        dir.path()
-            .join(format!("volumes/tv-1/{SUBSCRIPTION}/counter"))
-            .exists()
-    );
+    assert!(matches!(&ended, Observation::Fail { reason } if reason.contains("quota")), "{ended:?}");
+    assert!(dir.path().join(format!("volumes/tv-1/{SUBSCRIPTION}/counter")).exists());
     assert_eq!(fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
 }
 
@@ -244,19 +187,13 @@ async fn reinstalling_keeps_the_data_and_an_archive_of_another_version_is_refuse
     must(&*simulator, &machine, &run(script(Role::Remove)), "remove").await;
     must(&*simulator, &machine, &run(script(Role::Install)), "again").await;
     assert_eq!(fs::read_to_string(&counter).unwrap(), "41\n");
-    let said = Script {
-        from_version: Some("3.0".into()),
-        ..script(Role::Restore)
-    };
+    let said = Script { from_version: Some("3.0".into()), ..script(Role::Restore) };
     let ended = act(&*simulator, &machine, &run(said), "wrong").await;
     assert!(
         matches!(&ended, Observation::Fail { reason } if reason.contains("version 1.0, not 3.0")),
         "{ended:?}"
     );
-    let other = Script {
-        application: "shop".into(),
-        ..script(Role::Start)
-    };
+    let other = Script { application: "shop".into(), ..script(Role::Start) };
     let ended = act(&*simulator, &machine, &run(other), "other").await;
     assert!(
         matches!(&ended, Observation::Fail { reason } if reason.contains("is crm, not shop")),
@@ -267,14 +204,8 @@ async fn reinstalling_keeps_the_data_and_an_archive_of_another_version_is_refuse
 #[tokio::test(flavor = "multi_thread")]
 async fn capacity_is_known_again_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
-    let small = super::super::HostSize {
-        vcpu: 3,
-        ..super::super::HostSize::default()
-    };
-    let options = Options {
-        hosts: Some(vec![small]),
-        ..Options::default()
-    };
+    let small = super::super::HostSize { vcpu: 3, ..super::super::HostSize::default() };
+    let options = Options { hosts: Some(vec![small]), ..Options::default() };
     let simulator = Simulator::open(dir.path(), options).await.unwrap();
     must(&*simulator, &guard(1), &create(), "a").await;
     let before = simulator.hosts().await.unwrap();
@@ -291,15 +222,8 @@ async fn capacity_is_known_again_after_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_that_want_the_last_room_do_not_both_get_it() {
     let dir = tempfile::tempdir().unwrap();
-    let small = super::super::HostSize {
-        vcpu: 9,
-        ..super::super::HostSize::default()
-    };
-    let options = Options {
-        hosts: Some(vec![small]),
-        faults: slow(),
-        ..Options::default()
-    };
+    let small = super::super::HostSize { vcpu: 9, ..super::super::HostSize::default() };
+    let options = Options { hosts: Some(vec![small]), faults: slow(), ..Options::default() };
     let simulator = Simulator::open(dir.path(), options).await.unwrap();
     let mut begun = 0;
     for machine in 1..=8 {
@@ -320,13 +244,7 @@ async fn old_finished_operations_are_forgotten() {
     end(&*simulator, &first).await;
     for i in 0..REMEMBERED {
         assert_ne!(end(&*simulator, &first).await, Observation::Unknown, "{i}");
-        must(
-            &*simulator,
-            &guard(1),
-            &Operation::ResumeMachine,
-            &format!("k-{i}"),
-        )
-        .await;
+        must(&*simulator, &guard(1), &Operation::ResumeMachine, &format!("k-{i}")).await;
     }
     assert_eq!(end(&*simulator, &first).await, Observation::Unknown);
 }
@@ -336,23 +254,14 @@ async fn names_and_paths_that_lead_out_of_the_world_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let simulator = open(&dir.path().join("world")).await;
     for name in ["", "..", "../x", "a/b", "/etc", ".hidden", "a\0b"] {
-        let guard = Guard {
-            name: name.into(),
-            ..guard(1)
-        };
+        let guard = Guard { name: name.into(), ..guard(1) };
         let refused = simulator.begin(&guard, &create(), "k").await.unwrap_err();
-        assert!(
-            matches!(refused, DriverError::Refused(_)),
-            "{name:?}: {refused:?}"
-        );
+        assert!(matches!(refused, DriverError::Refused(_)), "{name:?}: {refused:?}");
     }
     must(&*simulator, &guard(1), &create(), "k").await;
     for path in ["", "/", "a/../../b", ".."] {
         let refused = simulator.write(&guard(1), path, 0, b"x").await.unwrap_err();
-        assert!(
-            matches!(refused, DriverError::Refused(_)),
-            "{path:?}: {refused:?}"
-        );
+        assert!(matches!(refused, DriverError::Refused(_)), "{path:?}: {refused:?}");
     }
     let hole = simulator.write(&guard(1), "file", 5, b"x").await.unwrap_err();
     assert!(matches!(hole, DriverError::Refused(_)), "{hole:?}");

@@ -28,44 +28,22 @@ mod sockets;
 const SUBSCRIPTION: Uuid = Uuid::from_u128(0x5b);
 
 async fn open(dir: &Path) -> Arc<Simulator> {
-    let options = Options {
-        new_world_id: Uuid::from_u128(0x77),
-        ..Options::default()
-    };
+    let options = Options { new_world_id: Uuid::from_u128(0x77), ..Options::default() };
     Simulator::open(dir, options).await.unwrap()
 }
 
 fn guard(machine: u128) -> Guard {
-    let tag = Tag {
-        installation: Uuid::from_u128(1),
-        machine: Uuid::from_u128(machine),
-    };
-    Guard {
-        tag,
-        name: format!("tv-{machine}"),
-        fence: 1,
-    }
+    let tag = Tag { installation: Uuid::from_u128(1), machine: Uuid::from_u128(machine) };
+    Guard { tag, name: format!("tv-{machine}"), fence: 1 }
 }
 
 fn create() -> Operation {
-    let size = Size {
-        vcpu: 2,
-        memory_mib: 1024,
-        disk_gib: 10,
-    };
-    Operation::CreateMachine {
-        size,
-        tenant: "default".into(),
-        customer: "C-1".into(),
-        host: "sim-1".into(),
-    }
+    let size = Size { vcpu: 2, memory_mib: 1024, disk_gib: 10 };
+    Operation::CreateMachine { size, tenant: "default".into(), customer: "C-1".into(), host: "sim-1".into() }
 }
 
 fn volume() -> Operation {
-    Operation::EnsureVolume {
-        subscription: SUBSCRIPTION,
-        size_gib: 5,
-    }
+    Operation::EnsureVolume { subscription: SUBSCRIPTION, size_gib: 5 }
 }
 
 fn script(role: Role) -> Script {
@@ -105,23 +83,13 @@ async fn act(driver: &dyn Driver, guard: &Guard, operation: &Operation, key: &st
 
 async fn must(driver: &dyn Driver, guard: &Guard, operation: &Operation, key: &str) {
     let ended = act(driver, guard, operation, key).await;
-    assert!(
-        matches!(ended, Observation::Done { .. }),
-        "{}: {ended:?}",
-        operation.name()
-    );
+    assert!(matches!(ended, Observation::Done { .. }), "{}: {ended:?}", operation.name());
 }
 
 /// A machine with the application started on it.
 async fn with_application(driver: &dyn Driver, guard: &Guard) {
-    for (i, operation) in [
-        create(),
-        volume(),
-        run(script(Role::Install)),
-        run(script(Role::Start)),
-    ]
-    .iter()
-    .enumerate()
+    for (i, operation) in
+        [create(), volume(), run(script(Role::Install)), run(script(Role::Start))].iter().enumerate()
     {
         must(driver, guard, operation, &format!("set-up-{i}")).await;
     }
@@ -129,49 +97,24 @@ async fn with_application(driver: &dyn Driver, guard: &Guard) {
 
 fn slow() -> Settings {
     let latency_ms = [("*".to_owned(), Latency::Fixed(3_600_000))].into();
-    Settings {
-        latency_ms,
-        ..Settings::default()
-    }
+    Settings { latency_ms, ..Settings::default() }
 }
 
 fn faulty(rule: Rule) -> Settings {
-    Settings {
-        rules: vec![rule],
-        ..Settings::default()
-    }
+    Settings { rules: vec![rule], ..Settings::default() }
 }
 
 /// One HTTP request; status and body of the answer.
 async fn http(method: &str, url: &str, headers: &str) -> Result<(u16, String), String> {
-    let (address, path) = url
-        .strip_prefix("http://")
-        .and_then(|u| u.split_once('/'))
-        .ok_or("no such URL")?;
-    let mut stream = tokio::net::TcpStream::connect(address)
-        .await
-        .map_err(|e| e.to_string())?;
-    let host = if headers.contains("Host:") {
-        String::new()
-    } else {
-        format!("Host: {address}\r\n")
-    };
+    let (address, path) = url.strip_prefix("http://").and_then(|u| u.split_once('/')).ok_or("no such URL")?;
+    let mut stream = tokio::net::TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+    let host = if headers.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
     let request = format!("{method} /{path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n");
-    stream
-        .write_all(request.as_bytes())
-        .await
-        .map_err(|e| e.to_string())?;
+    stream.write_all(request.as_bytes()).await.map_err(|e| e.to_string())?;
     let mut answer = String::new();
-    stream
-        .read_to_string(&mut answer)
-        .await
-        .map_err(|e| e.to_string())?;
+    stream.read_to_string(&mut answer).await.map_err(|e| e.to_string())?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("no HTTP")?;
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|s| s.parse().ok())
-        .ok_or("no status")?;
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or("no status")?;
     Ok((status, body.to_owned()))
 }
 
@@ -209,11 +152,7 @@ impl Ground {
     async fn local() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let simulator = Mutex::new(open(&dir.path().join("world")).await);
-        Self {
-            dir,
-            simulator,
-            remote: None,
-        }
+        Self { dir, simulator, remote: None }
     }
 
     async fn remote() -> Self {
@@ -229,11 +168,7 @@ impl Ground {
     }
 
     fn place(&self, guard: &Guard, subscription: Uuid, file: &str) -> std::path::PathBuf {
-        self.simulator()
-            .inner
-            .world
-            .volume(&guard.name, subscription)
-            .join(file)
+        self.simulator().inner.world.volume(&guard.name, subscription).join(file)
     }
 }
 
@@ -281,9 +216,7 @@ impl Fixture for Ground {
                 server.shutdown.cancel();
                 std::mem::replace(&mut server.task, tokio::spawn(async { Ok(()) }))
             };
-            task.await
-                .map_err(|e| e.to_string())?
-                .map_err(|e| e.to_string())?;
+            task.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
         }
         self.simulator().close().await;
         let again = open(&self.dir.path().join("world")).await;
@@ -305,36 +238,22 @@ impl Fixture for Ground {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_simulator_keeps_the_contract() {
-    contract::run(&Ground::local().await)
-        .await
-        .unwrap_or_else(|broken| panic!("{broken}"));
+    contract::run(&Ground::local().await).await.unwrap_or_else(|broken| panic!("{broken}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_simulator_behind_a_socket_keeps_the_contract() {
-    contract::run(&Ground::remote().await)
-        .await
-        .unwrap_or_else(|broken| panic!("{broken}"));
+    contract::run(&Ground::remote().await).await.unwrap_or_else(|broken| panic!("{broken}"));
 }
 
 /// The suite must find a driver that does not do what it says.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_contract_names_the_clause_that_a_driver_breaks() {
     let ground = Ground::local().await;
-    let every = Rule {
-        nth: None,
-        call: "usage".into(),
-        ..Rule::nth("*", 1, Effect::Fail)
-    };
+    let every = Rule { nth: None, call: "usage".into(), ..Rule::nth("*", 1, Effect::Fail) };
     ground.simulator().set_faults(faulty(every));
     let clauses = contract::clauses();
-    let (name, clause) = clauses
-        .iter()
-        .find(|(name, _)| name.starts_with("usage"))
-        .unwrap();
+    let (name, clause) = clauses.iter().find(|(name, _)| name.starts_with("usage")).unwrap();
     let found = clause(&contract::Ground::new(&ground, name)).await.unwrap_err();
-    assert!(
-        found.starts_with("usage was not carried out: not possible"),
-        "{found}"
-    );
+    assert!(found.starts_with("usage was not carried out: not possible"), "{found}");
 }

@@ -16,10 +16,7 @@ async fn calls_share_a_connection_and_do_not_wait_for_one_another() {
     let socket = dir.path().join("socket");
     let server = start_server(&simulator, &socket);
     let remote = connect(&socket).await;
-    assert_eq!(
-        std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     let handle = remote.begin(&guard(1), &create(), "k").await.unwrap();
     // The observation waits, on the same connection, until the abort that comes after it is carried out.
     let (seen, ()) = tokio::join!(end(&remote, &handle), async {
@@ -30,10 +27,7 @@ async fn calls_share_a_connection_and_do_not_wait_for_one_another() {
 
     let others = futures_util::future::join_all((0..100).map(|_| RemoteSimulator::connect(&socket))).await;
     let worlds = futures_util::future::join_all(others.iter().map(|o| o.as_ref().unwrap().world_id())).await;
-    assert!(
-        worlds.iter().all(|w| *w == Ok(Uuid::from_u128(0x77))),
-        "{worlds:?}"
-    );
+    assert!(worlds.iter().all(|w| *w == Ok(Uuid::from_u128(0x77))), "{worlds:?}");
     server.shutdown.cancel();
     server.task.await.unwrap().unwrap();
     assert!(!socket.exists());
@@ -51,19 +45,9 @@ async fn errors_come_through_as_they_are() {
     let fenced = remote.begin(&guard(1), &Operation::SuspendMachine, "k").await;
     assert_eq!(fenced, Err(DriverError::Fenced { given: 1, seen: 5 }));
     let chunk = vec![7; super::super::CHUNK_MAX];
-    remote
-        .write(&Guard { fence: 5, ..guard(1) }, "file", 0, &chunk)
-        .await
-        .unwrap();
+    remote.write(&Guard { fence: 5, ..guard(1) }, "file", 0, &chunk).await.unwrap();
     assert!(remote.read(&guard(1), "file", 0, u32::MAX).await.unwrap() == chunk);
-    let refused = remote
-        .write(
-            &Guard { fence: 5, ..guard(1) },
-            "file",
-            0,
-            &vec![7; chunk.len() + 1],
-        )
-        .await;
+    let refused = remote.write(&Guard { fence: 5, ..guard(1) }, "file", 0, &vec![7; chunk.len() + 1]).await;
     assert!(matches!(refused, Err(DriverError::Refused(_))), "{refused:?}");
     assert_eq!(remote.capabilities(), ground.simulator().capabilities());
 }
@@ -102,13 +86,8 @@ async fn a_server_that_does_not_answer_is_given_up() {
     let socket = dir.path().join("socket");
     let _silent = UnixListener::bind(&socket).unwrap();
     let limit = Duration::from_millis(30);
-    let given_up = RemoteSimulator::connect_with_limit(&socket, limit)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&given_up, DriverError::Unreachable(e) if e.contains("30ms")),
-        "{given_up:?}"
-    );
+    let given_up = RemoteSimulator::connect_with_limit(&socket, limit).await.unwrap_err();
+    assert!(matches!(&given_up, DriverError::Unreachable(e) if e.contains("30ms")), "{given_up:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,21 +99,14 @@ async fn a_dead_socket_is_replaced_and_nothing_else_is() {
     let simulator = open(&dir.path().join("world")).await;
     let server = start_server(&simulator, &socket);
     let remote = connect(&socket).await;
-    let second = serve(Arc::clone(&simulator), &socket, CancellationToken::new())
-        .await
-        .unwrap_err();
-    assert!(
-        second.to_string().contains("another simulator answers there"),
-        "{second}"
-    );
+    let second = serve(Arc::clone(&simulator), &socket, CancellationToken::new()).await.unwrap_err();
+    assert!(second.to_string().contains("another simulator answers there"), "{second}");
     remote.world_id().await.unwrap();
     server.shutdown.cancel();
     server.task.await.unwrap().unwrap();
 
     std::fs::write(&socket, "a letter").unwrap();
-    let refused = serve(simulator, &socket, CancellationToken::new())
-        .await
-        .unwrap_err();
+    let refused = serve(simulator, &socket, CancellationToken::new()).await.unwrap_err();
     assert!(refused.to_string().contains("no socket"), "{refused}");
     assert_eq!(std::fs::read_to_string(&socket).unwrap(), "a letter");
 }
@@ -152,10 +124,7 @@ async fn nonsense_and_endless_lines_end_the_connection_and_no_other() {
         // The server may end the connection before it has taken everything.
         drop(write.write_all(&sent).await);
         let answer = lines.next_line().await.unwrap().unwrap();
-        assert!(
-            answer.contains("\"id\":null") && answer.contains(said),
-            "{answer}"
-        );
+        assert!(answer.contains("\"id\":null") && answer.contains(said), "{answer}");
         assert!(matches!(lines.next_line().await, Ok(None) | Err(_)));
     }
     ground.driver().world_id().await.unwrap();
