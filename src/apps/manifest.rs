@@ -1,15 +1,11 @@
 //! The manifest of a package, `manifest.toml`, into checked types. Every fault is told, with its key and the fix.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use chrono::NaiveDate;
-use serde_json::Value as Json;
 use telvisor_model::catalogue::{
-    Application, BackupSchedule, Declared, Downgrade, Guest, Kind, Period, Placement, Plan, Port, Price,
-    Protocol, Provider, RESERVED_CHARACTERISTICS, Required, Runtime, Seats, Support, Version, check_pattern,
-    is_characteristic_name, is_id, is_version,
+    Application, BackupSchedule, Period, Placement, Plan, Price, Provider, Seats, Support, is_id,
 };
 use toml::Value;
 

@@ -252,7 +252,7 @@ fn last_of(jobs: &[Done], subscription: Uuid) -> Option<Uuid> {
     for step in steps {
         match &step.act.0 {
             Act::Script { role: Role::Backup, target, .. } => {
-                of_subscription = target.subscription == subscription
+                of_subscription = target.subscription == subscription;
             }
             Act::FetchBackup { backup, .. } if of_subscription => return Some(*backup),
             _ => {}

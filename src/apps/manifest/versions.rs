@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use telvisor_model::catalogue::{Downgrade, Guest, Port, Protocol, Runtime, Version, is_id, is_version};
 use toml::Value;
 
-use super::{ID_FORM, ListedFile, Reader, is_inner_path, narrow, wide};
+use super::{ID_FORM, ListedFile, Reader, is_inner_path, narrow};
 use crate::hypervisor::Role;
 
 const DAY_S: i64 = 86_400;
