@@ -34,7 +34,7 @@ pub async fn measure(database: &Database, data: &Path) -> anyhow::Result<Value> 
     let mut ticks = tokio::time::interval(PERIOD);
     for n in 0..ORDERS_PLACED {
         ticks.tick().await;
-        let state = if (n / CUSTOMERS) % 2 == 0 { "inactive" } else { "active" };
+        let state = if (n / CUSTOMERS).is_multiple_of(2) { "inactive" } else { "active" };
         let body = json!({
             "externalId": format!("low-{n}"),
             "serviceOrderItem": [{
@@ -77,7 +77,9 @@ pub async fn measure(database: &Database, data: &Path) -> anyhow::Result<Value> 
 async fn ended(client: &mut Client, placed: &Value) -> anyhow::Result<Value> {
     let id = placed["id"].as_str().context("an order without an id")?;
     let began = Instant::now();
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
     loop {
+        looks.tick().await;
         let (status, answer) = client.get(&format!("{ORDERS}/{id}")).await?;
         ensure!(status == 200, "order {id}: {status}");
         let shown: Value = serde_json::from_slice(&answer)?;
@@ -86,6 +88,5 @@ async fn ended(client: &mut Client, placed: &Value) -> anyhow::Result<Value> {
             return Ok(shown);
         }
         ensure!(began.elapsed() < Duration::from_secs(60), "order {id} does not end: {shown:#}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -69,8 +69,10 @@ impl Query {
 
     fn filter(&mut self, key: &str, value: &str) {
         // The literal form `attr>value` arrives as one key, or split at its `=`.
-        let literal =
-            [">=", "<=", ">", "<"].iter().find_map(|op| key.split_once(op).map(|(a, rest)| (a, *op, rest)));
+        let literal = [">=", "<=", ">", "<"]
+            .iter()
+            .find_map(|op| key.split_once(op).map(|(a, rest)| (a, *op, rest)))
+            .filter(|(_, _, rest)| !rest.is_empty());
         let (attribute, compare, text) = if let Some((attribute, op, rest)) = literal {
             let compare = OPERATORS.iter().find(|(_, o, _)| *o == op).map_or(Compare::Equal, |(.., c)| *c);
             (attribute, compare, rest.to_owned())

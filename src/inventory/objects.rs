@@ -68,14 +68,16 @@ impl Objects {
         if let Some(folder) = target.parent() {
             fs::create_dir_all(folder).await.map_err(Self::error(key))?;
         }
-        let file = OpenOptions::new()
+        // Not in append mode: two workers that upload the same, because one is presumed dead, write equal octets at
+        // equal places.
+        let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&part)
             .await
             .map_err(Self::error(key))?;
-        let offset = file.metadata().await.map_err(Self::error(key))?.len();
+        let offset = file.seek(std::io::SeekFrom::End(0)).await.map_err(Self::error(key))?;
         Ok(Upload { file, part, target, key: key.to_owned(), offset })
     }
 

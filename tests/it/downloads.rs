@@ -29,6 +29,7 @@ struct Served {
     backup: String,
     /// The backup's octets.
     octets: Vec<u8>,
+    http: reqwest::Client,
 }
 
 impl Served {
@@ -55,7 +56,8 @@ impl Served {
         let listener = Counting::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address().unwrap();
         let task = tokio::spawn(serve(listener, doors));
-        Self { app, address, stop, task, backup, octets }
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { app, address, stop, task, backup, octets, http }
     }
 
     /// Ends the server as a crash does not: connections end first.
@@ -74,7 +76,7 @@ impl Served {
     }
 
     fn request(&self, method: reqwest::Method, link: &str, range: Option<&str>) -> reqwest::RequestBuilder {
-        let request = reqwest::Client::new().request(method, format!("http://{}{link}", self.address));
+        let request = self.http.request(method, format!("http://{}{link}", self.address));
         match range {
             Some(range) => request.header("range", range),
             None => request,
@@ -449,8 +451,8 @@ async fn one_connection_carries_several_downloads() {
     let mut body = vec![0; s.octets.len()];
     let mut stream = s.connect().await;
     // One after another, then the next asked for before the one before it is answered.
-    for n in 0..2 {
-        stream.write_all(&get(&links[n])).await.unwrap();
+    for link in &links[..2] {
+        stream.write_all(&get(link)).await.unwrap();
         assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
         stream.read_exact(&mut body).await.unwrap();
         assert!(body == s.octets);

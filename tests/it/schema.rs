@@ -50,9 +50,8 @@ const LAID_OUT: [(&str, &str); 24] = [
 ];
 
 /// Indexes over all tenants, for the loops that look for due work of any of them.
-const ACROSS_TENANTS: [&str; 7] = [
+const ACROSS_TENANTS: [&str; 6] = [
     "jobs_due",
-    "orders_waiting",
     "idempotency_age",
     "reservations_host",
     "backups_expiry",

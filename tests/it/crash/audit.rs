@@ -259,7 +259,7 @@ fn files(seen: &Evidence, wrong: &mut Vec<String>) {
             Some(there) => match telvisor_sdr::decode::decode(there) {
                 Ok(d) if d.records.iter().map(|r| r.seq).eq(first.unwrap_or(0)..=last.unwrap_or(0)) => {}
                 Ok(d) => {
-                    wrong.push(format!("file {path} does not hold the records {first:?} to {last:?}: {d:?}"))
+                    wrong.push(format!("file {path} does not hold the records {first:?} to {last:?}: {d:?}"));
                 }
                 Err(e) => wrong.push(format!("file {path} does not decode: {e}")),
             },
