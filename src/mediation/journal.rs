@@ -240,7 +240,7 @@ async fn write(
         event_time: entry.event_time,
     })
     .await?;
-    tracing::info!(order.id = %order.id, sdr.type_ = entry.kind.as_str(), subscription = %s.id, "record journalled");
+    tracing::info!(order.id = %order.id, sdr.kind = entry.kind.as_str(), subscription = %s.id, "record journalled");
     Ok(())
 }
 
