@@ -2,20 +2,22 @@
 //! writes into the subscription's volume.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use telvisor::inventory::names;
 use telvisor::jobs::sweep;
 use telvisor::orders::{line, schedule};
 use uuid::Uuid;
 
-use crate::harness::{CRM, ORDERS, TestApp, create, modify, noise, set_state, terminate};
+use crate::harness::{
+    CRM, MIB, ORDERS, TestApp, create, files_below, modify, noise, restore, set_state, take_backup, terminate,
+};
 
 const SHARE: &str = "filenook";
 const SHOP: &str = "stallfront";
-const MIB: usize = 1 << 20;
 
 /// Writes several MiB into a subscription's volume: large, small, empty and nested files.
 fn fill(app: &TestApp, subscription: &str, seed: u64) {
@@ -33,21 +35,9 @@ fn fill(app: &TestApp, subscription: &str, seed: u64) {
 }
 
 /// Every file of a subscription's volume. `format` says which version wrote the data, and changes with it.
-fn data(app: &TestApp, subscription: &str) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn collect(folder: &Path, prefix: &Path, out: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            let (path, name) = (entry.path(), prefix.join(entry.file_name()));
-            if path.is_dir() {
-                collect(&path, &name, out);
-            } else {
-                out.insert(name, std::fs::read(path).unwrap());
-            }
-        }
-    }
-    let mut out = BTreeMap::new();
-    collect(&app.volume(subscription), Path::new(""), &mut out);
-    out.remove(Path::new("format"));
+fn data(app: &TestApp, subscription: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut out = files_below(&app.volume(subscription));
+    out.remove("format");
     assert!(out.values().map(Vec::len).sum::<usize>() > 4 * MIB, "the data is there: {:?}", out.keys());
     out
 }
@@ -56,31 +46,8 @@ fn format(app: &TestApp, subscription: &str) -> String {
     std::fs::read_to_string(app.volume(subscription).join("format")).unwrap().trim().to_owned()
 }
 
-async fn completed(app: &TestApp, item: Value) -> Value {
-    let done = app.order(json!([item])).await;
-    assert_eq!(done["state"], "completed", "{done:#}");
-    done
-}
-
-async fn list(app: &TestApp, subscription: &str) -> Vec<Value> {
-    let list = app.get(&format!("/api/v1/subscriptions/{subscription}/backups")).await.expect(200);
-    list.as_array().unwrap().clone()
-}
-
 fn states(list: &[Value]) -> Vec<&str> {
     list.iter().map(|b| b["state"].as_str().unwrap()).collect()
-}
-
-/// Takes a backup by TMF641; its id.
-async fn back_up(app: &TestApp, subscription: &str) -> String {
-    let done = completed(app, modify(subscription, &[("operation", "backup")])).await;
-    let service = &done["serviceOrderItem"][0]["service"];
-    let found = service["serviceCharacteristic"].as_array().unwrap().iter().find(|c| c["name"] == "backupId");
-    found.expect("the completed item carries backupId")["value"].as_str().unwrap().to_owned()
-}
-
-fn restore(subscription: &str, backup: &str) -> Value {
-    modify(subscription, &[("operation", "restore"), ("backupId", backup)])
 }
 
 async fn refused(app: &TestApp, item: Value, status: u16) -> Value {
@@ -114,21 +81,21 @@ async fn backup_and_restore_bring_every_octet_back() {
     let app = TestApp::new().await;
     let s = subscriber(&app, None).await;
     let before = data(&app, &s);
-    let id = back_up(&app, &s).await;
+    let id = app.back_up(&s).await;
     fill(&app, &s, 2);
     std::fs::write(app.volume(&s).join("written later"), noise(9, MIB)).unwrap();
     assert_ne!(data(&app, &s), before);
-    let done = completed(&app, restore(&s, &id)).await;
+    let done = app.done(restore(&s, &id)).await;
     assert_eq!(data(&app, &s), before);
     let item = &done["serviceOrderItem"][0]["service"]["serviceCharacteristic"];
     assert!(item.as_array().unwrap().iter().any(|c| c["name"] == "backupId" && c["value"] == id.as_str()));
     assert_eq!(app.service(&s).await["state"], "active");
     let machine = &app.machines()[0];
     assert_eq!(machine["applications"][0]["state"], "running", "{machine:#}");
-    let stored = &list(&app, &s).await[0];
+    let stored = &app.backups(&s).await[0];
     let octets = std::fs::read(object(&app, stored)).unwrap();
     assert_eq!(stored["size"], octets.len());
-    assert_eq!(stored["sha256"], sha256(&octets));
+    assert_eq!(stored["sha256"], hex::encode(Sha256::digest(&octets)));
     let records = app.records("mediation-csv").await;
     for (record, kind) in records[1..].iter().zip(["backup-taken", "backup-restored"]) {
         assert_eq!(record["recordType"], kind);
@@ -136,11 +103,6 @@ async fn backup_and_restore_bring_every_octet_back() {
         assert_eq!(record["volumeOctets"], octets.len());
     }
     assert_eq!(records.len(), 3);
-}
-
-fn sha256(octets: &[u8]) -> String {
-    use sha2::Digest as _;
-    sha2::Sha256::digest(octets).iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[tokio::test]
@@ -161,7 +123,7 @@ async fn the_own_api_answers_202_with_the_order() {
         let order = app.show(&body).await;
         assert_eq!(order["state"], "completed", "{order:#}");
         if step == 0 {
-            backup = list(&app, &s).await[0]["id"].as_str().unwrap().to_owned();
+            backup = app.backups(&s).await[0]["id"].as_str().unwrap().to_owned();
             fill(&app, &s, 2);
         }
     }
@@ -174,7 +136,7 @@ async fn the_own_api_answers_202_with_the_order() {
     ] {
         app.request(axum::http::Method::POST, &path, &[], None).await.expect(404);
     }
-    completed(&app, set_state(&s, "inactive")).await;
+    app.done(set_state(&s, "inactive")).await;
     app.request(axum::http::Method::POST, &take, &[], None).await.expect(409);
 }
 
@@ -183,9 +145,9 @@ async fn a_change_of_version_keeps_the_data_and_so_does_one_that_fails() {
     let app = TestApp::with(|c| c.jobs.attempts = 1).await;
     let s = subscriber(&app, Some("1.0")).await;
     let before = data(&app, &s);
-    completed(&app, modify(&s, &[("version", "2.0"), ("plan", "team")])).await;
+    app.done(modify(&s, &[("version", "2.0"), ("plan", "team")])).await;
     assert_eq!((data(&app, &s), format(&app, &s).as_str()), (before.clone(), "2.0"));
-    completed(&app, modify(&s, &[("version", "1.1")])).await;
+    app.done(modify(&s, &[("version", "1.1")])).await;
     assert_eq!((data(&app, &s), format(&app, &s).as_str()), (before.clone(), "1.1"));
     // The application does not come up in its new version: the safety copy is put back.
     app.faults(json!({ "rules": [{ "operation": "start", "nth": 1, "effect": "fail" }] }));
@@ -199,7 +161,7 @@ async fn a_change_of_version_keeps_the_data_and_so_does_one_that_fails() {
 async fn a_restore_that_fails_leaves_the_present_data() {
     let app = TestApp::with(|c| c.jobs.attempts = 1).await;
     let s = subscriber(&app, None).await;
-    let id = back_up(&app, &s).await;
+    let id = app.back_up(&s).await;
     fill(&app, &s, 2);
     let present = data(&app, &s);
     app.faults(json!({ "rules": [{ "operation": "health", "nth": 1, "effect": "fail" }] }));
@@ -207,7 +169,7 @@ async fn a_restore_that_fails_leaves_the_present_data() {
     assert_eq!(done["state"], "failed", "{done:#}");
     assert_eq!(data(&app, &s), present);
     // A damaged object is recognised before anything is touched.
-    let object = object(&app, &list(&app, &s).await[0]);
+    let object = object(&app, &app.backups(&s).await[0]);
     let mut octets = std::fs::read(&object).unwrap();
     let middle = octets.len() / 2;
     octets[middle] ^= 1;
@@ -223,13 +185,13 @@ async fn older_backups_are_brought_to_the_present_version_and_newer_ones_refused
     let app = TestApp::new().await;
     let s = subscriber(&app, Some("1.1")).await;
     let before = data(&app, &s);
-    let older = back_up(&app, &s).await;
-    completed(&app, modify(&s, &[("version", "2.0")])).await;
-    let newer = back_up(&app, &s).await;
+    let older = app.back_up(&s).await;
+    app.done(modify(&s, &[("version", "2.0")])).await;
+    let newer = app.back_up(&s).await;
     fill(&app, &s, 2);
-    completed(&app, restore(&s, &older)).await;
+    app.done(restore(&s, &older)).await;
     assert_eq!((data(&app, &s), format(&app, &s).as_str()), (before, "2.0"));
-    completed(&app, modify(&s, &[("version", "1.1")])).await;
+    app.done(modify(&s, &[("version", "1.1")])).await;
     let answer = refused(&app, restore(&s, &newer), 409).await;
     assert!(answer["message"].as_str().unwrap().contains("newer"), "{answer:#}");
     app.request(axum::http::Method::POST, &format!("/api/v1/backups/{newer}/restore"), &[], None)
@@ -253,23 +215,21 @@ async fn the_list_is_newest_first_and_shows_each_state() {
     })
     .await;
     let s = subscriber(&app, None).await;
-    assert!(list(&app, &s).await.is_empty());
-    back_up(&app, &s).await;
+    assert!(app.backups(&s).await.is_empty());
+    app.back_up(&s).await;
     app.clock.advance(TimeDelta::days(2));
     app.faults(json!({ "rules": [{ "operation": "backup", "nth": 1, "effect": "fail" }] }));
-    let done = app.order(json!([modify(&s, &[("operation", "backup")])])).await;
+    let done = app.order(json!([take_backup(&s)])).await;
     assert_eq!(done["state"], "failed", "{done:#}");
     let characteristics = &done["serviceOrderItem"][0]["service"]["serviceCharacteristic"];
     assert!(!characteristics.to_string().contains("backupId"), "{characteristics:#}");
     expire(&app).await;
     app.clock.advance(TimeDelta::seconds(1));
-    back_up(&app, &s).await;
+    app.back_up(&s).await;
     app.clock.advance(TimeDelta::seconds(1));
-    app.post(ORDERS, &json!({ "serviceOrderItem": [modify(&s, &[("operation", "backup")])] }))
-        .await
-        .expect(201);
+    app.post(ORDERS, &json!({ "serviceOrderItem": [take_backup(&s)] })).await.expect(201);
     line::look(app.engine(), "default", "C1").await.unwrap();
-    let all = list(&app, &s).await;
+    let all = app.backups(&s).await;
     assert_eq!(states(&all), ["taking", "available", "failed", "expired"]);
     assert!(all.windows(2).all(|w| w[0]["createdAt"].as_str() > w[1]["createdAt"].as_str()), "{all:#?}");
     assert_eq!((&all[0]["size"], &all[0]["sha256"]), (&Value::Null, &Value::Null));
@@ -280,21 +240,21 @@ async fn the_list_is_newest_first_and_shows_each_state() {
         refused(&app, restore(&s, b["id"].as_str().unwrap()), 409).await;
     }
     app.run().await;
-    assert_eq!(states(&list(&app, &s).await), ["available", "available", "failed", "expired"]);
+    assert_eq!(states(&app.backups(&s).await), ["available", "available", "failed", "expired"]);
 }
 
 #[tokio::test]
 async fn a_terminated_subscription_comes_back_with_its_data() {
     let app = TestApp::new().await;
     let s = subscriber(&app, Some("1.1")).await;
-    completed(&app, modify(&s, &[("plan", "team")])).await;
+    app.done(modify(&s, &[("plan", "team")])).await;
     let before = data(&app, &s);
-    completed(&app, terminate(&s)).await;
+    app.done(terminate(&s)).await;
     assert!(app.machines().is_empty() && !app.data().join("world/volumes").join(&s).exists());
     assert_eq!(app.service(&s).await["state"], "terminated");
     app.clock.advance(TimeDelta::days(29));
     expire(&app).await;
-    completed(&app, set_state(&s, "active")).await;
+    app.done(set_state(&s, "active")).await;
     assert_eq!((data(&app, &s), format(&app, &s).as_str()), (before, "1.1"));
     let service = app.service(&s).await;
     assert_eq!(service["state"], "active");
@@ -312,21 +272,21 @@ async fn a_terminated_subscription_comes_back_with_its_data() {
     assert_eq!(records[2]["instanceId"], s.as_str());
     assert_eq!((&records[2]["planId"], &records[2]["applicationVersion"]), (&json!("team"), &json!("1.1")));
     // It lives on: taken up to the end of the first retention, and terminated again.
-    completed(&app, terminate(&s)).await;
+    app.done(terminate(&s)).await;
     app.clock.advance(TimeDelta::days(2));
     expire(&app).await;
-    let all = list(&app, &s).await;
+    let all = app.backups(&s).await;
     assert_eq!(states(&all), ["available", "expired"], "each termination keeps its own");
-    completed(&app, set_state(&s, "active")).await;
+    app.done(set_state(&s, "active")).await;
 }
 
 #[tokio::test]
 async fn after_the_retention_nothing_is_left() {
     let app = TestApp::new().await;
     let s = subscriber(&app, None).await;
-    back_up(&app, &s).await;
-    completed(&app, terminate(&s)).await;
-    let kept = list(&app, &s).await;
+    app.back_up(&s).await;
+    app.done(terminate(&s)).await;
+    let kept = app.backups(&s).await;
     assert_eq!(states(&kept), ["available", "available"]);
     app.clock.advance(TimeDelta::days(30) - TimeDelta::seconds(5));
     expire(&app).await;
@@ -335,7 +295,7 @@ async fn after_the_retention_nothing_is_left() {
     let answer = refused(&app, set_state(&s, "active"), 409).await;
     assert!(answer["message"].as_str().unwrap().contains("retention"), "{answer:#}");
     expire(&app).await;
-    assert_eq!(states(&list(&app, &s).await), ["expired", "expired"]);
+    assert_eq!(states(&app.backups(&s).await), ["expired", "expired"]);
     assert!(!kept.iter().any(|b| object(&app, b).exists()));
     refused(&app, set_state(&s, "active"), 409).await;
     assert_eq!(app.service(&s).await["state"], "terminated", "it stays readable");
@@ -347,7 +307,7 @@ async fn an_accepted_reactivation_keeps_the_backup_until_its_turn() {
     let app = TestApp::new().await;
     let s = subscriber(&app, None).await;
     let before = data(&app, &s);
-    completed(&app, terminate(&s)).await;
+    app.done(terminate(&s)).await;
     app.clock.advance(TimeDelta::days(10));
     let at = telvisor::clock::show(app.engine().db.clock().now() + TimeDelta::days(40));
     let order = json!({ "requestedStartDate": at, "serviceOrderItem": [set_state(&s, "active")] });
@@ -356,7 +316,7 @@ async fn an_accepted_reactivation_keeps_the_backup_until_its_turn() {
     assert_eq!(app.show(&order).await["state"], "acknowledged");
     app.clock.advance(TimeDelta::days(30));
     expire(&app).await;
-    assert_eq!(states(&list(&app, &s).await), ["available"]);
+    assert_eq!(states(&app.backups(&s).await), ["available"]);
     refused(&app, set_state(&s, "active"), 409).await;
     app.clock.advance(TimeDelta::days(10));
     expire(&app).await;
@@ -365,22 +325,22 @@ async fn an_accepted_reactivation_keeps_the_backup_until_its_turn() {
     assert_eq!(done["state"], "completed", "{done:#}");
     assert_eq!(data(&app, &s), before);
     expire(&app).await;
-    assert_eq!(states(&list(&app, &s).await), ["expired"], "nothing waits for it any more");
+    assert_eq!(states(&app.backups(&s).await), ["expired"], "nothing waits for it any more");
 }
 
 #[tokio::test]
 async fn without_a_retention_nothing_is_kept() {
     let app = TestApp::with(|c| c.terminate.retention_days = 0).await;
     let s = subscriber(&app, None).await;
-    back_up(&app, &s).await;
-    completed(&app, terminate(&s)).await;
+    app.back_up(&s).await;
+    app.done(terminate(&s)).await;
     expire(&app).await;
-    assert_eq!(states(&list(&app, &s).await), ["expired"], "the ordered one, and no last one");
+    assert_eq!(states(&app.backups(&s).await), ["expired"], "the ordered one, and no last one");
     assert_eq!(std::fs::read_dir(app.data().join("backups/default")).unwrap().count(), 0);
     refused(&app, set_state(&s, "active"), 409).await;
-    completed(&app, terminate("C1")).await;
+    app.done(terminate("C1")).await;
     refused(&app, set_state("C1", "active"), 409).await;
-    completed(&app, create("C1")).await;
+    app.done(create("C1")).await;
     assert_eq!(app.service(&s).await["state"], "terminated");
 }
 
@@ -391,10 +351,10 @@ async fn a_terminated_customer_comes_back_with_what_its_termination_ended() {
     let stands = app.provision("C1", SHARE, "home", None).await;
     fill(&app, &stands, 5);
     let gone = app.provision("C1", SHOP, "market", None).await;
-    completed(&app, terminate(&gone)).await;
-    completed(&app, set_state(&stands, "inactive")).await;
+    app.done(terminate(&gone)).await;
+    app.done(set_state(&stands, "inactive")).await;
     let (first, second) = (data(&app, &runs), data(&app, &stands));
-    completed(&app, terminate("C1")).await;
+    app.done(terminate("C1")).await;
     assert!(app.machines().is_empty());
     for s in [&runs, &stands, &gone] {
         assert_eq!(app.service(s).await["state"], "terminated");
@@ -402,7 +362,7 @@ async fn a_terminated_customer_comes_back_with_what_its_termination_ended() {
     }
     app.clock.advance(TimeDelta::days(29));
     expire(&app).await;
-    completed(&app, set_state("C1", "active")).await;
+    app.done(set_state("C1", "active")).await;
     assert_eq!((data(&app, &runs), data(&app, &stands)), (first, second));
     for (s, state) in [(&runs, "active"), (&stands, "inactive"), (&gone, "terminated")] {
         assert_eq!(app.service(s).await["state"], state);
@@ -414,7 +374,7 @@ async fn a_terminated_customer_comes_back_with_what_its_termination_ended() {
         assert_eq!(a["state"], expected, "{a:#}");
     }
     assert_eq!(types(&app).await, ["installed"; 5]);
-    completed(&app, set_state(&stands, "active")).await;
+    app.done(set_state(&stands, "active")).await;
     assert_eq!(types(&app).await.len(), 5, "starting what was suspended writes nothing");
 }
 
@@ -422,40 +382,35 @@ async fn a_terminated_customer_comes_back_with_what_its_termination_ended() {
 async fn a_time_of_its_own_outlives_termination_and_return() {
     let app = TestApp::with(|c| c.backup.keep_days = 60).await;
     let s = subscriber(&app, None).await;
-    back_up(&app, &s).await;
-    let own = list(&app, &s).await[0]["expiresAt"].clone();
+    app.back_up(&s).await;
+    let own = app.backups(&s).await[0]["expiresAt"].clone();
     assert!(own.is_string());
-    completed(&app, terminate(&s)).await;
-    assert_eq!(list(&app, &s).await[1]["expiresAt"], own);
-    completed(&app, set_state(&s, "active")).await;
-    assert_eq!(list(&app, &s).await[1]["expiresAt"], own);
-    completed(&app, terminate("C1")).await;
-    completed(&app, set_state("C1", "active")).await;
-    assert_eq!(list(&app, &s).await[2]["expiresAt"], own);
+    app.done(terminate(&s)).await;
+    assert_eq!(app.backups(&s).await[1]["expiresAt"], own);
+    app.done(set_state(&s, "active")).await;
+    assert_eq!(app.backups(&s).await[1]["expiresAt"], own);
+    app.done(terminate("C1")).await;
+    app.done(set_state("C1", "active")).await;
+    assert_eq!(app.backups(&s).await[2]["expiresAt"], own);
 }
 
 #[tokio::test]
 async fn a_backup_without_a_time_of_its_own_is_kept_with_its_subscription() {
     let app = TestApp::new().await;
     let s = subscriber(&app, None).await;
-    back_up(&app, &s).await;
+    app.back_up(&s).await;
     for (end, back) in
         [(terminate(&s), set_state(&s, "active")), (terminate("C1"), set_state("C1", "active"))]
     {
-        assert_eq!(list(&app, &s).await.last().unwrap()["expiresAt"], Value::Null);
-        completed(&app, end).await;
-        assert!(list(&app, &s).await.last().unwrap()["expiresAt"].is_string());
-        completed(&app, back).await;
+        assert_eq!(app.backups(&s).await.last().unwrap()["expiresAt"], Value::Null);
+        app.done(end).await;
+        assert!(app.backups(&s).await.last().unwrap()["expiresAt"].is_string());
+        app.done(back).await;
     }
-    assert_eq!(list(&app, &s).await.last().unwrap()["expiresAt"], Value::Null);
+    assert_eq!(app.backups(&s).await.last().unwrap()["expiresAt"], Value::Null);
 }
 
 // --- Backups that a plan includes: kinfolk's plan `company` takes one at 02:30.
-
-fn goto(app: &TestApp, at: &str) {
-    let at: DateTime<Utc> = at.parse().unwrap();
-    app.clock.advance(at - app.engine().db.clock().now());
-}
 
 async fn due(app: &TestApp) -> usize {
     schedule::run(app.engine()).await.unwrap()
@@ -481,32 +436,32 @@ async fn a_plan_with_backups_orders_each_once_and_keeps_the_newest() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "company", None).await;
-    goto(&app, "2026-11-24T02:29:59Z");
+    app.goto("2026-11-24T02:29:59Z");
     assert_eq!((due(&app).await, ordered(&app).await), (0, 0));
-    goto(&app, "2026-11-24T02:30:00Z");
+    app.goto("2026-11-24T02:30:00Z");
     due(&app).await;
     due(&app).await;
     assert_eq!(ordered(&app).await, 1);
     app.run().await;
     due(&app).await;
     assert_eq!(ordered(&app).await, 1);
-    assert_eq!(states(&list(&app, &s).await), ["available"]);
+    assert_eq!(states(&app.backups(&s).await), ["available"]);
     // The category tells the schedule's orders from this one.
-    let mine = back_up(&app, &s).await;
+    let mine = app.back_up(&s).await;
     for day in 25..=30 {
-        goto(&app, &format!("2026-11-{day}T02:30:00Z"));
+        app.goto(&format!("2026-11-{day}T02:30:00Z"));
         due(&app).await;
         app.run().await;
         expire(&app).await;
     }
-    assert_eq!(states(&list(&app, &s).await), ["available"; 8]);
+    assert_eq!(states(&app.backups(&s).await), ["available"; 8]);
     for day in 1..=2 {
-        goto(&app, &format!("2026-12-0{day}T02:30:00Z"));
+        app.goto(&format!("2026-12-0{day}T02:30:00Z"));
         due(&app).await;
         app.run().await;
         expire(&app).await;
     }
-    let all = list(&app, &s).await;
+    let all = app.backups(&s).await;
     assert_eq!(all.len(), 10);
     let kept: Vec<_> = all.iter().filter(|b| b["state"] == "available").collect();
     assert_eq!(kept.len(), 8, "seven scheduled ones, and the ordered one");
@@ -523,11 +478,11 @@ async fn a_server_that_was_away_orders_what_became_due_once() {
     app.customer("C1").await;
     app.provision("C1", CRM, "company", None).await;
     let app = app.restart().await;
-    goto(&app, "2026-11-27T12:00:00Z");
+    app.goto("2026-11-27T12:00:00Z");
     due(&app).await;
     app.run().await;
     assert_eq!(ordered(&app).await, 1);
-    goto(&app, "2026-11-28T02:30:00Z");
+    app.goto("2026-11-28T02:30:00Z");
     due(&app).await;
     assert_eq!(ordered(&app).await, 2);
 }
@@ -537,8 +492,8 @@ async fn an_order_between_due_time_and_sweep_does_not_push_the_backup_away() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "company", Some("1.0")).await;
-    goto(&app, "2026-11-24T02:30:00Z");
-    completed(&app, modify(&s, &[("version", "2.0")])).await;
+    app.goto("2026-11-24T02:30:00Z");
+    app.done(modify(&s, &[("version", "2.0")])).await;
     due(&app).await;
     assert_eq!(ordered(&app).await, 1);
 }
@@ -562,20 +517,17 @@ async fn a_schedule_follows_the_state_of_its_subscription() {
         (set_state("C1", "active"), true),
     ];
     for (item, runs) in steps {
-        completed(&app, item.clone()).await;
+        app.done(item.clone()).await;
         day += 1;
-        goto(
-            &app,
-            &telvisor::clock::show(
-                "2026-11-01T03:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(day - 1),
-            ),
-        );
+        app.goto(&telvisor::clock::show(
+            "2026-11-01T03:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(day - 1),
+        ));
         due(&app).await;
         app.run().await;
         expected += usize::from(runs);
         assert_eq!(ordered(&app).await, expected, "after {item}");
     }
-    completed(&app, modify(&s, &[("plan", "team")])).await;
+    app.done(modify(&s, &[("plan", "team")])).await;
     app.clock.advance(TimeDelta::days(2));
     due(&app).await;
     assert_eq!(ordered(&app).await, expected, "the smaller plan has no schedule");
@@ -588,7 +540,7 @@ async fn each_day_has_one_backup_when_clocks_change() {
     app.provision("C1", CRM, "company", None).await;
     // 02:30 does not exist on 28 March 2027, and comes twice on 31 October.
     for (first, days) in [("2027-03-26T23:00:00Z", 4), ("2027-10-29T22:00:00Z", 4)] {
-        goto(&app, first);
+        app.goto(first);
         due(&app).await;
         app.run().await;
         let mut by_day: BTreeMap<String, usize> = BTreeMap::new();

@@ -14,9 +14,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::harness::{CRM, TestApp, modify, noise};
+use crate::harness::{CRM, MIB, TestApp, noise};
 
-const MIB: usize = 1 << 20;
 /// Longest that a test waits for what must come; nothing here takes a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -39,10 +38,7 @@ impl Served {
         app.customer("C1").await;
         let s = app.provision("C1", CRM, "solo", None).await;
         std::fs::write(app.volume(&s).join("photos"), noise(7, size)).unwrap();
-        let done = app.order(json!([modify(&s, &[("operation", "backup")])])).await;
-        assert_eq!(done["state"], "completed", "{done:#}");
-        let list = app.get(&format!("/api/v1/subscriptions/{s}/backups")).await.expect(200);
-        let backup = list[0]["id"].as_str().unwrap().to_owned();
+        let backup = app.back_up(&s).await;
         let key = telvisor::inventory::names::object("default", backup.parse().unwrap());
         let octets = std::fs::read(app.data().join("backups").join(key)).unwrap();
         assert!(octets.len() >= size);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use telvisor::config::OnFailure;
 
 use crate::harness::{
-    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, terminate,
+    CANCELS, CRM, ORDERS, TestApp, create, provision, service_id, set_state, take_backup, terminate,
 };
 use crate::probe::{decide, fallout, inside, operations, read, snapshot, uuid, validate, validate_orders};
 
@@ -126,8 +126,7 @@ async fn skip_ends_the_item_and_the_rest_goes_on() {
     // The skipped item had made the machine; it is not forgotten, so the second application is on it.
     assert_eq!(app.machines().len(), 1);
     validate_orders(&app).await;
-    let done = app.order(json!([terminate(&service_id(&order, 1))])).await;
-    assert_eq!(done["state"], "completed", "{done:#}");
+    app.done(terminate(&service_id(&order, 1))).await;
     assert!(app.machines().is_empty(), "and it goes with the last application");
     validate(&app).await;
 }
@@ -138,14 +137,13 @@ async fn skip_of_the_only_item_fails_the_order() {
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
     breaks(&app, "backup");
-    let order = app.order(json!([modify(&s, &[("operation", "backup")])])).await;
+    let order = app.order(json!([take_backup(&s)])).await;
     assert_eq!(order["state"], "held", "{order:#}");
     let order = decide(&app, &order, "skip").await;
     assert_eq!(order["state"], "failed", "{order:#}");
     let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap();
     assert!(message.contains("backup was ended by a fault rule"), "{message}");
-    let list = app.get(&format!("/api/v1/subscriptions/{s}/backups")).await.expect(200);
-    assert_eq!(list[0]["state"], "failed");
+    assert_eq!(app.backups(&s).await[0]["state"], "failed");
     validate(&app).await;
 }
 
@@ -200,8 +198,7 @@ async fn abandon_after_the_point_of_no_return_leaves_what_is_left() {
     assert_eq!(order["state"], "cancelled", "{order:#}");
     assert_eq!(app.machines().len(), 1);
     mends(&app);
-    let again = app.order(json!([terminate(&s)])).await;
-    assert_eq!(again["state"], "completed", "{again:#}");
+    app.done(terminate(&s)).await;
     assert!(app.machines().is_empty());
     validate(&app).await;
 }
@@ -223,8 +220,7 @@ async fn a_stuck_undo_can_be_skipped_and_abandoned() {
         validate_orders(&app).await;
         // Nobody is kept from trying again.
         mends(&app);
-        let again = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-        assert_eq!(again["state"], "completed", "{again:#}");
+        app.done(provision("C1", CRM, "solo", None)).await;
     }
 }
 

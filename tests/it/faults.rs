@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::harness::{CRM, ORDERS, TestApp, create, modify, provision, set_state, terminate};
+use crate::harness::{
+    CRM, MIB, ORDERS, TestApp, create, modify, noise, provision, restore, set_state, terminate,
+};
 use crate::probe::{Step, decide, journalled, operations, read, snapshot, steps, uuid, validate};
 
 const FILES: &str = "filenook";
@@ -53,18 +55,6 @@ enum Case {
     ReactivateTerminatedCustomer,
 }
 
-async fn done(app: &TestApp, item: Value) {
-    let order = app.order(json!([item])).await;
-    assert_eq!(order["state"], "completed", "{order:#}");
-}
-
-/// Takes a backup; its id.
-async fn backup(app: &TestApp, subscription: &str) -> String {
-    done(app, modify(subscription, &[("operation", "backup")])).await;
-    let list = app.get(&format!("/api/v1/subscriptions/{subscription}/backups")).await.expect(200);
-    list[0]["id"].as_str().unwrap().to_owned()
-}
-
 /// Makes a customer that is ready for the order, and the order's item.
 async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
     app.customer(c).await;
@@ -88,13 +78,13 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         Case::SuspendSubscription => set_state(&crm("solo", "2.0").await, "inactive"),
         Case::ReactivateSubscription => {
             let s = crm("solo", "2.0").await;
-            done(app, set_state(&s, "inactive")).await;
+            app.done(set_state(&s, "inactive")).await;
             set_state(&s, "active")
         }
         Case::ReactivateTerminated => {
             app.provision(c, FILES, "home", None).await;
             let s = crm("solo", "2.0").await;
-            done(app, terminate(&s)).await;
+            app.done(terminate(&s)).await;
             set_state(&s, "active")
         }
         Case::TerminateOneOfTwo => {
@@ -105,21 +95,21 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         Case::TerminateOneUnderSuspended => {
             app.provision(c, FILES, "home", None).await;
             let s = crm("solo", "2.0").await;
-            done(app, set_state(c, "inactive")).await;
+            app.done(set_state(c, "inactive")).await;
             terminate(&s)
         }
         Case::TerminateLastUnderSuspended => {
             let s = crm("solo", "2.0").await;
-            done(app, set_state(c, "inactive")).await;
+            app.done(set_state(c, "inactive")).await;
             terminate(&s)
         }
         Case::Backup => modify(&crm("solo", "2.0").await, &[("operation", "backup")]),
         Case::Restore => {
             let s = crm("solo", "2.0").await;
             std::fs::write(app.volume(&s).join("contact"), "Ada").unwrap();
-            let id = backup(app, &s).await;
+            let id = app.back_up(&s).await;
             std::fs::write(app.volume(&s).join("contact"), "Grace").unwrap();
-            modify(&s, &[("operation", "restore"), ("backupId", &id)])
+            restore(&s, &id)
         }
         Case::SuspendCustomer | Case::TerminateCustomer => {
             two_machines(app, c).await;
@@ -127,12 +117,12 @@ async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
         }
         Case::ReactivateCustomer => {
             two_machines(app, c).await;
-            done(app, set_state(c, "inactive")).await;
+            app.done(set_state(c, "inactive")).await;
             set_state(c, "active")
         }
         Case::ReactivateTerminatedCustomer => {
             two_machines(app, c).await;
-            done(app, terminate(c)).await;
+            app.done(terminate(c)).await;
             set_state(c, "active")
         }
     }
@@ -143,7 +133,7 @@ async fn two_machines(app: &TestApp, c: &str) {
     app.provision(c, CRM, "solo", None).await;
     let files = app.provision(c, FILES, "home", None).await;
     app.provision(c, YARD, "siding", None).await;
-    done(app, set_state(&files, "inactive")).await;
+    app.done(set_state(&files, "inactive")).await;
 }
 
 /// A customer that waits for the order, and everything as it was before.
@@ -448,27 +438,20 @@ async fn a_large_backup_is_fetched_and_pushed_across_faults() {
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
     // Does not compress, so that the archive has several chunks of 1 MiB.
-    let mut n = 0x2545_f491_4f6c_dd1d_u64;
-    let mut data = Vec::with_capacity(5 << 20);
-    while data.len() < 5 << 20 {
-        n ^= n << 13;
-        n ^= n >> 7;
-        n ^= n << 17;
-        data.extend_from_slice(&n.to_le_bytes());
-    }
+    let data = noise(1, 5 * MIB);
     let file = app.volume(&s).join("blob");
     std::fs::write(&file, &data).unwrap();
     app.faults(json!({ "rules": [
         { "call": "read", "nth": 2, "effect": "timeout-after-acting" },
         { "call": "read", "nth": 5, "effect": "timeout-before" },
     ] }));
-    let id = backup(&app, &s).await;
+    let id = app.back_up(&s).await;
     std::fs::write(&file, "spoiled").unwrap();
     app.faults(json!({ "rules": [
         { "call": "write", "nth": 2, "effect": "timeout-after-acting" },
         { "call": "write", "nth": 5, "effect": "timeout-before" },
     ] }));
-    done(&app, modify(&s, &[("operation", "restore"), ("backupId", &id)])).await;
+    app.done(restore(&s, &id)).await;
     assert!(std::fs::read(app.volume(&s).join("blob")).unwrap() == data, "the data is back, octet by octet");
     validate(&app).await;
 }

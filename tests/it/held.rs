@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{CRM, TestApp, modify, provision, set_state, terminate};
+use crate::harness::{CRM, TestApp, modify, provision, restore, set_state, take_backup, terminate};
 use crate::probe::{begin, decide, validate};
 
 const FILES: &str = "filenook";
@@ -29,12 +29,9 @@ async fn held_restore(app: &TestApp) -> (String, String, Value) {
     app.customer("C1").await;
     let crm = app.provision("C1", CRM, "solo", None).await;
     let files = app.provision("C1", FILES, "home", None).await;
-    let done = app.order(json!([modify(&crm, &[("operation", "backup")])])).await;
-    assert_eq!(done["state"], "completed", "{done:#}");
-    let list = app.get(&format!("/api/v1/subscriptions/{crm}/backups")).await.expect(200);
-    let id = list[0]["id"].as_str().unwrap();
+    let id = app.back_up(&crm).await;
     app.faults(json!({ "rules": [{ "operation": "delete_spool", "effect": "fail" }] }));
-    let held = app.order(json!([modify(&crm, &[("operation", "restore"), ("backupId", id)])])).await;
+    let held = app.order(json!([restore(&crm, &id)])).await;
     assert_eq!(held["state"], "held", "{held:#}");
     app.faults(json!({}));
     (crm, files, held)
@@ -68,7 +65,7 @@ async fn an_order_on_the_customer_waits_for_all_and_later_ones_wait_for_it() {
     let (_, files, held) = held_restore(&app).await;
     let suspend = app.place(json!([set_state("C1", "inactive")])).await;
     let resume = app.place(json!([set_state("C1", "active")])).await;
-    let later = app.place(json!([modify(&files, &[("operation", "backup")])])).await;
+    let later = app.place(json!([take_backup(&files)])).await;
     app.run().await;
     assert!(note(&app, &suspend).await.starts_with(&waits_for(&held)));
     assert!(note(&app, &resume).await.starts_with("waits for order"));
@@ -126,7 +123,7 @@ async fn a_retry_while_another_order_runs_disturbs_neither() {
     let app = TestApp::new().await;
     let (_, files, held) = held_restore(&app).await;
     app.faults(json!({ "rules": [{ "operation": "backup", "nth": 1, "effect": "retry" }] }));
-    let running = app.place(json!([modify(&files, &[("operation", "backup")])])).await;
+    let running = app.place(json!([take_backup(&files)])).await;
     begin(&app).await;
     assert_eq!(state(&app, &running).await, "inProgress");
     assert_eq!(decide(&app, &held, "retry").await["state"], "completed");

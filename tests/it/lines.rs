@@ -1,31 +1,17 @@
 //! Several items in one order, several orders on one customer, orders for later, and a restart in between.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
-use telvisor::clock::Clock as _;
+use telvisor::clock::show;
 
 use crate::harness::{
-    CANCELS, CRM, ORDERS, SERVICES, TestApp, characteristic, create, modify, provision, service_id,
-    set_state, start_time, terminate,
+    CANCELS, CRM, ORDERS, SERVICES, TestApp, characteristic, create, item, modify, provision, service_id,
+    set_state, start_time, take_backup, terminate,
 };
-use crate::stories::{changes, done, in_world, read_data, records, size, write_data};
-
-/// An item under an id of its own, which relies on others.
-fn item(id: &str, mut item: Value, relies_on: &[&str]) -> Value {
-    item["id"] = json!(id);
-    let list =
-        relies_on.iter().map(|on| json!({ "relationshipType": "reliesOn", "orderItem": { "itemId": on } }));
-    item["serviceOrderItemRelationship"] = list.collect();
-    item
-}
+use crate::stories::{changes, in_world, read_data, records, size, write_data};
 
 fn states(order: &Value) -> Vec<&str> {
     order["serviceOrderItem"].as_array().unwrap().iter().map(|i| i["state"].as_str().unwrap()).collect()
-}
-
-/// Moves the clock to a time.
-fn until(app: &TestApp, at: DateTime<Utc>) {
-    app.clock.advance(at - app.clock.now());
 }
 
 /// Installations fail until this is called with none.
@@ -142,7 +128,7 @@ async fn an_item_that_relies_on_a_failed_one_fails_and_names_it_and_the_others_g
     assert!(records(&app).await.is_empty());
     // All of it failed: failed, not partial. And what failed can be ordered again.
     app.faults(json!({}));
-    done(&app, set_state("C1", "active")).await;
+    app.done(set_state("C1", "active")).await;
     break_installs(&app, true);
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
     assert_eq!(order["state"], "failed");
@@ -158,13 +144,13 @@ async fn applications_share_a_machine_whose_size_follows_their_plans() {
     let shop = app.provision("C1", "stallfront", "stall", None).await;
     let books = app.provision("C1", "ledgerwell", "basic", None).await;
     assert_eq!(size(&app), [4, 1280, 10]);
-    done(&app, modify(&books, &[("plan", "business")])).await;
+    app.done(modify(&books, &[("plan", "business")])).await;
     assert_eq!(size(&app), [5, 1792, 16]);
-    done(&app, terminate(&shop)).await;
+    app.done(terminate(&shop)).await;
     assert_eq!(size(&app), [4, 1536, 16]);
     assert_eq!(in_world(&app, &shop), None);
     assert_eq!(in_world(&app, &crm).as_deref(), Some("running"));
-    done(&app, set_state(&shop, "active")).await;
+    app.done(set_state(&shop, "active")).await;
     // The disk has room already: 4 + 2 + 8 + 2.
     assert_eq!(size(&app), [5, 1792, 16]);
     // Another customer never shares it.
@@ -191,9 +177,9 @@ async fn a_dedicated_application_has_machines_of_its_own_and_may_be_had_twice() 
         assert_eq!(own["applications"].as_array().unwrap().len(), 1);
         assert_eq!(own["vcpu"], vcpu);
     }
-    done(&app, terminate(&first)).await;
+    app.done(terminate(&first)).await;
     assert_eq!(app.machines().len(), 2);
-    done(&app, set_state(&first, "active")).await;
+    app.done(set_state(&first, "active")).await;
     assert_eq!(app.machines().len(), 3);
     // Beside it the shared application goes on to the shared machine.
     app.provision("C1", "stallfront", "stall", None).await;
@@ -218,10 +204,10 @@ async fn an_order_for_later_is_in_the_inventory_at_once_and_runs_at_its_date() {
     assert!(app.machines().is_empty());
     // It is not in the line yet: others pass.
     app.provision("C1", "stallfront", "stall", None).await;
-    until(&app, later - TimeDelta::seconds(1));
+    app.goto(&show(later - TimeDelta::seconds(1)));
     app.run().await;
     assert_eq!(app.show(&placed).await["state"], "acknowledged");
-    until(&app, later);
+    app.goto(&show(later));
     app.run().await;
     assert_eq!(app.show(&placed).await["state"], "completed");
     assert_eq!(app.service(&id).await["state"], "active");
@@ -244,7 +230,7 @@ async fn an_order_for_later_that_is_cancelled_leaves_a_service_that_never_was() 
     assert_eq!(order["cancellationReason"], "changed my mind");
     assert!(order["cancellationDate"].is_string());
     assert_eq!(app.service(&service_id(&placed, 1)).await["state"], "terminated");
-    until(&app, later + TimeDelta::hours(1));
+    app.goto(&show(later + TimeDelta::hours(1)));
     app.run().await;
     assert!(app.machines().is_empty());
     assert!(records(&app).await.is_empty());
@@ -272,7 +258,7 @@ async fn a_whole_life_pipelined_without_waiting() {
     let id = service_id(&life[1], 0);
     let rest = [
         modify(&id, &[("plan", "team"), ("version", "2.0")]),
-        modify(&id, &[("operation", "backup")]),
+        take_backup(&id),
         modify(&id, &[("version", "1.1")]),
         set_state(&id, "inactive"),
         set_state(&id, "active"),
@@ -403,9 +389,9 @@ async fn a_restart_in_the_middle_goes_on_where_it_was() {
     assert_eq!(repeat.expect(201)["id"], second["id"]);
     let data = write_data(&app, &id, 9);
     let app = app.restart().await;
-    done(&app, terminate("C1")).await;
+    app.done(terminate("C1")).await;
     let app = app.restart().await;
-    done(&app, set_state("C1", "active")).await;
+    app.done(set_state("C1", "active")).await;
     assert!(read_data(&app, &id) == data);
     assert_eq!(characteristic(&app.service(&id).await, "plan").as_deref(), Some("team"));
     assert_eq!(records(&app).await.len(), 4);

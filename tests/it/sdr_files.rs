@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use telvisor::apps::catalogue::Catalogue;
 use telvisor::config::{Config, FileFormat, Recipient};
 use telvisor::engine::Engine;
@@ -19,7 +20,7 @@ use telvisor::store::sdr::NewSdr;
 use telvisor::store::{Tenant, Tx};
 use uuid::Uuid;
 
-use crate::harness::{CRM, ORDERS, TestApp, create, modify, provision};
+use crate::harness::{CRM, ORDERS, TestApp, create, files_below, item, modify, provision, take_backup};
 
 const CSV: &str = "mediation-csv";
 const ASN1: &str = "mediation-asn1";
@@ -44,8 +45,7 @@ async fn customers(app: &TestApp) {
     let list = test["service"]["serviceCharacteristic"].as_array_mut().unwrap();
     list.push(json!({ "name": "test", "value": true }));
     for item in [create("C1"), test] {
-        let done = app.order(json!([item])).await;
-        assert_eq!(done["state"], "completed", "{done:#}");
+        app.done(item).await;
     }
 }
 
@@ -100,11 +100,6 @@ async fn cut(app: &TestApp, cut: Cut) -> usize {
     seal::seal(app.engine(), cut).await.unwrap().len()
 }
 
-fn goto(app: &TestApp, at: &str) {
-    let at: DateTime<Utc> = at.parse().unwrap();
-    app.clock.advance(at - app.engine().db.clock().now());
-}
-
 async fn files(app: &TestApp, recipient: &str, test: bool) -> Vec<Value> {
     let all = app.get("/api/v1/sdr/files").await.expect(200);
     let mut list = all.as_array().unwrap().clone();
@@ -144,9 +139,7 @@ async fn check_stream(app: &TestApp, recipient: &str, test: bool) -> Vec<Value> 
         let path = format!("/api/v1/sdr/files/{recipient}/{}?test={test}", n + 1);
         let rebuilt = app.get(&path).await;
         assert_eq!(rebuilt.status, 200);
-        if let Value::String(text) = &rebuilt.body {
-            assert_eq!(*text, String::from_utf8_lossy(&octets));
-        }
+        assert!(rebuilt.octets == octets, "{path} gives other octets than {}", f["path"]);
         let seqs: Vec<u64> =
             decoded(f)["records"].as_array().unwrap().iter().map(|r| r["seq"].as_u64().unwrap()).collect();
         assert_eq!(seqs, (f["firstNumber"].as_u64().unwrap()..next).collect::<Vec<_>>());
@@ -161,27 +154,12 @@ fn rows(file: &Value) -> Vec<Vec<String>> {
     text.trim_end().split("\r\n").map(|r| r.split(',').map(str::to_owned).collect()).collect()
 }
 
-/// Names of all files below a folder.
-fn tree(folder: &Path) -> Vec<String> {
-    let mut out = vec![];
-    for entry in std::fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            out.extend(tree(&path));
-        } else {
-            out.push(path.display().to_string());
-        }
-    }
-    out.sort();
-    out
-}
-
 #[tokio::test]
 async fn an_operator_closes_what_is_open() {
     let app = TestApp::new().await;
     customers(&app).await;
     journal(&app, "C1", &["a", "b"]).await;
-    goto(&app, "2026-11-23T15:07:42Z");
+    app.goto("2026-11-23T15:07:42Z");
     let answer = app.request(axum::http::Method::POST, "/api/v1/sdr/seal", &[], None).await.expect(200);
     let made = answer["files"].as_array().unwrap();
     assert_eq!(made.len(), 2, "{answer:#}");
@@ -195,7 +173,7 @@ async fn an_operator_closes_what_is_open() {
         assert_eq!(f["periodEnd"], "2026-11-24T00:00:00Z");
         let folder = app.data().join("sdr").join(f["recipient"].as_str().unwrap());
         assert!(f["path"].as_str().unwrap().ends_with(&format!("/{}", f["name"].as_str().unwrap())));
-        assert_eq!(tree(&folder).len(), 1);
+        assert_eq!(files_below(&folder).len(), 1);
     }
     let rows = rows(csv);
     assert!(rows.iter().all(|r| r.len() == 24));
@@ -210,16 +188,14 @@ async fn an_operator_closes_what_is_open() {
     assert_eq!(rows[3][14], "4");
     let text = octets(csv);
     let trailer = text.windows(4).rposition(|w| w == b"\r\nT,").unwrap() + 2;
-    use sha2::Digest as _;
-    let digest: String = sha2::Sha256::digest(&text[..trailer]).iter().map(|b| format!("{b:02x}")).collect();
-    assert_eq!(rows[3][15], digest);
+    assert_eq!(rows[3][15], hex::encode(Sha256::digest(&text[..trailer])));
     // Nothing is open: no file, and no number is used up.
     assert_eq!(cut(&app, Cut::Manual).await, 0);
     journal(&app, "C1", &["c"]).await;
     assert_eq!(cut(&app, Cut::Manual).await, 2);
     let list = check_stream(&app, CSV, false).await;
     assert_eq!((list.len(), names(&list[1])), (2, vec!["c".to_owned()]));
-    assert_eq!(tree(&app.data().join("sdr/.work")), [""; 0]);
+    assert!(files_below(&app.data().join("sdr/.work")).is_empty());
 }
 
 #[tokio::test]
@@ -227,10 +203,10 @@ async fn a_day_is_closed_after_its_end_and_once() {
     let app = TestApp::new().await;
     customers(&app).await;
     journal(&app, "C1", &["monday"]).await;
-    goto(&app, "2026-11-23T23:59:59.999999Z");
+    app.goto("2026-11-23T23:59:59.999999Z");
     journal(&app, "C1", &["last of monday"]).await;
     assert_eq!(cut(&app, Cut::Period).await, 0);
-    goto(&app, "2026-11-24T00:00:00Z");
+    app.goto("2026-11-24T00:00:00Z");
     journal(&app, "C1", &["first of tuesday"]).await;
     assert_eq!(cut(&app, Cut::Period).await, 2);
     assert_eq!(cut(&app, Cut::Period).await, 0);
@@ -243,9 +219,9 @@ async fn a_day_is_closed_after_its_end_and_once() {
     );
     assert_eq!(list[0]["name"], "telvisor_-_1.20261124_-_0000+0000.csv");
     // Away for days: each day gets its own file, an empty one none, and what is closed by hand tells its day too.
-    goto(&app, "2026-11-26T10:00:00Z");
+    app.goto("2026-11-26T10:00:00Z");
     journal(&app, "C1", &["thursday"]).await;
-    goto(&app, "2026-11-28T01:00:00Z");
+    app.goto("2026-11-28T01:00:00Z");
     journal(&app, "C1", &["saturday"]).await;
     assert_eq!(cut(&app, Cut::Manual).await, 6);
     let list = check_stream(&app, CSV, false).await;
@@ -253,7 +229,7 @@ async fn a_day_is_closed_after_its_end_and_once() {
         list[1..].iter().map(|f| (names(f)[0].clone(), f["closeReason"].as_u64().unwrap())).collect();
     let expected = [("first of tuesday", 0), ("thursday", 0), ("saturday", 4)];
     assert_eq!(told, expected.map(|(n, r)| (n.to_owned(), r)));
-    goto(&app, "2026-11-29T00:00:00Z");
+    app.goto("2026-11-29T00:00:00Z");
     assert_eq!(cut(&app, Cut::Period).await, 0, "nothing was left of saturday");
 }
 
@@ -267,11 +243,11 @@ async fn weeks_months_and_cron_follow_the_time_zone() {
     .await;
     customers(&app).await;
     // The day on which summer time begins has 23 hours.
-    goto(&app, "2027-03-28T10:00:00Z");
+    app.goto("2027-03-28T10:00:00Z");
     cut(&app, Cut::Period).await;
     journal(&app, "C1", &["a"]).await;
     let closed = async |at: &str| {
-        goto(&app, at);
+        app.goto(at);
         let mut names: Vec<_> =
             seal::seal(app.engine(), Cut::Period).await.unwrap().into_iter().map(|f| f.recipient).collect();
         names.sort();
@@ -439,14 +415,13 @@ async fn external_ids_come_out_as_they_went_in() {
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
     for id in ids {
-        let order = json!({ "externalId": id, "serviceOrderItem": [modify(&s, &[("operation", "backup")])] });
+        let order = json!({ "externalId": id, "serviceOrderItem": [take_backup(&s)] });
         let placed = app.post(ORDERS, &order).await.expect(201);
         app.run().await;
         assert_eq!(app.show(&placed).await["state"], "completed");
     }
     for bad in ["", "line\nbreak", &"x".repeat(256)] {
-        let order =
-            json!({ "externalId": bad, "serviceOrderItem": [modify(&s, &[("operation", "backup")])] });
+        let order = json!({ "externalId": bad, "serviceOrderItem": [take_backup(&s)] });
         app.post(ORDERS, &order).await.expect(400);
     }
     for r in [CSV, ASN1] {
@@ -473,14 +448,11 @@ async fn failures_are_told_where_they_are_wanted() {
             let done = app.order(items).await;
             assert!(done["state"] == "failed" || done["state"] == "partial", "{done:#}");
         };
-        fails("backup", json!([modify(&s, &[("operation", "backup")])])).await;
+        fails("backup", json!([take_backup(&s)])).await;
         fails("upgrade", json!([modify(&s, &[("version", "2.0")])])).await;
         fails("downgrade", json!([modify(&s, &[("version", "1.0")])])).await;
         fails("configure", json!([modify(&s, &[("plan", "solo")])])).await;
-        let mut second = modify(&s, &[("operation", "backup")]);
-        second["id"] = json!("second");
-        second["serviceOrderItemRelationship"] =
-            json!([{ "relationshipType": "reliesOn", "orderItem": { "itemId": "modify" } }]);
+        let second = item("second", take_backup(&s), &["modify"]);
         fails("configure", json!([modify(&s, &[("plan", "company")]), second])).await;
         fails("install", json!([provision("C1", "filenook", "home", None)])).await;
         let records = app.records(CSV).await;
@@ -586,16 +558,16 @@ async fn a_disk_that_refuses_leaves_whole_files_only() {
                 Err(e) => panic!("{e}"),
             }
             refused += 1;
-            for path in tree(&folder) {
-                telvisor_sdr::decode::decode(&std::fs::read(&path).unwrap()).expect("whole");
+            for octets in files_below(&folder).values() {
+                telvisor_sdr::decode::decode(octets).expect("whole");
             }
             assert_eq!(files(&app, "r", false).await.last().unwrap()["state"], "sealed");
             seal::deliver(app.engine()).await.unwrap();
             assert_eq!(check_stream(&app, "r", false).await.len(), n);
         }
         assert!(refused >= 6, "two folders, a look, a write, a rename, a sync: {refused}");
-        assert_eq!(tree(&folder).len(), refused + 1);
-        assert!(tree(&app.data().join("sdr/.work")).is_empty());
+        assert_eq!(files_below(&folder).len(), refused + 1);
+        assert!(files_below(&app.data().join("sdr/.work")).is_empty());
     }
 }
 
@@ -734,7 +706,7 @@ async fn a_name_that_is_taken_is_left_alone_and_holds_up_its_own_stream_only() {
     journal(&app, "C1", &["second"]).await;
     assert!(seal::seal(app.engine(), Cut::Manual).await.is_err());
     assert_eq!(std::fs::read_to_string(&taken).unwrap(), "of somebody else");
-    assert_eq!(tree(&folder).len(), 1, "the second file waits for the first");
+    assert_eq!(files_below(&folder).len(), 1, "the second file waits for the first");
     assert_eq!(check_stream(&app, "b", false).await.len(), 2);
     app.request(axum::http::Method::POST, "/api/v1/sdr/seal", &[], None).await.expect(500);
     std::fs::remove_file(&taken).unwrap();
@@ -767,7 +739,7 @@ async fn many_seals_at_once_make_each_file_once() {
         assert_eq!(all.len(), 40);
         assert_eq!(list.iter().map(|f| f["records"].as_u64().unwrap()).sum::<u64>(), 40);
     }
-    assert!(tree(&app.data().join("sdr/.work")).is_empty());
+    assert!(files_below(&app.data().join("sdr/.work")).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -777,7 +749,7 @@ async fn a_record_that_is_still_to_be_committed_is_not_lost() {
     journal(&app, "C1", &["first"]).await;
     let mut open = app.engine().db.tenant("default").await.unwrap();
     write(&mut open, "C1", "in a transaction that takes its time").await;
-    goto(&app, "2026-11-24T00:00:01Z");
+    app.goto("2026-11-24T00:00:01Z");
     let engine = app.running.engine.clone();
     let sealing = tokio::spawn(async move { seal::seal(&engine, Cut::Period).await });
     if app.engine().db.kind() == "postgres" {

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use telvisor::config::OnFailure;
 
-use crate::harness::{CANCELS, CRM, TestApp, create, modify, provision, service_id, set_state, terminate};
+use crate::harness::{
+    CANCELS, CRM, TestApp, create, modify, provision, service_id, set_state, take_backup, terminate,
+};
 use crate::probe::{decide, inside, read, uuid, validate, work_once};
 
 /// What was told of an order: the short kind of each event with the state in its body.
@@ -178,7 +180,7 @@ async fn a_life_with_faults() {
         for item in [
             modify(&s, &[("version", if round == 0 { "1.1" } else { "2.0" })]),
             modify(&s, &[("plan", ["team", "company", "solo"][round])]),
-            modify(&s, &[("operation", "backup")]),
+            take_backup(&s),
             set_state(&s, "inactive"),
             set_state(&s, "active"),
             set_state("C1", "inactive"),
