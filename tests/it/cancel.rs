@@ -89,7 +89,7 @@ async fn undone_at_each_step(app: &TestApp, customer: &str, item: &Value, operat
         work_once(app).await;
         let here = app.show(&order).await;
         assert_eq!(here["state"], "inProgress", "at {n}: {here:#}");
-        app.faults(json!({}));
+        app.mends();
         let task = ask(app, &order).await;
         assert_eq!(task["state"], "inProgress", "at {n}: {task:#}");
         let here = app.show(&order).await;
@@ -188,10 +188,7 @@ async fn a_held_order_goes_back_to_held_after_the_point_of_no_return() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
-    app.faults(json!({ "rules": [{ "operation": "delete_machine", "effect": "fail" }] }));
-    let order = app.order(json!([terminate(&s)])).await;
-    assert_eq!(order["state"], "held", "{order:#}");
-    app.faults(json!({}));
+    let order = app.held("delete_machine", terminate(&s)).await;
     for _ in 0..2 {
         let task = ask(&app, &order).await;
         assert_eq!(task["state"], "terminatedWithError", "{task:#}");
@@ -207,10 +204,7 @@ async fn a_held_order_is_undone_before_the_point_of_no_return() {
     let app = TestApp::with(|c| c.jobs.on_failure = telvisor::config::OnFailure::Hold).await;
     app.customer("C1").await;
     let before = snapshot(&app, &["C1"]).await;
-    app.faults(json!({ "rules": [{ "operation": "start", "effect": "fail" }] }));
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    assert_eq!(order["state"], "held", "{order:#}");
-    app.faults(json!({}));
+    let order = app.held("start", provision("C1", CRM, "solo", None)).await;
     let task = ask(&app, &order).await;
     assert!(fallout(&app, &order).await.is_empty(), "the job is being undone");
     app.run().await;
@@ -257,7 +251,7 @@ async fn a_cancel_whose_undo_fails_waits_for_the_operator() {
         let job = &fallout(&app, &order).await[0];
         let skip = format!("/api/v1/fallout/{}/skip", job["id"].as_str().unwrap());
         app.post(&skip, &json!({})).await.expect(409);
-        app.faults(json!({}));
+        app.mends();
         let order = decide(&app, &order, decision).await;
         assert_eq!(order["state"], "cancelled", "{order:#}");
         let task = task_now(&app, &task).await;

@@ -159,7 +159,7 @@ async fn a_large_backup_is_fetched_and_pushed_across_faults() {
 #[tokio::test]
 async fn a_failed_item_leaves_the_completed_one() {
     let app = TestApp::new().await;
-    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
+    app.breaks("install");
     let items = json!([create("C1"), provision("C1", CRM, "solo", None)]);
     let order = app.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
     app.run().await;

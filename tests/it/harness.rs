@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -12,11 +13,16 @@ use serde_json::{Value, json};
 use telvisor::api::io::Connection;
 use telvisor::api::{Doors, router};
 use telvisor::app::{self, Running};
+use telvisor::apps::catalogue::Catalogue;
 use telvisor::clock::{TestClock, new_id};
 use telvisor::config::{Config, Overrides};
 use telvisor::engine::Engine;
 use telvisor::hypervisor::simulator::{Settings, Simulator};
+use telvisor::inventory::objects::Objects;
 use telvisor::jobs::pool;
+use telvisor::mediation::files::Disk;
+use telvisor::queue::Queue;
+use telvisor::secrets::Secrets;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -108,7 +114,7 @@ impl TestApp {
     }
 
     async fn open(folder: TempDir, config: Config, clock: TestClock) -> Self {
-        let running = app::open(config.clone(), std::sync::Arc::new(clock.clone())).await.expect("it starts");
+        let running = app::open(config.clone(), Arc::new(clock.clone())).await.expect("it starts");
         // Recipients get what is journalled after they were configured.
         clock.advance(TimeDelta::seconds(1));
         let doors = Doors {
@@ -116,7 +122,7 @@ impl TestApp {
             metrics: app::recorder(),
             draining: CancellationToken::new(),
         };
-        let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: std::sync::Arc::default() };
+        let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: Arc::default() };
         let router = router(doors).layer(axum::Extension(ConnectInfo(connection)));
         Self { running, clock, config, router, folder }
     }
@@ -135,6 +141,16 @@ impl TestApp {
 
     pub fn simulator(&self) -> &Simulator {
         self.running.simulator.as_ref().expect("the simulator is in this process")
+    }
+
+    /// Lets an operation fail each time until something else is set.
+    pub fn breaks(&self, operation: &str) {
+        self.faults(json!({ "rules": [{ "operation": operation, "effect": "fail" }] }));
+    }
+
+    /// Ends all faults.
+    pub fn mends(&self) {
+        self.faults(json!({}));
     }
 
     /// Sets latency and faults of the simulator; see `hypervisor::simulator::faults`.
@@ -220,6 +236,34 @@ impl TestApp {
         let order = self.order(json!([item])).await;
         assert_eq!(order["state"], "completed", "{order:#}");
         order
+    }
+
+    /// Runs an order of one item that is held because this operation fails, which works again afterwards.
+    pub async fn held(&self, operation: &str, item: Value) -> Value {
+        self.breaks(operation);
+        let order = self.order(json!([item])).await;
+        self.mends();
+        assert_eq!(order["state"], "held", "{order:#}");
+        order
+    }
+
+    /// What another process on the same database, store and hypervisor would hold.
+    pub async fn another(&self) -> Engine {
+        let e = self.engine();
+        let catalogue = Catalogue::default();
+        catalogue.load(&e.db).await.unwrap();
+        Engine {
+            config: e.config.clone(),
+            db: e.db.clone(),
+            catalogue,
+            queue: Queue::default(),
+            driver: e.driver.clone(),
+            objects: Objects::open(&self.data().join("backups")).unwrap(),
+            files: Arc::new(Disk),
+            secrets: Secrets::open(&e.config.key_file()).unwrap(),
+            installation: e.installation,
+            worker: "another".into(),
+        }
     }
 
     /// Places an order with these items, and does not run it.

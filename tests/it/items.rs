@@ -93,7 +93,7 @@ async fn each_item_is_judged_by_what_the_earlier_ones_will_leave() {
 #[tokio::test]
 async fn an_item_that_relies_on_a_failed_one_fails_and_names_it_and_the_others_go_on() {
     let app = TestApp::new().await;
-    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
+    app.breaks("install");
     let order = app
         .order(json!([
             item("customer", create("C1"), &[]),
@@ -118,11 +118,11 @@ async fn an_item_that_relies_on_a_failed_one_fails_and_names_it_and_the_others_g
     assert!(app.machines().is_empty());
     assert!(records(&app).await.is_empty());
     // All of it failed: failed, not partial. And what failed can be ordered again.
-    app.faults(json!({}));
+    app.mends();
     app.done(set_state("C1", "active")).await;
-    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
+    app.breaks("install");
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
     assert_eq!(order["state"], "failed");
-    app.faults(json!({}));
+    app.mends();
     app.provision("C1", CRM, "solo", None).await;
 }

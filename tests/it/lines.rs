@@ -129,7 +129,7 @@ async fn a_whole_life_pipelined_without_waiting() {
 async fn orders_behind_a_failed_one_are_judged_again_at_their_turn() {
     let app = TestApp::new().await;
     app.customer("C1").await;
-    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
+    app.breaks("install");
     let failing = app.place(json!([provision("C1", CRM, "solo", None)])).await;
     let id = service_id(&failing, 0);
     let change = app.place(json!([modify(&id, &[("plan", "team")])])).await;

@@ -68,7 +68,7 @@ impl Round {
     pub(super) async fn order(&self, ready: &Ready, rules: Value) -> Value {
         self.app.faults(json!({ "rules": rules }));
         let order = self.app.order(json!([ready.item])).await;
-        self.app.faults(json!({}));
+        self.app.mends();
         order
     }
 

@@ -5,31 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use telvisor::apps::catalogue::Catalogue;
 use telvisor::engine::Engine;
 use telvisor::mediation::files::{Disk, FileLayer};
 use telvisor::mediation::seal::{self, Cut, SealError};
-use telvisor::queue::Queue;
-use telvisor::secrets::Secrets;
 
 use super::{check_stream, customers, files, journal, only, recipient};
 use crate::harness::{TestApp, files_below};
 
 /// Another process on the same database, with another file layer.
-fn with_files(app: &TestApp, files: Arc<dyn FileLayer>) -> Engine {
-    let e = app.engine();
-    Engine {
-        config: e.config.clone(),
-        db: e.db.clone(),
-        catalogue: Catalogue::default(),
-        queue: Queue::default(),
-        driver: e.driver.clone(),
-        objects: e.objects.clone(),
-        files,
-        secrets: Secrets::open(&e.config.key_file()).unwrap(),
-        installation: e.installation,
-        worker: "another".into(),
-    }
+async fn with_files(app: &TestApp, files: Arc<dyn FileLayer>) -> Engine {
+    Engine { files, ..app.another().await }
 }
 
 /// A disk that refuses its n-th operation, before or after it has acted.
@@ -84,7 +69,7 @@ async fn a_disk_that_refuses_leaves_whole_files_only() {
         let mut refused = 0;
         for n in 1.. {
             journal(&app, "C1", &[&format!("order {n}")]).await;
-            let broken = with_files(&app, Arc::new(Refusing { left: Mutex::new(n), acts }));
+            let broken = with_files(&app, Arc::new(Refusing { left: Mutex::new(n), acts })).await;
             match seal::seal(&broken, Cut::Manual).await {
                 Ok(_) => break,
                 Err(SealError::Io { source, .. }) => assert_eq!(source.to_string(), "the disk refuses"),
@@ -179,7 +164,7 @@ async fn what_a_power_cut_takes_is_delivered_again_alike() {
         let app = TestApp::with(only(vec![recipient("r", "day")])).await;
         customers(&app).await;
         let power = Arc::new(Power(Mutex::default()));
-        let engine = with_files(&app, power.clone());
+        let engine = with_files(&app, power.clone()).await;
         let mut cuts = 0;
         for n in 0.. {
             journal(&app, "C1", &[&format!("order {n}")]).await;
