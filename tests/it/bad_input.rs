@@ -130,7 +130,7 @@ async fn what_an_order_names_must_be_there() {
 }
 
 #[tokio::test]
-async fn ids_of_customers_and_items() {
+async fn ids_out_of_form_or_taken_are_refused() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", None).await;

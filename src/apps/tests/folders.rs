@@ -7,7 +7,7 @@ use super::{digests, edit, example, faults, package, write};
 use crate::apps::check::check;
 
 #[test]
-fn faults_of_the_folder() {
+fn each_fault_of_the_folder_is_told_with_its_file_and_the_fix() {
     let sum = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let remove = |path: &'static str| move |dir: &Path| fs::remove_file(dir.join(path)).unwrap();
     let put = |path: &'static str, text: &'static str| move |dir: &Path| write(dir, path, text);

@@ -62,7 +62,7 @@ fn text_is_joined_over_everything_in_between() {
 }
 
 #[test]
-fn encodings() {
+fn utf_8_and_utf_16_are_read_and_nothing_else() {
     let plain = tree("<a>caf\u{E9} \u{1F600}</a>");
     let text = "<a>caf\u{E9} \u{1F600}</a>";
     let declared = |label: &str| format!("<?xml version='1.0' encoding='{label}'?>\n{text}");
@@ -86,7 +86,7 @@ fn encodings() {
 }
 
 #[test]
-fn declarations() {
+fn a_declaration_says_1_0_and_has_its_parts_in_order() {
     for good in [
         "<?xml version=\"1.0\"?><a/>",
         "<?xml version = '1.0' standalone='no' ?>\n<!-- c --><a/><!-- d -->\n",
@@ -111,7 +111,7 @@ fn declarations() {
 }
 
 #[test]
-fn what_soap_forbids() {
+fn what_soap_forbids_is_refused() {
     refused("<!DOCTYPE a><a/>", "dtd");
     refused("<!DOCTYPE a SYSTEM 'file:///etc/hostname'><a/>", "dtd");
     refused("<!DOCTYPE a [<!ENTITY e SYSTEM 'file:///etc/hostname'>]><a>&e;</a>", "dtd");
@@ -128,7 +128,7 @@ fn what_soap_forbids() {
 }
 
 #[test]
-fn what_is_not_well_formed() {
+fn what_is_not_well_formed_is_refused_by_its_kind() {
     for (text, kind) in [
         ("", "empty_message"),
         (" \n", "empty_message"),
