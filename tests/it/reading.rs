@@ -8,7 +8,6 @@ use crate::harness::{
     Answer, CRM, ORDERS, SERVICES, SPECS, TestApp, characteristic, create, modify, provision, set_state,
     terminate,
 };
-use crate::stories::done;
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map_or("", |v| v.to_str().unwrap())
@@ -158,9 +157,9 @@ async fn services_are_customer_facing_or_resource_facing() {
     let page = app.get(&format!("{SERVICES}?id={crm},C2&limit=1")).await;
     assert!(header(&page, "link").contains("\"next\""), "{:?}", page.headers);
     assert_eq!(list(&format!("id={crm},C2&category=CFS&state=active&limit=1")).await.len(), 1);
-    done(&app, set_state("C1", "inactive")).await;
+    app.done(set_state("C1", "inactive")).await;
     assert_eq!(list("state=inactive&category=CFS").await, sorted(vec![own("C1"), crm.clone()]));
-    done(&app, terminate("C1")).await;
+    app.done(terminate("C1")).await;
     let gone = list("state=terminated").await;
     assert!(gone.contains(&crm) && gone.contains(&own("C1")) && gone.len() == 3, "{gone:?}");
     let service = app.service(&crm).await;
@@ -307,7 +306,7 @@ async fn only_an_order_that_has_ended_can_be_deleted() {
     assert_eq!(app.counts().await.0, "1");
     let id = placed["serviceOrderItem"][0]["service"]["id"].as_str().unwrap();
     assert_eq!(app.service(id).await["state"], "active", "the service stays");
-    let changed = done(&app, modify(id, &[("plan", "team")])).await;
+    let changed = app.done(modify(id, &[("plan", "team")])).await;
     assert_eq!(characteristic(&app.service(id).await, "plan").as_deref(), Some("team"));
     assert_eq!(changed["state"], "completed");
 }
