@@ -3,7 +3,7 @@
 use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
-use super::moves::Moving;
+use super::moves::{HELD, Moving};
 use super::{OrderError, cancel, finish, line};
 use crate::access::Caller;
 use crate::config::OnFailure;
@@ -104,7 +104,7 @@ pub async fn given_up(
     let n = item_of(moving, job);
     let undoing = job.phase == "undo";
     let stuck = if undoing {
-        Some(format!("undoing failed; left: {}", left(tx, job).await?))
+        Some(format!("undoing failed; left: {}", left(&tx.steps(job.id).await?)))
     } else if let Some(why) = past_return(tx, moving, n).await? {
         Some(why)
     } else if engine.config.jobs.on_failure == OnFailure::Hold {
@@ -133,7 +133,7 @@ pub async fn given_up(
         moving.items[n].error = Some(message.clone());
     }
     moving.item_to(tx, n, ItemState::Held, Some(&message), "jobs").await?;
-    moving.error(tx, "held", "a job needs an operator", &message, vec![id]);
+    moving.error(tx, HELD, "a job needs an operator", &message, vec![id]);
     hold(tx, moving, &message).await?;
     moving.event(tx, "ServiceOrderJeopardyEvent").await
 }
@@ -161,10 +161,9 @@ async fn past_return(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<O
 }
 
 /// The steps of a job that are not undone, by name.
-async fn left(tx: &mut Tx<Tenant>, job: &JobRow) -> Result<String, StoreError> {
-    let steps = tx.steps(job.id).await?;
-    let names: Vec<_> = steps.into_iter().filter(begun).map(|s| s.title).collect();
-    Ok(names.join(", "))
+fn left(steps: &[StepRow]) -> String {
+    let names: Vec<_> = steps.iter().filter(|s| begun(s)).map(|s| s.title.as_str()).collect();
+    names.join(", ")
 }
 
 async fn fail_item(
@@ -298,7 +297,7 @@ pub async fn decide(
             if moving.order.state != OrderState::Held {
                 return Err(OrderError::Forbidden { item: None, message });
             }
-            skip(&mut tx, &moving, n).await?;
+            skip(&mut tx, &mut moving, n).await?;
             moving.item_to(&mut tx, n, ItemState::Held, reason, &by).await?;
             moving.to(&mut tx, OrderState::InProgress, reason, &by).await?;
             fail_item(engine, &mut tx, &mut moving, n).await?;
@@ -322,14 +321,20 @@ pub async fn decide(
     Ok(())
 }
 
-/// Ends all jobs of an item where they stand.
-async fn skip(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
-    for (mut job, _) in finish::jobs_of(tx, moving, n).await? {
+/// Ends all jobs of an item where they stand, and tells on the order what they leave.
+async fn skip(tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize) -> Result<(), StoreError> {
+    for (mut job, steps) in finish::jobs_of(tx, moving, n).await? {
         if !matches!(job.state.as_str(), "done" | "undone") {
             job.state = "failed".into();
             job.attempt += 1;
             job.ended_at = Some(tx.now());
             tx.update_job(&job).await?;
+        }
+        let left = left(&steps);
+        if job.state != "undone" && !left.is_empty() {
+            let item = moving.items[n].item_id.clone();
+            let message = format!("{}: {left}", job.title);
+            moving.error(tx, "left", "steps that were begun and are not undone", &message, vec![item]);
         }
     }
     Ok(())

@@ -46,7 +46,11 @@ pub async fn end_item(
         moving.items[n].error = Some(why.to_owned());
         moving.error(tx, code, "the item was not completed", why, vec![id]);
     }
-    if state != ItemState::Completed {
+    if state == ItemState::Completed {
+        // What it was held for on its way is no error of what is completed.
+        moving.items[n].error_code = None;
+        moving.items[n].error = None;
+    } else {
         take_back(tx, moving, n).await?;
         if engine.config.sdr.failures && state == ItemState::Failed {
             journal::failed_item(engine, tx, &moving.order, &moving.items[n]).await?;

@@ -7,6 +7,9 @@ use crate::store::events::NewEvent;
 use crate::store::orders::{ItemRow, OrderError, OrderRow};
 use crate::store::{StoreError, Tenant, Tx};
 
+/// Code of an order's error while one of its jobs needs an operator; shown as a jeopardy alert until the order ends.
+pub(super) const HELD: &str = "held";
+
 /// An order with its items, being moved in one transaction.
 #[derive(Debug, Clone)]
 pub struct Moving {
@@ -51,6 +54,8 @@ impl Moving {
             if state.is_final() {
                 self.order.ended_at = Some(now);
                 self.order.waits_for = None;
+                // Nobody is waited for any more; what it was held for stays in the history.
+                self.order.errors.0.retain(|e| e.code != HELD);
             }
             if state == OrderState::Cancelled {
                 self.order.cancelled_at = Some(now);

@@ -10,6 +10,7 @@ mod cancel;
 mod crash;
 mod docs;
 mod downloads;
+mod endings;
 mod fallout;
 mod faults;
 mod harness;
