@@ -79,9 +79,7 @@ async fn judge(
     let by = caller.principal.name();
     let reason = task.reason.clone();
     if moving.order.state == OrderState::Acknowledged {
-        for n in 0..moving.items.len() {
-            finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
-        }
+        finish::cancel_items(engine, tx, moving).await?;
         moving.to(tx, OrderState::Cancelled, reason.as_deref(), &by).await?;
         return end(tx, task, "done", "cancelled before it began");
     }
@@ -116,11 +114,7 @@ pub async fn granted(
     moving: &mut Moving,
     task: &mut CancelRow,
 ) -> Result<(), StoreError> {
-    for n in 0..moving.items.len() {
-        if !moving.items[n].state.is_final() {
-            finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
-        }
-    }
+    finish::cancel_items(engine, tx, moving).await?;
     let reason = task.reason.clone();
     moving.to(tx, OrderState::Cancelled, reason.as_deref(), "cancel").await?;
     end(tx, task, "done", "everything was undone")

@@ -28,7 +28,17 @@ pub async fn jobs_of(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<V
     Ok(out)
 }
 
-/// Ends an item. What it never did is taken back from the inventory when it was not completed.
+/// How an item ends.
+#[derive(Debug, Clone, Copy)]
+pub enum End<'a> {
+    Completed,
+    Cancelled,
+    /// With the code and the words of why.
+    Failed(&'a str, &'a str),
+}
+
+/// Ends an item. What it never did is taken back from the inventory when it was not completed; `jobs` are all that it
+/// has, as they have ended.
 ///
 /// # Errors
 /// When the database refuses.
@@ -37,26 +47,50 @@ pub async fn end_item(
     tx: &mut Tx<Tenant>,
     moving: &mut Moving,
     n: usize,
-    state: ItemState,
-    error: Option<(&&'static str, &str)>,
+    end: End<'_>,
+    jobs: &[Done],
 ) -> Result<(), StoreError> {
-    let id = moving.items[n].item_id.clone();
-    if let Some((code, why)) = error {
-        moving.items[n].error_code = Some((*code).to_owned());
-        moving.items[n].error = Some(why.to_owned());
-        moving.error(tx, code, "the item was not completed", why, vec![id]);
-    }
-    if state == ItemState::Completed {
-        // What it was held for on its way is no error of what is completed.
-        moving.items[n].error_code = None;
-        moving.items[n].error = None;
-    } else {
-        take_back(tx, moving, n).await?;
-        if engine.config.sdr.failures && state == ItemState::Failed {
-            journal::failed_item(engine, tx, &moving.order, &moving.items[n]).await?;
+    match end {
+        End::Completed => {
+            // What it was held for on its way is no error of what is completed.
+            moving.items[n].error_code = None;
+            moving.items[n].error = None;
+            moving.item_to(tx, n, ItemState::Completed, None, "jobs").await
+        }
+        End::Cancelled => {
+            take_back(tx, moving, n, jobs).await?;
+            moving.item_to(tx, n, ItemState::Cancelled, None, "jobs").await
+        }
+        End::Failed(code, why) => {
+            let id = moving.items[n].item_id.clone();
+            moving.items[n].error_code = Some(code.to_owned());
+            moving.items[n].error = Some(why.to_owned());
+            moving.error(tx, code, "the item was not completed", why, vec![id]);
+            take_back(tx, moving, n, jobs).await?;
+            if engine.config.sdr.failures {
+                journal::failed_item(engine, tx, &moving.order, &moving.items[n]).await?;
+            }
+            moving.item_to(tx, n, ItemState::Failed, Some(why), "jobs").await
         }
     }
-    moving.item_to(tx, n, state, error.map(|(_, why)| why), "jobs").await
+}
+
+/// Ends every item that is open, because the order is cancelled.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn cancel_items(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+) -> Result<(), StoreError> {
+    for n in 0..moving.items.len() {
+        if !moving.items[n].state.is_final() {
+            let jobs = jobs_of(tx, moving, n).await?;
+            end_item(engine, tx, moving, n, End::Cancelled, &jobs).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Ends an order whose items have all ended.
@@ -70,7 +104,7 @@ pub async fn end_order(tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), S
 }
 
 /// What was reserved for an item that did not come to be.
-async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
+async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize, jobs: &[Done]) -> Result<(), StoreError> {
     let Some(intent) = moving.items[n].intent.0.clone() else {
         return Ok(());
     };
@@ -90,7 +124,7 @@ async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(),
         s.ended_at = Some(tx.now());
         tx.save_subscription(&s).await?;
     }
-    for (_, steps) in jobs_of(tx, moving, n).await? {
+    for (_, steps) in jobs {
         for step in steps {
             if let Act::FetchBackup { backup, .. } = step.act.0
                 && let Some(mut b) = tx.backup(backup).await?
@@ -101,13 +135,12 @@ async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(),
             }
         }
     }
-    for (job, mut steps) in jobs_of(tx, moving, n).await? {
+    for (job, steps) in jobs {
         if job.state == "failed" {
             // Given up as it is: what was done is there, and is not undone.
-            steps.retain(|s| s.state == "done");
-            machine_after(tx, &job, &steps).await?;
+            machine_after(tx, job, steps).await?;
         }
-        if let Some(mut m) = machine_of(tx, &job).await? {
+        if let Some(mut m) = machine_of(tx, job).await? {
             // A disk that was grown stays so: the size after the undo is not always the one before.
             for step in steps.iter().filter(|s| s.state == "undone") {
                 if let Undo::By(acts) = &step.undo.0
@@ -190,7 +223,7 @@ async fn machine_after(tx: &mut Tx<Tenant>, job: &JobRow, steps: &[StepRow]) -> 
     let Some(mut m) = machine_of(tx, job).await? else {
         return Ok(());
     };
-    for step in steps {
+    for step in steps.iter().filter(|s| s.state == "done") {
         match &step.act.0 {
             Act::CreateMachine { size } => {
                 m.set_size(*size);
@@ -426,7 +459,7 @@ async fn schedule(engine: &Engine, tx: &mut Tx<Tenant>, s: &SubscriptionRow) -> 
     tx.set_schedule(s.id, next).await
 }
 
-/// Ends the item whose jobs are all done, and goes on with the order.
+/// Completes the item whose jobs are all done.
 ///
 /// # Errors
 /// When the database refuses.
@@ -435,8 +468,8 @@ pub async fn jobs_done(
     tx: &mut Tx<Tenant>,
     moving: &mut Moving,
     n: usize,
+    jobs: &[Done],
 ) -> Result<(), StoreError> {
-    let jobs = jobs_of(tx, moving, n).await?;
-    apply(engine, tx, moving, n, &jobs).await?;
-    end_item(engine, tx, moving, n, ItemState::Completed, None).await
+    apply(engine, tx, moving, n, jobs).await?;
+    end_item(engine, tx, moving, n, End::Completed, jobs).await
 }

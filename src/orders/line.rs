@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
+use super::finish::{self, End};
 use super::moves::Moving;
-use super::{finish, start};
+use super::start;
 use crate::engine::{Engine, LINE};
 use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::{StoreError, Tenant, Tx};
@@ -151,7 +152,7 @@ pub async fn run_items(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving
             .find(|id| moving.items.iter().any(|i| i.item_id == **id && i.state != ItemState::Completed));
         if let Some(failed) = failed.cloned() {
             let why = format!("relies on item {failed}, which was not completed");
-            finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"relied-on", &why))).await?;
+            finish::end_item(engine, tx, moving, n, End::Failed("relied-on", &why), &[]).await?;
             continue;
         }
         start::start_item(engine, tx, moving, n).await?;

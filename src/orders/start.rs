@@ -6,7 +6,7 @@ use telvisor_model::view::Intent;
 use telvisor_model::{Action, ItemState, OrderState, Refusal, Verdict};
 use uuid::Uuid;
 
-use super::finish;
+use super::finish::{self, End};
 use super::moves::Moving;
 use super::view::{self, Loaded};
 use crate::clock::new_id;
@@ -36,7 +36,7 @@ pub async fn start_item(
     let (Some(intent), Some(customer_id)) =
         (moving.items[n].intent.0.clone(), moving.order.customer_id.clone())
     else {
-        return finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await;
+        return finish::end_item(engine, tx, moving, n, End::Completed, &[]).await;
     };
     if let Some(missing) = missing(engine, tx, &intent).await? {
         return ask(tx, moving, n, &missing).await;
@@ -47,20 +47,15 @@ pub async fn start_item(
     match loaded.view.judge(&intent) {
         Verdict::Refuse(why) => {
             let why = words(why);
-            finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"precondition", &why))).await
+            finish::end_item(engine, tx, moving, n, End::Failed("precondition", &why), &[]).await
         }
-        Verdict::Holds => finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await,
+        Verdict::Holds => finish::end_item(engine, tx, moving, n, End::Completed, &[]).await,
         Verdict::Act => {
             remember(tx, moving, n, &loaded, &intent).await?;
             match plan_item(engine, tx, moving, n, &loaded, &intent).await? {
-                Ok(0) => {
-                    finish::apply(engine, tx, moving, n, &[]).await?;
-                    finish::end_item(engine, tx, moving, n, ItemState::Completed, None).await
-                }
+                Ok(0) => finish::jobs_done(engine, tx, moving, n, &[]).await,
                 Ok(_) => Ok(()),
-                Err(why) => {
-                    finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"plan", &why))).await
-                }
+                Err(why) => finish::end_item(engine, tx, moving, n, End::Failed("plan", &why), &[]).await,
             }
         }
     }

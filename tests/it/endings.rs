@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use telvisor::config::OnFailure;
+use telvisor::orders::fallout;
+use telvisor::orders::moves::Moving;
+use telvisor::store::StoreError;
 
 use crate::harness::{CANCELS, CRM, TestApp, modify, provision};
-use crate::probe::{decide, inside, validate, validate_orders};
+use crate::probe::{TENANT, begin, decide, inside, uuid, validate, validate_orders};
 
 async fn holding() -> TestApp {
     TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await
@@ -100,4 +103,24 @@ async fn an_abandoned_order_tells_what_is_left() {
     assert_eq!(errors[0]["code"], "left");
     assert!(errors[0]["message"].as_str().unwrap().contains("upgrade"), "{order:#}");
     validate_orders(&app).await;
+}
+
+#[tokio::test]
+async fn a_job_of_an_item_that_the_order_does_not_have_moves_nothing() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    let order = app.place(json!([provision("C1", CRM, "solo", None)])).await;
+    begin(&app).await;
+    let mut tx = app.engine().db.tenant(TENANT).await.unwrap();
+    let mut moving = Moving::load(&mut tx, uuid(&order["id"])).await.unwrap().unwrap();
+    let mut job = tx.jobs_of(moving.order.id, None).await.unwrap().remove(0);
+    job.item_id = Some("nobody's".into());
+    let ended = fallout::job_ended(app.engine(), &mut tx, &mut moving, &job).await;
+    assert!(matches!(ended, Err(StoreError::Missing { .. })), "{ended:?}");
+    let given_up = fallout::given_up(app.engine(), &mut tx, &mut moving, &mut job, "why").await;
+    assert!(matches!(given_up, Err(StoreError::Missing { .. })), "{given_up:?}");
+    drop(tx);
+    app.run().await;
+    assert_eq!(app.show(&order).await["state"], "completed");
+    validate(&app).await;
 }
