@@ -398,7 +398,7 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
     }
 }
 
-/// Writes the order down; its own row last, because it counts the others.
+/// Writes the order down.
 async fn insert(
     tx: &mut Tx<Tenant>,
     caller: &Caller,
@@ -428,10 +428,10 @@ async fn insert(
             tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
         }
     }
-    let mut moving = Moving { order, items };
+    let mut moving = Moving::new(order, items);
     tx.insert_history(&mut moving.order, None, "acknowledged", None, &caller.principal.name()).await?;
     moving.event(tx, "ServiceOrderCreateEvent").await?;
-    tx.insert_order(&moving.order).await?;
+    moving.insert(tx).await?;
     Ok(moving)
 }
 
@@ -522,7 +522,7 @@ async fn reject(
         tx.insert_item(row).await?;
     }
     let by = caller.principal.name();
-    let mut moving = Moving { order, items };
+    let mut moving = Moving::new(order, items);
     tx.insert_history(&mut moving.order, None, "acknowledged", None, &by).await?;
     moving.event(tx, "ServiceOrderCreateEvent").await?;
     for n in 0..moving.items.len() {
@@ -530,7 +530,7 @@ async fn reject(
     }
     moving.error(tx, "rejected", "the order names nothing to do", reason, vec![item.to_owned()]);
     moving.to(tx, OrderState::Rejected, Some(reason), &by).await?;
-    tx.insert_order(&moving.order).await?;
+    moving.insert(tx).await?;
     Ok(moving)
 }
 

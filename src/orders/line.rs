@@ -104,7 +104,7 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
             }
             let extent = extent(&items);
             let Some((_, what)) = before.iter().find(|(other, _)| other.meets(&extent)) else {
-                started = Some(Moving { order, items });
+                started = Some(Moving::new(order, items));
                 break;
             };
             let (what, id) = (what.clone(), order.id);

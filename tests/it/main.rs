@@ -11,6 +11,7 @@ mod crash;
 mod docs;
 mod downloads;
 mod endings;
+mod events;
 mod fallout;
 mod faults;
 mod harness;
