@@ -30,6 +30,10 @@ const OPERATOR: u8 = 4;
 /// Version of the encoders; a file that was sealed by another cannot be rebuilt by this one.
 const CODEC: &str = "1.0";
 
+/// Octets of a record in a file, header and trailer counted as one each, at most, without those that its journal row's
+/// body, the node and the tenant give it: ids, times, subscriber and separators.
+const AROUND: usize = 512;
+
 /// Why a file could not be sealed or delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
@@ -124,13 +128,14 @@ async fn stream(
         serde_json::from_value(row.config.0.clone()).map_err(|e| wrong(e.to_string()))?;
     let schedule = Schedule::parse(&recipient.schedule).map_err(wrong)?;
     let zone = engine.config.zone();
-    if cut == Cut::Period {
-        // Looked at every second: nobody is made to wait for a cut that is not due.
-        let mut tx = engine.db.read_system().await?;
-        let (boundary, _) = schedule.period(zone, tx.now());
-        if tx.last_cut(tenant, &row.name, test).await?.is_some_and(|at| boundary <= at) {
-            return Ok(vec![]);
-        }
+    // Looked at all the time: nobody is made to wait for a cut that is not due.
+    let due = match cut {
+        Cut::Manual => true,
+        Cut::Period => period_ended(engine, row, &schedule, tenant, test).await?,
+        Cut::Limits => full(engine, row, &recipient, &schedule, tenant, test).await?,
+    };
+    if !due {
+        return Ok(vec![]);
     }
     let mut tx = engine.db.system().await?;
     tx.lock_cut().await?;
@@ -139,12 +144,10 @@ async fn stream(
     let (boundary, _) = schedule.period(zone, now);
     let until = match cut {
         Cut::Period => boundary.max(stream.cut_time),
-        // Everything that is committed; under the lock there is no more to come.
-        Cut::Manual | Cut::Limits => now + TimeDelta::days(1),
+        // Under the lock there is no more to come.
+        Cut::Manual | Cut::Limits => all(now),
     };
-    // What was journalled before the last cut was sealed by it; the hour is for clocks that disagree.
-    let since = row.since.max(stream.cut_time - TimeDelta::hours(1));
-    let rows = tx.unsealed(tenant, &row.name, test, since, until).await?;
+    let rows = tx.unsealed(tenant, &row.name, test, since(row, &stream), until).await?;
     let mut files = vec![];
     let mut rest = rows.as_slice();
     while let Some(first) = rest.first() {
@@ -176,6 +179,71 @@ async fn stream(
         );
     }
     Ok(files)
+}
+
+/// Records of a stream journalled before this were sealed by its last cut; the hour is for clocks that disagree.
+fn since(row: &RecipientRow, stream: &StreamRow) -> DateTime<Utc> {
+    row.since.max(stream.cut_time - TimeDelta::hours(1))
+}
+
+/// Later than every record that is committed.
+fn all(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::days(1)
+}
+
+/// Whether a period has ended that the stream was not cut at.
+async fn period_ended(
+    engine: &Engine,
+    row: &RecipientRow,
+    schedule: &Schedule,
+    tenant: &str,
+    test: bool,
+) -> Result<bool, StoreError> {
+    let mut tx = engine.db.read_system().await?;
+    let (boundary, _) = schedule.period(engine.config.zone(), tx.now());
+    let stream = tx.peek_stream(tenant, &row.name, test).await?;
+    Ok(stream.is_none_or(|s| boundary > s.cut_time))
+}
+
+/// Whether the stream's open records fill a file. The database counts them; only near a limit are they read and tried.
+async fn full(
+    engine: &Engine,
+    row: &RecipientRow,
+    recipient: &Recipient,
+    schedule: &Schedule,
+    tenant: &str,
+    test: bool,
+) -> Result<bool, SealError> {
+    let mut tx = engine.db.read_system().await?;
+    let now = tx.lease_now().await?;
+    let stream = tx.peek_stream(tenant, &row.name, test).await?.unwrap_or_else(|| StreamRow {
+        tenant: tenant.to_owned(),
+        recipient: row.name.clone(),
+        test,
+        next_file: 1,
+        next_number: 1,
+        cut_time: row.since,
+    });
+    let (since, until) = (since(row, &stream), all(now));
+    let (records, octets) = tx.unsealed_size(tenant, &row.name, test, since, until).await?;
+    let number = |n: i64| usize::try_from(n).unwrap_or(0);
+    let around = AROUND + engine.config.node_id.len() + tenant.len();
+    let most = number(octets) + (number(records) + 2) * around;
+    if number(records) < recipient.records && most <= recipient.bytes {
+        return Ok(false);
+    }
+    let rows = tx.unsealed(tenant, &row.name, test, since, until).await?;
+    let mut rest = rows.as_slice();
+    while let Some(first) = rest.first() {
+        let period = schedule.period(engine.config.zone(), first.record_time);
+        let (these, later) = rest.split_at(rest.iter().take_while(|r| r.record_time < period.1).count());
+        let span = Span { schedule: period, now, cut: Cut::Limits };
+        if fit(engine, recipient, &stream, these, &span)?.info.close_reason != NORMAL {
+            return Ok(true);
+        }
+        rest = later;
+    }
+    Ok(false)
 }
 
 struct Span {

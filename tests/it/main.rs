@@ -18,6 +18,7 @@ mod harness;
 mod held;
 mod idempotency;
 mod leases;
+mod limits;
 mod lines;
 mod pending;
 mod probe;
