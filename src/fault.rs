@@ -22,6 +22,8 @@ pub const POINTS: &[&str] = &[
     "driver.after_begin",
     "driver.before_observe",
     "driver.after_observe",
+    "step.before_handle_commit",
+    "step.after_handle_commit",
     "step.before_done_commit",
     "step.after_done_commit",
     "store.before_fsync",

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::store::customers::CustomerRow;
 use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::subscriptions::SubscriptionRow;
-use crate::store::{Hint, Json, StoreError, Tenant, Tx};
+use crate::store::{Hint, Json, StoreError, Tenant, Tx, retrying};
 
 /// Most items in one order.
 const MOST_ITEMS: usize = 100;
@@ -46,16 +46,7 @@ impl Accepted {
 /// See [`OrderError`].
 pub async fn accept(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepted, OrderError> {
     check_form(draft)?;
-    let mut tries = 0;
-    loop {
-        match once(engine, caller, draft).await {
-            Err(OrderError::Store(e)) if e.is_transient() && tries < 5 => {
-                tries += 1;
-                tracing::debug!(error = %e, "acceptance is tried again");
-            }
-            other => return other,
-        }
-    }
+    retrying("acceptance", || once(engine, caller, draft)).await
 }
 
 async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepted, OrderError> {

@@ -10,7 +10,7 @@ use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::store::orders::CancelRow;
-use crate::store::{StoreError, Tenant, Tx};
+use crate::store::{StoreError, Tenant, Tx, retrying};
 
 const POINTS: [&str; 3] = ["cancel.before_commit", "cancel.after_commit", "line.after_publish"];
 
@@ -31,6 +31,10 @@ pub async fn cancel(
     caller: &Caller,
     request: &CancelRequest,
 ) -> Result<CancelRow, OrderError> {
+    retrying("cancel", || once(engine, caller, request)).await
+}
+
+async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<CancelRow, OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(request.order.to_string());
     let seen = tx.order(request.order).await?.ok_or_else(missing)?;

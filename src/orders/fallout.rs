@@ -11,7 +11,7 @@ use crate::config::OnFailure;
 use crate::engine::{Engine, LINE};
 use crate::queue::MACHINE_JOBS;
 use crate::store::jobs::{Done, JobRow, StepRow};
-use crate::store::{Hint, StoreError, Tenant, Tx};
+use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
 
 /// Error code of an item that an operator gave up; it stays while the item is undone, and through a retry of that.
 const ABANDONED: &str = "abandoned";
@@ -260,6 +260,16 @@ pub enum Decision {
 /// # Errors
 /// [`OrderError::NotFound`] when there is no such job, [`OrderError::Forbidden`] when it is not in fallout.
 pub async fn decide(
+    engine: &Engine,
+    caller: &Caller,
+    job: Uuid,
+    decision: Decision,
+    reason: Option<&str>,
+) -> Result<(), OrderError> {
+    retrying("decision", || decide_once(engine, caller, job, decision, reason)).await
+}
+
+async fn decide_once(
     engine: &Engine,
     caller: &Caller,
     job: Uuid,

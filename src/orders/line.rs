@@ -10,7 +10,7 @@ use super::moves::Moving;
 use super::start;
 use crate::engine::{Engine, LINE};
 use crate::store::orders::{ItemRow, OrderRow};
-use crate::store::{StoreError, Tenant, Tx};
+use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// What an order touches, or occupies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,10 @@ async fn works_on_machine(tx: &mut Tx<Tenant>, order: Uuid) -> Result<bool, Stor
 /// # Errors
 /// When the database refuses.
 pub async fn look(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(), StoreError> {
+    retrying("line", || look_once(engine, tenant, customer_id)).await
+}
+
+async fn look_once(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(), StoreError> {
     let mut tx = engine.db.tenant(tenant).await?;
     tx.lock_line(customer_id).await?;
     place_due(&mut tx, customer_id).await?;

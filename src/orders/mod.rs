@@ -19,7 +19,7 @@ pub mod schedule;
 pub mod start;
 pub mod view;
 
-use crate::store::StoreError;
+use crate::store::{Again, StoreError};
 
 pub use draft::{Ask, Draft, DraftItem, Given, Member};
 
@@ -43,6 +43,12 @@ pub enum OrderError {
     NotFound(String),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Again for OrderError {
+    fn worth_again(&self) -> bool {
+        matches!(self, Self::Store(e) if e.worth_again())
+    }
 }
 
 impl OrderError {

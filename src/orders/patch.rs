@@ -12,7 +12,7 @@ use super::resolve::SEATS;
 use super::{Given, Member, OrderError, accept};
 use crate::access::Caller;
 use crate::engine::{Engine, LINE};
-use crate::store::{Hint, Json, Tenant, Tx};
+use crate::store::{Hint, Json, Tenant, Tx, retrying};
 
 /// Members to change; the outer option: leave alone, the inner: remove.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,10 @@ pub struct Patch {
 /// # Errors
 /// [`OrderError::NotFound`]; [`OrderError::Forbidden`] when the order has ended or its start has passed.
 pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -> Result<(), OrderError> {
+    retrying("patch", || patch_once(engine, caller, id, patch)).await
+}
+
+async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(id.to_string());
     let seen = tx.order(id).await?.ok_or_else(missing)?;
@@ -142,6 +146,10 @@ fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
 /// # Errors
 /// [`OrderError::NotFound`]; [`OrderError::Forbidden`] while it has not ended.
 pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
+    retrying("delete", || delete_once(engine, caller, id)).await
+}
+
+async fn delete_once(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(|| OrderError::NotFound(id.to_string()))?;
     if !moving.order.state.is_final() {
