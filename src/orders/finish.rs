@@ -306,9 +306,8 @@ async fn customer_after(
     jobs: &[Done],
     until: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let Some(mut c) = opt(tx, moving.order.customer).await? else {
-        return Ok(());
-    };
+    let gone = || StoreError::Missing { what: "customer of order", id: moving.order.id.to_string() };
+    let mut c = opt(tx, moving.order.customer).await?.ok_or_else(gone)?;
     let now = tx.now();
     let keeps = engine.config.terminate.retention_days > 0;
     for mut s in tx.subscriptions_of(c.uid).await? {
@@ -406,9 +405,8 @@ async fn subscription_after(
     jobs: &[Done],
     until: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let Some(mut s) = subscription(tx, intent).await? else {
-        return Ok(());
-    };
+    let gone = |what| StoreError::Missing { what, id: format!("{:?}", intent.subscription) };
+    let mut s = subscription(tx, intent).await?.ok_or_else(|| gone("subscription"))?;
     let now = tx.now();
     if let Some(url) = address_of(jobs, s.id) {
         s.access_url = Some(url);
@@ -422,11 +420,9 @@ async fn subscription_after(
         Action::Change => {
             s.plan = intent.plan.clone().unwrap_or(s.plan);
             s.version = intent.version.clone().unwrap_or(s.version);
-            if let Some(app) = engine.catalogue.find(&s.application)
-                && let Some(v) = app.version(&s.version)
-            {
-                s.digest.clone_from(&v.digest);
-            }
+            let app = engine.catalogue.find(&s.application);
+            let digest = app.and_then(|a| a.version(&s.version).map(|v| v.digest.clone()));
+            s.digest = digest.ok_or_else(|| gone("version in the catalogue of subscription"))?;
         }
         Action::SuspendSubscription => s.state = "suspended".into(),
         Action::ReactivateSubscription => {

@@ -18,6 +18,7 @@ mod faults;
 mod harness;
 mod held;
 mod idempotency;
+mod journal;
 mod leases;
 mod limits;
 mod lines;
