@@ -226,13 +226,7 @@ async fn keep(c: &Context<'_>, step: i64, handle: &Handle) -> Result<(), Stop> {
         return Ok(());
     }
     let row = StepRow { handle: Some(handle.0.clone()), ..row.clone() };
-    save_step(
-        c.engine,
-        c.job,
-        &row,
-        ["step.before_handle_commit", "step.after_handle_commit", "line.after_publish"],
-    )
-    .await
+    save_step(c.engine, c.job, &row, ["step.before_handle_commit", "step.after_handle_commit"]).await
 }
 
 /// Stops what a step began, before it is undone.

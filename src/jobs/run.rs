@@ -72,7 +72,7 @@ async fn claim(engine: &Engine, class: &str) -> Result<Option<JobRow>, StoreErro
     let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else {
         return Ok(None);
     };
-    engine.commit(tx, ["claim.before_commit", "claim.after_commit", "line.after_publish"]).await?;
+    engine.commit(tx, ["claim.before_commit", "claim.after_commit"]).await?;
     Ok(Some(job))
 }
 
@@ -134,7 +134,7 @@ async fn begin_step(engine: &Engine, job: &JobRow, step: &mut StepRow, key: &str
     step.state = "begun".into();
     let now = engine.db.clock().now();
     step.started_at.get_or_insert(now);
-    let points = ["step.before_begin_commit", "step.after_begin_commit", "line.after_publish"];
+    let points = ["step.before_begin_commit", "step.after_begin_commit"];
     save_step(engine, job, step, points).await?;
     tracing::info!(step = step.number, "{}", step.title);
     Ok(())
@@ -144,7 +144,7 @@ async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Out
     step.state = "done".into();
     step.result = (result != Value::Null).then_some(Json(result));
     step.ended_at = Some(engine.db.clock().now());
-    let points = ["step.before_done_commit", "step.after_done_commit", "line.after_publish"];
+    let points = ["step.before_done_commit", "step.after_done_commit"];
     save_step(engine, job, step, points).await
 }
 
@@ -153,7 +153,7 @@ pub(super) async fn save_step(
     engine: &Engine,
     job: &JobRow,
     step: &StepRow,
-    points: [&'static str; 3],
+    points: [&'static str; 2],
 ) -> Result<(), Stop> {
     retrying("step", async || {
         let mut tx = engine.db.tenant(&job.tenant).await?;
@@ -195,7 +195,7 @@ async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: 
 }
 
 async fn note_undone(engine: &Engine, job: &JobRow, step: &StepRow) -> Result<(), Stop> {
-    save_step(engine, job, step, ["undo.before_commit", "undo.after_commit", "line.after_publish"]).await
+    save_step(engine, job, step, ["undo.before_commit", "undo.after_commit"]).await
 }
 
 /// All steps are done, or undone: ends the job, and goes on with its item and order in the same transaction.
@@ -219,7 +219,9 @@ async fn end(engine: &Engine, job: &JobRow) -> Result<(), StoreError> {
         moving.save(&mut tx).await?;
     }
     line::advance(engine, &mut tx, &customer_id).await?;
-    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
+    engine.commit(tx, ["job.before_commit", "job.after_commit"]).await?;
+    fault::point("job.after_publish");
+    Ok(())
 }
 
 /// A try failed: the next one later, or the job is given up.
@@ -254,7 +256,9 @@ async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(
         job.run_after = tx.lease_now().await? + TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
         tx.update_job(&job).await?;
     }
-    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
+    engine.commit(tx, ["again.before_commit", "again.after_commit"]).await?;
+    fault::point("again.after_publish");
+    Ok(())
 }
 
 /// Opens the transaction that ends a claim, under the lock of the customer's line.
@@ -262,7 +266,6 @@ async fn open(
     engine: &Engine,
     job: &JobRow,
 ) -> Result<Option<(crate::store::Tx<crate::store::Tenant>, String)>, StoreError> {
-    fault::point("job.before_commit");
     let mut tx = engine.db.tenant(&job.tenant).await?;
     let Some(customer) = tx.customer(job.customer).await? else {
         return Ok(None);

@@ -169,7 +169,7 @@ async fn stream(
         Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(last),
     }
     tx.update_stream(&stream).await?;
-    engine.commit(tx, ["seal.before_commit", "seal.after_commit", "line.after_publish"]).await?;
+    engine.commit(tx, ["seal.before_commit", "seal.after_commit"]).await?;
     for f in &files {
         tracing::info!(
             sdr.file = f.name,

@@ -12,6 +12,7 @@ use super::{line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
+use crate::fault;
 use crate::store::customers::CustomerRow;
 use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::subscriptions::SubscriptionRow;
@@ -82,7 +83,8 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     if let (Some(customer_id), true) = (customer_id, moving.order.place.is_some()) {
         tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
     }
-    engine.commit(tx, ["accept.before_commit", "accept.after_commit", "accept.after_publish"]).await?;
+    engine.commit(tx, ["accept.before_commit", "accept.after_commit"]).await?;
+    fault::point("accept.after_publish");
     tracing::info!(order.id = %order, order.state = %moving.order.state, external_id = draft.external_id, %caller, "order accepted");
     Ok(Accepted::New(Box::new(moving)))
 }

@@ -9,10 +9,9 @@ use super::{OrderError, fallout, finish, line};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
+use crate::fault;
 use crate::store::orders::CancelRow;
 use crate::store::{StoreError, Tenant, Tx, retrying};
-
-const POINTS: [&str; 3] = ["cancel.before_commit", "cancel.after_commit", "line.after_publish"];
 
 /// A request to cancel, as a door understood it.
 #[derive(Debug, Clone)]
@@ -69,7 +68,8 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     if let (Some(id), true) = (moving.order.customer_id.clone(), moving.order.state.is_final()) {
         line::advance(engine, &mut tx, &id).await?;
     }
-    engine.commit(tx, POINTS).await?;
+    engine.commit(tx, ["cancel.before_commit", "cancel.after_commit"]).await?;
+    fault::point("cancel.after_publish");
     Ok(task)
 }
 

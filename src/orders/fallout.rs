@@ -8,7 +8,8 @@ use super::moves::{HELD, Moving};
 use super::{OrderError, cancel, line};
 use crate::access::Caller;
 use crate::config::OnFailure;
-use crate::engine::{Engine, LINE};
+use crate::engine::Engine;
+use crate::fault;
 use crate::queue::MACHINE_JOBS;
 use crate::store::jobs::{Done, JobRow, StepRow};
 use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
@@ -338,7 +339,8 @@ async fn decide_once(
     let detail = serde_json::json!({ "reason": reason });
     tx.audit(caller, &action, &job.id.to_string(), Some(&detail)).await?;
     line::advance(engine, &mut tx, &customer_id).await?;
-    engine.commit(tx, LINE).await?;
+    engine.commit(tx, ["decide.before_commit", "decide.after_commit"]).await?;
+    fault::point("decide.after_publish");
     Ok(())
 }
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::finish::{self, End};
 use super::moves::Moving;
 use super::start;
-use crate::engine::{Engine, LINE};
+use crate::engine::Engine;
+use crate::fault;
 use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::{StoreError, Tenant, Tx, retrying};
 
@@ -73,7 +74,9 @@ async fn look_once(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(
     tx.lock_line(customer_id).await?;
     place_due(&mut tx, customer_id).await?;
     advance(engine, &mut tx, customer_id).await?;
-    engine.commit(tx, LINE).await
+    engine.commit(tx, ["line.before_commit", "line.after_commit"]).await?;
+    fault::point("line.after_publish");
+    Ok(())
 }
 
 /// Gives every order of a locked line its place whose date has come.

@@ -11,7 +11,8 @@ use super::moves::Moving;
 use super::resolve::SEATS;
 use super::{Given, Member, OrderError, accept};
 use crate::access::Caller;
-use crate::engine::{Engine, LINE};
+use crate::engine::Engine;
+use crate::fault;
 use crate::store::{Hint, Json, Tenant, Tx, retrying};
 
 /// Members to change; the outer option: leave alone, the inner: remove.
@@ -83,7 +84,8 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
     if let Some(customer_id) = moving.order.customer_id.clone() {
         tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
     }
-    engine.commit(tx, LINE).await?;
+    engine.commit(tx, ["patch.before_commit", "patch.after_commit"]).await?;
+    fault::point("patch.after_publish");
     Ok(())
 }
 
@@ -161,6 +163,6 @@ async fn delete_once(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), O
     moving.save(&mut tx).await?;
     tx.hide_order(id).await?;
     tx.audit(caller, "order.delete", &id.to_string(), None).await?;
-    engine.commit(tx, LINE).await?;
+    engine.commit(tx, ["delete.before_commit", "delete.after_commit"]).await?;
     Ok(())
 }

@@ -14,6 +14,7 @@ mod downloads;
 mod endings;
 mod events;
 mod fallout;
+mod fault_points;
 mod faults;
 mod harness;
 mod held;
