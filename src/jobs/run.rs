@@ -44,7 +44,7 @@ impl Again for Stop {
     }
 }
 
-/// Claims the most urgent due job of a class and carries it out; false when none is due.
+/// Claims the due job of a class whose turn it is and carries it out; false when none is due.
 ///
 /// # Errors
 /// When the database does not answer; the job is then left to its lease.

@@ -81,21 +81,36 @@ pub struct AttemptRow {
     pub output: Option<String>,
 }
 
+/// How much longer a job waits with each step that its order is less urgent. An urgent job passes those that came
+/// so much before it, and no job is passed for ever.
+const STEP: TimeDelta = TimeDelta::minutes(15);
+
+/// When a job has its turn among those that are due.
+fn turn(j: &JobRow) -> DateTime<Utc> {
+    let steps = i32::try_from(j.urgency).unwrap_or(0);
+    j.run_after + STEP * steps
+}
+
 // The first condition says what follows from the second: SQLite uses a partial index only where its words stand.
+// $3: customers who have a job running, too.
 const DUE_SQLITE: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
    AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
    AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
      AND r.state = 'running' AND r.lease_until >= $2)
-   ORDER BY urgency, run_after LIMIT 1";
+   AND ($3 OR NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.customer = jobs.customer
+     AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2))
+   ORDER BY turn LIMIT 1";
 const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
    AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
    AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
      AND r.state = 'running' AND r.lease_until >= $2)
-   ORDER BY urgency, run_after LIMIT 1 FOR UPDATE SKIP LOCKED";
+   AND ($3 OR NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.customer = jobs.customer
+     AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2))
+   ORDER BY turn LIMIT 1 FOR UPDATE SKIP LOCKED";
 
 impl Tx<System> {
-    /// Claims the most urgent due job of a class: a lease, the next attempt, and the next fence of its machine. Jobs on
-    /// one machine run one at a time.
+    /// Claims the due job of a class whose turn it is: a lease, the next attempt, and the next fence of its machine. A
+    /// customer who has a job running comes after all who have none. Jobs on one machine run one at a time.
     pub async fn claim_job(
         &mut self,
         class: &str,
@@ -103,11 +118,10 @@ impl Tx<System> {
         lease: Duration,
     ) -> Result<Option<JobRow>, StoreError> {
         let now = self.lease_now().await?;
-        let found = if self.is_postgres() {
-            sql!(self, optional: JobRow, DUE_POSTGRES, class, now)?
-        } else {
-            sql!(self, optional: JobRow, DUE_SQLITE, class, now)?
-        };
+        let mut found = self.due_job(class, now, false).await?;
+        if found.is_none() {
+            found = self.due_job(class, now, true).await?;
+        }
         let Some(mut job) = found else { return Ok(None) };
         if job.state == "running" {
             sql!(
@@ -175,6 +189,19 @@ impl Tx<System> {
         Ok(Some(job))
     }
 
+    async fn due_job(
+        &mut self,
+        class: &str,
+        now: DateTime<Utc>,
+        of_busy_customers: bool,
+    ) -> Result<Option<JobRow>, StoreError> {
+        if self.is_postgres() {
+            sql!(self, optional: JobRow, DUE_POSTGRES, class, now, of_busy_customers)
+        } else {
+            sql!(self, optional: JobRow, DUE_SQLITE, class, now, of_busy_customers)
+        }
+    }
+
     /// Jobs that are due and unclaimed, or whose lease ran out: (class, tenant, id).
     pub async fn due_jobs(&mut self, limit: i64) -> Result<Vec<(String, String, Uuid)>, StoreError> {
         let now = self.lease_now().await?;
@@ -184,7 +211,7 @@ impl Tx<System> {
             "SELECT class, tenant, id FROM jobs
              WHERE state IN ('ready', 'running')
                AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
-             ORDER BY urgency, run_after LIMIT $2",
+             ORDER BY turn LIMIT $2",
             now,
             limit
         )
@@ -216,8 +243,8 @@ impl Tx<Tenant> {
             self,
             execute,
             "INSERT INTO jobs (tenant, id, order_id, item_id, customer, class, title, state, phase, urgency, run_after,
-               attempt, tries, machine, hypervisor, host, fence, trace_parent, request_id, created_at)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
+               attempt, tries, machine, hypervisor, host, fence, trace_parent, request_id, created_at, turn)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)",
             &j.tenant,
             j.id,
             j.order_id,
@@ -237,7 +264,8 @@ impl Tx<Tenant> {
             j.fence,
             &j.trace_parent,
             &j.request_id,
-            j.created_at
+            j.created_at,
+            turn(j)
         )?;
         Ok(())
     }
@@ -313,7 +341,7 @@ impl Tx<Tenant> {
             self,
             execute,
             "UPDATE jobs SET state = $3, phase = $4, run_after = $5, lease_until = $6, worker = $7, tries = $8,
-               error = $9, ended_at = $10, attempt = $11 WHERE tenant = $1 AND id = $2",
+               error = $9, ended_at = $10, attempt = $11, turn = $12 WHERE tenant = $1 AND id = $2",
             &j.tenant,
             j.id,
             &j.state,
@@ -324,7 +352,8 @@ impl Tx<Tenant> {
             j.tries,
             &j.error,
             j.ended_at,
-            j.attempt
+            j.attempt,
+            turn(j)
         )?;
         Ok(())
     }

@@ -13,6 +13,7 @@ mod docs;
 mod downloads;
 mod endings;
 mod events;
+mod fairness;
 mod fallout;
 mod fault_points;
 mod faults;
