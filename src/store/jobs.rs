@@ -78,6 +78,7 @@ pub struct AttemptRow {
     pub ended_at: Option<DateTime<Utc>>,
     pub outcome: Option<String>,
     pub cause: Option<String>,
+    /// What a script printed; none yet, because no driver hands it over.
     pub output: Option<String>,
 }
 
