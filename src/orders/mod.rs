@@ -2,7 +2,8 @@
 //!
 //! * [`accept`]: a door's draft becomes an order with its place in the customer's line, or is refused.
 //! * [`line`]: whose turn it is, and what waits for what.
-//! * [`start`]: an item's turn: judged again, taken apart into jobs from the inventory as it is.
+//! * [`start`]: an item's turn: judged again, planned from the inventory as it is (`planning`), its machines placed and
+//!   its jobs written (`placing`).
 //! * [`finish`]: an item's end: inventory, service detail records, the next item, the end of the order.
 //! * [`cancel`], [`fallout`]: stopping, undoing, and what an operator decides.
 
@@ -14,6 +15,8 @@ pub mod finish;
 pub mod line;
 pub mod moves;
 pub mod patch;
+mod placing;
+mod planning;
 pub mod resolve;
 pub mod schedule;
 pub mod start;
