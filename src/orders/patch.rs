@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::moves::Moving;
 use super::resolve::SEATS;
-use super::{Given, Member, OrderError, accept};
+use super::{Given, Member, OrderError, rows};
 use crate::access::Caller;
 use crate::engine::Engine;
 use crate::fault;
@@ -67,7 +67,7 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
     let o = &mut moving.order;
     set(&mut o.category, patch.category.as_ref());
     set(&mut o.priority, patch.priority.as_ref());
-    o.urgency = accept::urgency(o.priority.as_deref());
+    o.urgency = rows::urgency(o.priority.as_deref());
     set(&mut o.external_id, patch.external_id.as_ref());
     set(&mut o.requested_completion, patch.requested_completion.as_ref());
     set(&mut o.expected_completion, patch.expected_completion.as_ref());
