@@ -14,6 +14,7 @@ pub mod fallout;
 pub mod finish;
 mod form;
 pub mod line;
+mod modify;
 pub mod moves;
 pub mod patch;
 mod placing;
