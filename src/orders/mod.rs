@@ -4,7 +4,7 @@
 //! * [`line`]: whose turn it is, and what waits for what.
 //! * [`start`]: an item's turn: judged again, planned from the inventory as it is (`planning`), its machines placed and
 //!   its jobs written (`placing`).
-//! * [`finish`]: an item's end: inventory, service detail records, the next item, the end of the order.
+//! * [`finish`]: an item's end and the end of the order; `outcome`: what a completed item leaves in the inventory.
 //! * [`cancel`], [`fallout`]: stopping, undoing, and what an operator decides.
 
 pub mod accept;
@@ -16,6 +16,7 @@ mod form;
 pub mod line;
 mod modify;
 pub mod moves;
+mod outcome;
 pub mod patch;
 mod placing;
 mod planning;
