@@ -10,7 +10,7 @@ use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::fault;
-use crate::store::orders::CancelRow;
+use crate::store::cancels::CancelRow;
 use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// A request to cancel, as a door understood it.

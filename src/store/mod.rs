@@ -6,11 +6,14 @@
 
 pub mod audit;
 pub mod backups;
+pub mod cancels;
 pub mod customers;
 pub mod events;
 pub mod hosts;
+pub mod idempotency;
 pub mod installation;
 pub mod jobs;
+pub mod lines;
 pub mod links;
 pub mod lists;
 pub mod machines;
