@@ -87,9 +87,14 @@ async fn other_content_under_a_used_key_is_refused() {
     let counts = app.counts().await;
     let other = app.post(ORDERS, &with_external_id("E1", json!([create("C2")]))).await.expect(409);
     assert_eq!(other["code"], "idempotencyConflict");
-    assert!(other["message"].as_str().unwrap().contains(first["id"].as_str().unwrap()), "{other}");
-    keyed(&app, &order(json!([create("C2")])), Some("K")).await.expect(201);
-    keyed(&app, &order(json!([create("C3")])), Some("K")).await.expect(409);
+    let told = |what: &str, order: &Value| {
+        let order = order["id"].as_str().unwrap();
+        json!(format!("{what} was used before with other content, for order {order}"))
+    };
+    assert_eq!(other["message"], told("externalId: \"E1\"", &first));
+    let second = keyed(&app, &order(json!([create("C2")])), Some("K")).await.expect(201);
+    let other = keyed(&app, &order(json!([create("C3")])), Some("K")).await.expect(409);
+    assert_eq!(other["message"], told("Idempotency-Key: \"K\"", &second));
     assert_eq!(app.counts().await.0, (counts.0.parse::<usize>().unwrap() + 1).to_string());
     // The header stands above the externalId, and the two never meet.
     keyed(&app, &with_external_id("E1", json!([create("C4")])), Some("K4")).await.expect(201);

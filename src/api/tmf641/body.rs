@@ -168,7 +168,7 @@ struct ItemRef {
     id: Option<String>,
 }
 
-/// Reads a POST body.
+/// Reads a POST body; `key` is the idempotency key, if the client gave one.
 ///
 /// # Errors
 /// 400 with the path of the member that does not fit.
@@ -206,7 +206,7 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
     Ok(Draft {
         customer,
         external_id: order.external_id,
-        key: key.map(|k| format!("key:{k}")),
+        key,
         channel,
         category: order.category,
         priority: order.priority,
