@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::ordered;
 use crate::access::Caller;
 use crate::api::problem::Problem;
-use crate::api::request::{JsonBody, typed};
+use crate::api::request::{JsonBody, Object, typed};
 use crate::api::web::base;
 use crate::api::{Doors, download, idempotency};
 use crate::clock::{new_id, show as time};
@@ -149,7 +149,7 @@ pub async fn link(
     Path(id): Path<String>,
     body: Option<JsonBody>,
 ) -> Result<Response, Problem> {
-    let body: LinkBody = body.map(|JsonBody(v)| typed(&v)).transpose()?.unwrap_or_default();
+    let body: Object<LinkBody> = body.map(|JsonBody(v)| typed(&v)).transpose()?.unwrap_or_default();
     let b = backup(&doors, &caller, &id).await?;
     let config = &doors.engine.config.backup;
     let seconds = body.expires_in_seconds.unwrap_or(config.link_seconds);
