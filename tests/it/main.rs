@@ -7,6 +7,7 @@ mod backups;
 mod bad_input;
 mod bad_requests;
 mod cancel;
+mod configuring;
 mod crash;
 mod docs;
 mod downloads;
