@@ -1,7 +1,6 @@
 //! The real router on a real database, with a clock that stands still and a queue that is run to empty.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -27,8 +26,10 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+mod data;
 mod items;
 
+pub use data::{MIB, files_below, noise};
 pub use items::{
     characteristic, create, item, modify, provision, restore, service_id, set_state, take_backup, terminate,
 };
@@ -371,36 +372,4 @@ impl TestApp {
         }
         out
     }
-}
-
-pub const MIB: usize = 1 << 20;
-
-/// Octets that no packer makes smaller, the same for the same seed (xorshift, Marsaglia 2003).
-pub fn noise(seed: u64, size: usize) -> Vec<u8> {
-    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = std::iter::repeat_with(|| {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        x.to_le_bytes()
-    });
-    words.flatten().take(size).collect()
-}
-
-/// All files below a folder with their octets, by path from there; none where there is no folder.
-pub fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut out = BTreeMap::new();
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return out;
-    };
-    for entry in entries.map(Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            let below = files_below(&entry.path()).into_iter();
-            out.extend(below.map(|(path, octets)| (format!("{name}/{path}"), octets)));
-        } else {
-            out.insert(name, std::fs::read(entry.path()).unwrap());
-        }
-    }
-    out
 }

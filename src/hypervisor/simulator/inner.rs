@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,9 +15,31 @@ use super::Locks;
 use super::capacity::{Capacity, HostSize};
 use super::entries::{Machine, TagFile};
 use super::faults::{Effect, Faults, Settings};
-use super::operations::Running;
 use super::world::World;
-use crate::hypervisor::{DriverError, Guard, Operation};
+use crate::hypervisor::{DriverError, Guard, Observation, Operation};
+
+/// An operation that this process has begun and not ended.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) operation: Operation,
+    /// That of the newest worker who began it.
+    pub(super) fence: AtomicI64,
+    pub(super) cancel: CancellationToken,
+    pub(super) since: Instant,
+    pub(super) latency: Duration,
+    pub(super) ended: watch::Sender<Option<Observation>>,
+}
+
+impl Running {
+    /// How much of the latency is over, 0-99.
+    pub(super) fn percent(&self) -> u8 {
+        if self.latency.is_zero() {
+            return 0;
+        }
+        let share = self.since.elapsed().as_secs_f64() / self.latency.as_secs_f64();
+        (share * 100.0).clamp(0.0, 99.0) as u8
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Inner {

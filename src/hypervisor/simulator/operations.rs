@@ -7,7 +7,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 use tokio::sync::watch;
@@ -16,32 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::REMEMBERED;
 use super::entries::Record;
 use super::faults::Effect;
-use super::inner::{Inner, away, check_name};
+use super::inner::{Inner, Running, away, check_name};
 use super::run::{self, Ended};
 use crate::hypervisor::{DriverError, Guard, Handle, Observation, Operation};
-
-/// An operation that this process has begun and not ended.
-#[derive(Debug)]
-pub(super) struct Running {
-    operation: Operation,
-    /// That of the newest worker who began it.
-    fence: AtomicI64,
-    cancel: CancellationToken,
-    since: Instant,
-    latency: Duration,
-    pub(super) ended: watch::Sender<Option<Observation>>,
-}
-
-impl Running {
-    /// How much of the latency is over, 0-99.
-    pub(super) fn percent(&self) -> u8 {
-        if self.latency.is_zero() {
-            return 0;
-        }
-        let share = self.since.elapsed().as_secs_f64() / self.latency.as_secs_f64();
-        (share * 100.0).clamp(0.0, 99.0) as u8
-    }
-}
 
 /// What `observe` finds first.
 pub(super) enum Look {
