@@ -168,10 +168,7 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
         if let Some(gone) = known.plans.iter().find(|p| application.plan(&p.id).is_none()) {
             return Err(ImportError::PlanGone { application: application.id, plan: gone.id.clone() });
         }
-        // A version that left the manifest stays usable for its subscriptions and cannot be ordered.
-        let missing = known.versions.iter().filter(|v| package.application.version(&v.id).is_none());
-        let kept: Vec<Version> = missing.map(|v| Version { withdrawn: true, ..v.clone() }).collect();
-        application.versions.splice(0..0, kept);
+        keep_gone(&known.versions, &mut application.versions);
     }
     for version in &package.versions {
         let entry = application.version(&version.version).cloned();
@@ -206,6 +203,19 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
     tx.save_application(&application.id, position, &body, &pictures).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// A version that left the manifest stays usable for its subscriptions, at its rank, and cannot be ordered.
+fn keep_gone(known: &[Version], versions: &mut Vec<Version>) {
+    let mut rank = 0;
+    for version in known {
+        if let Some(present) = versions.iter().position(|v| v.id == version.id) {
+            rank = present + 1;
+        } else {
+            versions.insert(rank, Version { withdrawn: true, ..version.clone() });
+            rank += 1;
+        }
+    }
 }
 
 async fn known(

@@ -238,7 +238,7 @@ async fn write(
         event_time: entry.event_time,
     })
     .await?;
-    tracing::info!(order.id = %order.id, sdr.type_ = entry.kind.as_str(), subscription = %s.id, "record journalled");
+    tracing::info!(order.id = %order.id, sdr.kind = entry.kind.as_str(), subscription = %s.id, "record journalled");
     Ok(())
 }
 
@@ -298,7 +298,8 @@ pub async fn downloaded(
     backup: &BackupRow,
     seconds: i64,
 ) -> Result<(), StoreError> {
-    let customer = tx.customer(backup.customer).await?.ok_or_else(|| missing("customer", &backup.customer))?;
+    let customer =
+        tx.customer(backup.customer).await?.ok_or_else(|| missing("customer", &backup.customer))?;
     let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
     let body = Body {
         application: backup.application.clone(),

@@ -6,8 +6,8 @@ use reqwest::Method;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::Looks;
 use crate::harness::ORDERS;
+use crate::process::Looks;
 
 /// Longest time that one request may go without an answer; many kills may fall into it.
 const PATIENCE: Duration = Duration::from_secs(180);

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Looks;
 use super::client::Client;
 use super::draw::Draw;
 use super::model::{APPS, Account, Ask, State, Subscription};
-use super::site::PATIENCE;
 use crate::harness::{CANCELS, ORDERS, SERVICES};
+use crate::process::Looks;
+use crate::process::PATIENCE;
 
 /// How an order has to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::Looks;
 use super::audit;
 use super::client::{Client, is_final};
 use super::draw::Draw;
@@ -18,6 +17,7 @@ use super::evidence::Evidence;
 use super::load::{Books, Faults, Life, download};
 use super::site::{Server, Site, Start};
 use crate::harness::ORDERS;
+use crate::process::Looks;
 
 /// Customers who live at the same time.
 const CUSTOMERS: usize = 6;
