@@ -18,6 +18,7 @@ use telvisor::hypervisor::simulator::{Settings, Simulator};
 use telvisor::jobs::pool;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 pub const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
@@ -105,6 +106,7 @@ impl TestApp {
             engine: running.engine.clone(),
             metrics: app::recorder(),
             draining: CancellationToken::new(),
+            downloads: TaskTracker::new(),
         };
         let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: std::sync::Arc::default() };
         let router = router(doors).layer(axum::Extension(ConnectInfo(connection)));
