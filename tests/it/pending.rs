@@ -17,7 +17,7 @@ fn catalogue(folder: &Path) {
     std::fs::write(&manifest, text + more).unwrap();
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
