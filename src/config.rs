@@ -391,7 +391,11 @@ impl Config {
         let has_host = |scheme| self.base_url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty());
         if !(self.base_url.is_empty() || has_host("http://") || has_host("https://")) {
             let problem = format!("{:?} is no http or https URL", self.base_url);
-            return wrong("base_url", problem, "use one such as https://orders.example.com, or leave it empty");
+            return wrong(
+                "base_url",
+                problem,
+                "use one such as https://orders.example.com, or leave it empty",
+            );
         }
         for (key, value) in [
             ("database.connections", i64::from(self.database.connections)),

@@ -32,23 +32,16 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Commits, then publishes the hints. The three names are fault points.
+    /// Commits, then publishes the hints. The two names are fault points; where there are hints, a third one stands
+    /// after the call.
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn commit<S>(
-        &self,
-        tx: Tx<S>,
-        [before, after, published]: [&'static str; 3],
-    ) -> Result<(), StoreError> {
+    pub async fn commit<S>(&self, tx: Tx<S>, [before, after]: [&'static str; 2]) -> Result<(), StoreError> {
         fault::point(before);
         let hints = tx.commit().await?;
         fault::point(after);
         self.queue.publish(hints);
-        fault::point(published);
         Ok(())
     }
 }
-
-/// Fault points of a commit in a customer's line.
-pub const LINE: [&str; 3] = ["line.before_commit", "line.after_commit", "line.after_publish"];

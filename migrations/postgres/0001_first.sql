@@ -309,6 +309,7 @@ CREATE TABLE event_personal (
   PRIMARY KEY (tenant, event_id)
 );
 
+-- turn: run_after, later for what is less urgent; the earliest is claimed first.
 CREATE TABLE jobs (
   tenant TEXT NOT NULL,
   id UUID NOT NULL,
@@ -321,6 +322,7 @@ CREATE TABLE jobs (
   phase TEXT NOT NULL,
   urgency BIGINT NOT NULL,
   run_after TIMESTAMPTZ NOT NULL,
+  turn TIMESTAMPTZ NOT NULL,
   lease_until TIMESTAMPTZ,
   worker TEXT,
   attempt BIGINT NOT NULL,
@@ -336,7 +338,8 @@ CREATE TABLE jobs (
   ended_at TIMESTAMPTZ,
   PRIMARY KEY (tenant, id)
 );
-CREATE INDEX jobs_due ON jobs (class, urgency, run_after) WHERE state IN ('ready', 'running');
+CREATE INDEX jobs_due ON jobs (class, turn) WHERE state IN ('ready', 'running');
+CREATE INDEX jobs_customer ON jobs (tenant, customer) WHERE state = 'running';
 CREATE INDEX jobs_machine ON jobs (tenant, machine) WHERE state = 'running';
 CREATE INDEX jobs_order ON jobs (tenant, order_id, item_id);
 CREATE INDEX jobs_fallout ON jobs (tenant, ended_at) WHERE state = 'fallout';

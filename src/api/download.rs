@@ -271,7 +271,7 @@ impl Noted {
             tracing::info!(link = %self.link, backup = %self.backup.id, "downloaded");
         }
         tx.save_link(&row).await?;
-        self.engine.commit(tx, ["link.before_commit", "link.after_commit", "line.after_publish"]).await
+        self.engine.commit(tx, ["link.before_commit", "link.after_commit"]).await
     }
 }
 

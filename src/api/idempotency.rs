@@ -66,7 +66,8 @@ mod tests {
         assert_eq!(read(&[]), Ok(None));
         assert_eq!(read(&[b"a-1"]), Ok(Some("key:a-1".into())));
         assert!(read(&[&[b'x'; 255]]).unwrap().is_some());
-        for bad in [&[&b""[..]][..], &[&[b'x'; 256]], &[b"a b"], &[b"a\tb"], &[&[0xc3, 0xa4]], &[b"a", b"a"]] {
+        for bad in [&[&b""[..]][..], &[&[b'x'; 256]], &[b"a b"], &[b"a\tb"], &[&[0xc3, 0xa4]], &[b"a", b"a"]]
+        {
             assert!(read(bad).unwrap_err().starts_with("Idempotency-Key: "), "{bad:?}");
         }
     }

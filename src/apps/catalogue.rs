@@ -201,15 +201,12 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
         if let Some(gone) = known.plans.iter().find(|p| application.plan(&p.id).is_none()) {
             return Err(ImportError::PlanGone { application: application.id, plan: gone.id.clone() });
         }
-        // A version that left the manifest stays usable for its subscriptions and cannot be ordered.
-        let missing = known.versions.iter().filter(|v| package.application.version(&v.id).is_none());
-        let kept: Vec<Version> = missing.map(|v| Version { withdrawn: true, ..v.clone() }).collect();
-        for v in &kept {
+        keep_gone(&known.versions, &mut application.versions);
+        for v in application.versions.iter().filter(|v| package.application.version(&v.id).is_none()) {
             if tx.set_withdrawn(&application.id, &v.id, true).await? {
                 deeds.push(Deed::withdrawn(&application.id, &v.id, "it left the manifest"));
             }
         }
-        application.versions.splice(0..0, kept);
     }
     for version in &package.versions {
         let entry = application.version(&version.version).cloned();
@@ -241,7 +238,12 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
         match (tx.set_withdrawn(id, v, entry.withdrawn).await?, entry.withdrawn) {
             (true, true) => deeds.push(Deed::withdrawn(id, v, "the manifest says so")),
             (true, false) => {
-                deeds.push(Deed::new("package.offer", id, v, json!({ "reason": "the manifest has it again" })));
+                deeds.push(Deed::new(
+                    "package.offer",
+                    id,
+                    v,
+                    json!({ "reason": "the manifest has it again" }),
+                ));
             }
             (false, _) => {}
         }
@@ -257,9 +259,19 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
     Ok(())
 }
 
-async fn known(
-    tx: &mut Tx<System>,
-    id: &str,
-) -> Result<Option<Application>, StoreError> {
+/// A version that left the manifest stays usable for its subscriptions, at its rank, and cannot be ordered.
+fn keep_gone(known: &[Version], versions: &mut Vec<Version>) {
+    let mut rank = 0;
+    for version in known {
+        if let Some(present) = versions.iter().position(|v| v.id == version.id) {
+            rank = present + 1;
+        } else {
+            versions.insert(rank, Version { withdrawn: true, ..version.clone() });
+            rank += 1;
+        }
+    }
+}
+
+async fn known(tx: &mut Tx<System>, id: &str) -> Result<Option<Application>, StoreError> {
     Ok(tx.applications().await?.into_iter().find(|a| a.id == id))
 }

@@ -79,7 +79,9 @@ pub(super) fn unreadable(error: &figment::Error) -> String {
 fn misfit(e: &figment::Error) -> String {
     let mut key = e.path.join(".");
     let problem = match &e.kind {
-        Kind::UnknownField(name, _) if key.is_empty() || key == *name || key.ends_with(&format!(".{name}")) => {
+        Kind::UnknownField(name, _)
+            if key.is_empty() || key == *name || key.ends_with(&format!(".{name}")) =>
+        {
             if key.is_empty() {
                 key.clone_from(name);
             }

@@ -7,7 +7,8 @@
 //! * `begin` with a key it has seen returns the handle of the operation begun then, finished or not.
 //! * Every operation can be repeated: creating what exists (and is ours) and deleting what is absent are `Done`.
 //! * An operation whose fence is lower than the highest that acted on the machine is refused
-//!   ([`DriverError::Fenced`]) and changes nothing.
+//!   ([`DriverError::Fenced`]) and changes nothing; one that is at work when a higher fence acts changes nothing more.
+//!   An undo relies on that: it aborts what a lost worker began only where that worker kept the handle.
 //! * Nothing without our ownership tag (installation and machine id) is touched ([`DriverError::Foreign`]).
 //! * An operation is `Done` only when its post-condition was observed.
 

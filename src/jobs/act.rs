@@ -8,8 +8,8 @@ use telvisor_model::Role;
 use telvisor_model::plan::{Act, Target};
 use uuid::Uuid;
 
-use super::lease::{self, Lease};
-use super::run::Stop;
+use super::lease::Lease;
+use super::run::{Stop, save_step};
 use crate::apps::catalogue::Content;
 use crate::apps::env::{GuestFolders, ScriptRun};
 use crate::engine::Engine;
@@ -225,15 +225,8 @@ async fn keep(c: &Context<'_>, step: i64, handle: &Handle) -> Result<(), Stop> {
     if row.state != "begun" || c.job.phase != "do" {
         return Ok(());
     }
-    let mut tx = c.engine.db.tenant(&c.job.tenant).await?;
-    if tx.hold_job(c.job, lease::length(c.engine)).await?.is_none() {
-        return Err(Stop::Lost);
-    }
-    let mut row = row.clone();
-    row.handle = Some(handle.0.clone());
-    tx.update_step(&row).await?;
-    tx.commit().await?;
-    Ok(())
+    let row = StepRow { handle: Some(handle.0.clone()), ..row.clone() };
+    save_step(c.engine, c.job, &row, ["step.before_handle_commit", "step.after_handle_commit"]).await
 }
 
 /// Stops what a step began, before it is undone.

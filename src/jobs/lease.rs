@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::run::Stop;
 use crate::engine::Engine;
 use crate::store::jobs::JobRow;
+use crate::store::retrying;
 
 /// The lease of one claimed job. Counted from before the claim was sent, so it never seems longer than it is.
 pub struct Lease<'a> {
@@ -32,11 +33,16 @@ impl<'a> Lease<'a> {
             return Ok(());
         }
         let since = Instant::now();
-        let mut tx = self.engine.db.tenant(&self.job.tenant).await?;
-        if tx.hold_job(&self.job, self.length).await?.is_none() {
-            return Err(Stop::Lost);
-        }
-        tx.commit().await?;
+        let (engine, job, length) = (self.engine, &self.job, self.length);
+        retrying("lease", async || {
+            let mut tx = engine.db.tenant(&job.tenant).await?;
+            if tx.hold_job(job, length).await?.is_none() {
+                return Err(Stop::Lost);
+            }
+            tx.commit().await?;
+            Ok(())
+        })
+        .await?;
         self.since = since;
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::orders::fallout;
 use crate::orders::line;
 use crate::orders::moves::Moving;
 use crate::store::jobs::{JobRow, StepRow};
-use crate::store::{Json, StoreError};
+use crate::store::{Again, Json, StoreError, retrying};
 
 /// Claims beyond the counted tries after which a job that takes its workers down is given up.
 const MOST_LOST: i64 = 50;
@@ -38,17 +38,21 @@ pub enum Stop {
     Store(#[from] StoreError),
 }
 
-/// Claims the most urgent due job of a class and carries it out; false when none is due.
+impl Again for Stop {
+    fn worth_again(&self) -> bool {
+        matches!(self, Self::Store(e) if e.worth_again())
+    }
+}
+
+/// Claims the due job of a class whose turn it is and carries it out; false when none is due.
 ///
 /// # Errors
 /// When the database does not answer; the job is then left to its lease.
 pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
     let since = Instant::now();
-    let mut tx = engine.db.system().await?;
-    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else {
+    let Some(job) = retrying("claim", || claim(engine, class)).await? else {
         return Ok(false);
     };
-    engine.commit(tx, ["claim.before_commit", "claim.after_commit", "line.after_publish"]).await?;
     // Where one job was due there may be another: wakes the next idle worker.
     engine.queue.ring();
     let span = tracing::info_span!(
@@ -63,6 +67,15 @@ pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
     Ok(true)
 }
 
+async fn claim(engine: &Engine, class: &str) -> Result<Option<JobRow>, StoreError> {
+    let mut tx = engine.db.system().await?;
+    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else {
+        return Ok(None);
+    };
+    engine.commit(tx, ["claim.before_commit", "claim.after_commit"]).await?;
+    Ok(Some(job))
+}
+
 async fn carry_out(engine: &Engine, job: JobRow, since: Instant) -> Result<(), StoreError> {
     let mut lease = Lease::new(engine, job.clone(), since);
     let failed = engine.db.read(&job.tenant).await?.failed_attempts(&job).await?;
@@ -74,16 +87,17 @@ async fn carry_out(engine: &Engine, job: JobRow, since: Instant) -> Result<(), S
         forward(engine, &job, &mut lease, failed).await
     };
     match outcome {
-        Ok(()) => end(engine, &job).await,
+        Ok(()) => retrying("end of a job", || end(engine, &job)).await,
         Err(Stop::Lost) => {
             tracing::info!("the job is another worker's now");
             Ok(())
         }
         Err(Stop::Store(e)) => Err(e),
         Err(Stop::Retry(why)) => {
-            again(engine, &job, &why, job.tries + 1 >= engine.config.jobs.attempts).await
+            let last = job.tries + 1 >= engine.config.jobs.attempts;
+            retrying("end of a try", || again(engine, &job, &why, last)).await
         }
-        Err(Stop::Fail(why)) => again(engine, &job, &why, true).await,
+        Err(Stop::Fail(why)) => retrying("end of a try", || again(engine, &job, &why, true)).await,
     }
 }
 
@@ -112,35 +126,44 @@ fn key(job: &JobRow, step: &StepRow, phase: &str, act: usize, failed: i64) -> St
 
 /// Writes down that a step begins, before anything is done.
 async fn begin_step(engine: &Engine, job: &JobRow, step: &mut StepRow, key: &str) -> Result<(), Stop> {
-    let mut tx = engine.db.tenant(&job.tenant).await?;
-    if tx.hold_job(job, lease::length(engine)).await?.is_none() {
-        return Err(Stop::Lost);
-    }
     if step.key.as_deref() != Some(key) {
         // The handle was that of an earlier try.
         step.handle = None;
         step.key = Some(key.to_owned());
     }
     step.state = "begun".into();
-    let now = tx.now();
+    let now = engine.db.clock().now();
     step.started_at.get_or_insert(now);
-    tx.update_step(step).await?;
-    engine.commit(tx, ["step.before_begin_commit", "step.after_begin_commit", "line.after_publish"]).await?;
+    let points = ["step.before_begin_commit", "step.after_begin_commit"];
+    save_step(engine, job, step, points).await?;
     tracing::info!(step = step.number, "{}", step.title);
     Ok(())
 }
 
 async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Outcome) -> Result<(), Stop> {
-    let mut tx = engine.db.tenant(&job.tenant).await?;
-    if tx.hold_job(job, lease::length(engine)).await?.is_none() {
-        return Err(Stop::Lost);
-    }
     step.state = "done".into();
     step.result = (result != Value::Null).then_some(Json(result));
-    step.ended_at = Some(tx.now());
-    tx.update_step(step).await?;
-    engine.commit(tx, ["step.before_done_commit", "step.after_done_commit", "line.after_publish"]).await?;
-    Ok(())
+    step.ended_at = Some(engine.db.clock().now());
+    let points = ["step.before_done_commit", "step.after_done_commit"];
+    save_step(engine, job, step, points).await
+}
+
+/// Writes a step back, as long as the job is still this worker's.
+pub(super) async fn save_step(
+    engine: &Engine,
+    job: &JobRow,
+    step: &StepRow,
+    points: [&'static str; 2],
+) -> Result<(), Stop> {
+    retrying("step", async || {
+        let mut tx = engine.db.tenant(&job.tenant).await?;
+        if tx.hold_job(job, lease::length(engine)).await?.is_none() {
+            return Err(Stop::Lost);
+        }
+        tx.update_step(step).await?;
+        Ok(engine.commit(tx, points).await?)
+    })
+    .await
 }
 
 async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: i64) -> Result<(), Stop> {
@@ -172,13 +195,7 @@ async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: 
 }
 
 async fn note_undone(engine: &Engine, job: &JobRow, step: &StepRow) -> Result<(), Stop> {
-    let mut tx = engine.db.tenant(&job.tenant).await?;
-    if tx.hold_job(job, lease::length(engine)).await?.is_none() {
-        return Err(Stop::Lost);
-    }
-    tx.update_step(step).await?;
-    engine.commit(tx, ["undo.before_commit", "undo.after_commit", "line.after_publish"]).await?;
-    Ok(())
+    save_step(engine, job, step, ["undo.before_commit", "undo.after_commit"]).await
 }
 
 /// All steps are done, or undone: ends the job, and goes on with its item and order in the same transaction.
@@ -202,7 +219,9 @@ async fn end(engine: &Engine, job: &JobRow) -> Result<(), StoreError> {
         moving.save(&mut tx).await?;
     }
     line::advance(engine, &mut tx, &customer_id).await?;
-    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
+    engine.commit(tx, ["job.before_commit", "job.after_commit"]).await?;
+    fault::point("job.after_publish");
+    Ok(())
 }
 
 /// A try failed: the next one later, or the job is given up.
@@ -237,7 +256,9 @@ async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(
         job.run_after = tx.lease_now().await? + TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
         tx.update_job(&job).await?;
     }
-    engine.commit(tx, ["job.before_commit", "job.after_commit", "job.after_publish"]).await
+    engine.commit(tx, ["again.before_commit", "again.after_commit"]).await?;
+    fault::point("again.after_publish");
+    Ok(())
 }
 
 /// Opens the transaction that ends a claim, under the lock of the customer's line.
@@ -245,7 +266,6 @@ async fn open(
     engine: &Engine,
     job: &JobRow,
 ) -> Result<Option<(crate::store::Tx<crate::store::Tenant>, String)>, StoreError> {
-    fault::point("job.before_commit");
     let mut tx = engine.db.tenant(&job.tenant).await?;
     let Some(customer) = tx.customer(job.customer).await? else {
         return Ok(None);

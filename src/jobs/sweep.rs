@@ -35,7 +35,7 @@ async fn sweep(engine: &Engine, round: u64) -> Result<(), StoreError> {
     look(engine).await?;
     let mut tx = engine.db.system().await?;
     let leader = tx.lease("sweep", &engine.worker, Duration::from_secs(10)).await?;
-    tx.commit().await?;
+    engine.commit(tx, ["sweep.before_commit", "sweep.after_commit"]).await?;
     if !leader {
         return Ok(());
     }

@@ -82,10 +82,15 @@ fn fetched(jobs: &[Done], backup: Uuid) -> Option<DateTime<Utc>> {
     jobs.iter().flat_map(|(_, steps)| steps).filter(|s| fits(&s.act.0)).find_map(|s| s.ended_at)
 }
 
+fn missing(what: &'static str, id: &impl ToString) -> StoreError {
+    StoreError::Missing { what, id: id.to_string() }
+}
+
 /// Journals what a completed item did. The inventory already shows it.
 ///
 /// # Errors
-/// When the database refuses.
+/// When the database refuses, or something is gone without which the record cannot be written: nothing completes
+/// without its record.
 pub async fn completed_item(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
@@ -99,9 +104,7 @@ pub async fn completed_item(
     let before = item.before.as_ref().map(|b| b.0.clone()).unwrap_or_default();
     match intent.action {
         Action::ReactivateCustomer if before.state.as_deref() == Some("terminated") => {
-            let Some(customer) = order.customer else {
-                return Ok(());
-            };
+            let customer = order.customer.ok_or_else(|| missing("customer of order", &order.id))?;
             for s in tx.subscriptions_of(customer).await? {
                 if let Some(at) = ended(jobs, s.id, &[Role::Install]) {
                     let entry = installed(&s, order, at);
@@ -115,18 +118,14 @@ pub async fn completed_item(
         | Action::Change
         | Action::Backup
         | Action::Restore => {
-            let Some(id) = intent.subscription else {
-                return Ok(());
-            };
-            let Some(s) = tx.subscription(id).await? else {
-                return Ok(());
-            };
+            let id = intent.subscription.ok_or_else(|| missing("subscription of item", &item.uid))?;
+            let s = tx.subscription(id).await?.ok_or_else(|| missing("subscription", &id))?;
             let backup = match intent.backup {
-                Some(id) => tx.backup(id).await?,
+                Some(id) => Some(tx.backup(id).await?.ok_or_else(|| missing("backup", &id))?),
                 None => None,
             };
             let now = tx.now();
-            for entry in entries(engine, order, intent.action, &before, &s, backup.as_ref(), jobs, now) {
+            for entry in entries(engine, order, intent.action, &before, &s, backup.as_ref(), jobs, now)? {
                 write(tx, order, item, &s, entry).await?;
             }
             Ok(())
@@ -149,7 +148,7 @@ fn entries(
     backup: Option<&BackupRow>,
     jobs: &[Done],
     now: DateTime<Utc>,
-) -> Vec<Entry> {
+) -> Result<Vec<Entry>, StoreError> {
     let at = |roles: &[Role]| ended(jobs, s.id, roles).unwrap_or(now);
     let volume = backup.and_then(|b| b.size).and_then(|n| u64::try_from(n).ok());
     let of_backup = |kind, event_time| Entry {
@@ -158,19 +157,19 @@ fn entries(
         event_time,
         body: Body { backup: backup.map(|b| b.id), volume_octets: volume, ..body(s, order) },
     };
-    match action {
+    Ok(match action {
         Action::Provision => vec![installed(s, order, at(&[Role::Install]))],
         Action::ReactivateSubscription if before.state.as_deref() == Some("terminated") => {
             vec![installed(s, order, at(&[Role::Install]))]
         }
-        Action::Change => changes(engine, order, before, s, &at),
+        Action::Change => changes(engine, order, before, s, &at)?,
         Action::Backup => {
             let done = backup.and_then(|b| fetched(jobs, b.id)).unwrap_or(now);
             vec![of_backup(RecordType::BackupTaken, done)]
         }
         Action::Restore => vec![of_backup(RecordType::BackupRestored, at(&[Role::Restore]))],
         _ => vec![],
-    }
+    })
 }
 
 /// A change of both version and plan writes two records, the version's first.
@@ -180,20 +179,21 @@ fn changes(
     before: &Before,
     s: &SubscriptionRow,
     at: &dyn Fn(&[Role]) -> DateTime<Utc>,
-) -> Vec<Entry> {
-    let Some(app) = engine.catalogue.find(&s.application) else {
-        return vec![];
-    };
+) -> Result<Vec<Entry>, StoreError> {
+    let app = engine.catalogue.find(&s.application);
+    let app = app.ok_or_else(|| missing("application in the catalogue", &s.application))?;
+    // Without the ranks of both, up cannot be told from down.
     let kind = |order: Option<std::cmp::Ordering>| match order {
-        Some(std::cmp::Ordering::Greater) => RecordType::ApplicationUpgraded,
-        _ => RecordType::ApplicationDowngraded,
+        Some(std::cmp::Ordering::Greater) => Ok(RecordType::ApplicationUpgraded),
+        Some(_) => Ok(RecordType::ApplicationDowngraded),
+        None => Err(missing("plan or version in the catalogue", &s.application)),
     };
     let mut out = vec![];
     let (plan, version) =
         (before.plan.as_deref().unwrap_or(&s.plan), before.version.as_deref().unwrap_or(&s.version));
     if version != s.version {
         out.push(Entry {
-            kind: kind(app.compare_versions(version, &s.version)),
+            kind: kind(app.compare_versions(version, &s.version))?,
             change: "version",
             event_time: at(&[Role::Upgrade, Role::Downgrade]),
             body: Body {
@@ -205,13 +205,13 @@ fn changes(
     }
     if plan != s.plan {
         out.push(Entry {
-            kind: kind(app.compare_plans(plan, &s.plan)),
+            kind: kind(app.compare_plans(plan, &s.plan))?,
             change: "plan",
             event_time: at(&[Role::Configure]),
             body: Body { previous_plan: Some(plan.to_owned()), ..body(s, order) },
         });
     }
-    out
+    Ok(out)
 }
 
 async fn write(
@@ -221,9 +221,7 @@ async fn write(
     s: &SubscriptionRow,
     mut entry: Entry,
 ) -> Result<(), StoreError> {
-    let Some(customer) = tx.customer(s.customer).await? else {
-        return Ok(());
-    };
+    let customer = tx.customer(s.customer).await?.ok_or_else(|| missing("customer", &s.customer))?;
     let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
     if let Some(started) = item.started_at {
         let seconds = (entry.event_time - started).num_seconds().max(0);
@@ -240,7 +238,7 @@ async fn write(
         event_time: entry.event_time,
     })
     .await?;
-    tracing::info!(order.id = %order.id, sdr.type_ = entry.kind.as_str(), subscription = %s.id, "record journalled");
+    tracing::info!(order.id = %order.id, sdr.kind = entry.kind.as_str(), subscription = %s.id, "record journalled");
     Ok(())
 }
 
@@ -300,9 +298,8 @@ pub async fn downloaded(
     backup: &BackupRow,
     seconds: i64,
 ) -> Result<(), StoreError> {
-    let Some(customer) = tx.customer(backup.customer).await? else {
-        return Ok(());
-    };
+    let customer =
+        tx.customer(backup.customer).await?.ok_or_else(|| missing("customer", &backup.customer))?;
     let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
     let body = Body {
         application: backup.application.clone(),

@@ -1,22 +1,17 @@
 //! Sealing: records get their numbers and their file in one transaction; the file itself is then a pure function of
 //! them and of its manifest, so a crash, a resend or a take-over gives the same octets.
 
-use std::path::{Path, PathBuf};
-
 use chrono::{DateTime, FixedOffset, Offset as _, TimeDelta, Utc};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use telvisor_sdr::file::FileInfo;
-use telvisor_sdr::record::{Record, ResultCode, SubscriberType};
 use telvisor_sdr::time::whole_seconds;
-use telvisor_sdr::{csv_format, raw};
 
-use super::files::FileLayer;
-use super::journal::Body;
+pub use super::deliver::{deliver, folder, rebuild, root};
+use super::octets::{encode, number};
 use super::schedule::Schedule;
 use crate::config::{FileFormat, Recipient};
 use crate::engine::Engine;
-use crate::fault;
 use crate::store::sdr::SdrRow;
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
 use crate::store::{Json, StoreError, System, Tx};
@@ -29,6 +24,10 @@ const OPERATOR: u8 = 4;
 
 /// Version of the encoders; a file that was sealed by another cannot be rebuilt by this one.
 const CODEC: &str = "1.0";
+
+/// Octets of a record in a file, header and trailer counted as one each, at most, without those that its journal row's
+/// body, the node and the tenant give it: ids, times, subscriber and separators.
+const AROUND: usize = 512;
 
 /// Why a file could not be sealed or delivered.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +103,7 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
 }
 
 /// Keeps the first error to answer; a later one is only logged.
-fn keep_first(first: &mut Option<SealError>, e: SealError) {
+pub(super) fn keep_first(first: &mut Option<SealError>, e: SealError) {
     match first {
         None => *first = Some(e),
         Some(_) => tracing::error!(error = %e, "mediation has more than one trouble"),
@@ -124,13 +123,14 @@ async fn stream(
         serde_json::from_value(row.config.0.clone()).map_err(|e| wrong(e.to_string()))?;
     let schedule = Schedule::parse(&recipient.schedule).map_err(wrong)?;
     let zone = engine.config.zone();
-    if cut == Cut::Period {
-        // Looked at every second: nobody is made to wait for a cut that is not due.
-        let mut tx = engine.db.read_system().await?;
-        let (boundary, _) = schedule.period(zone, tx.now());
-        if tx.last_cut(tenant, &row.name, test).await?.is_some_and(|at| boundary <= at) {
-            return Ok(vec![]);
-        }
+    // Looked at all the time: nobody is made to wait for a cut that is not due.
+    let due = match cut {
+        Cut::Manual => true,
+        Cut::Period => period_ended(engine, row, &schedule, tenant, test).await?,
+        Cut::Limits => full(engine, row, &recipient, &schedule, tenant, test).await?,
+    };
+    if !due {
+        return Ok(vec![]);
     }
     let mut tx = engine.db.system().await?;
     tx.lock_cut().await?;
@@ -139,12 +139,10 @@ async fn stream(
     let (boundary, _) = schedule.period(zone, now);
     let until = match cut {
         Cut::Period => boundary.max(stream.cut_time),
-        // Everything that is committed; under the lock there is no more to come.
-        Cut::Manual | Cut::Limits => now + TimeDelta::days(1),
+        // Under the lock there is no more to come.
+        Cut::Manual | Cut::Limits => all(now),
     };
-    // What was journalled before the last cut was sealed by it; the hour is for clocks that disagree.
-    let since = row.since.max(stream.cut_time - TimeDelta::hours(1));
-    let rows = tx.unsealed(tenant, &row.name, test, since, until).await?;
+    let rows = tx.unsealed(tenant, &row.name, test, since(row, &stream), until).await?;
     let mut files = vec![];
     let mut rest = rows.as_slice();
     while let Some(first) = rest.first() {
@@ -166,7 +164,7 @@ async fn stream(
         Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(last),
     }
     tx.update_stream(&stream).await?;
-    engine.commit(tx, ["seal.before_commit", "seal.after_commit", "line.after_publish"]).await?;
+    engine.commit(tx, ["seal.before_commit", "seal.after_commit"]).await?;
     for f in &files {
         tracing::info!(
             sdr.file = f.name,
@@ -176,6 +174,71 @@ async fn stream(
         );
     }
     Ok(files)
+}
+
+/// Records of a stream journalled before this were sealed by its last cut; the hour is for clocks that disagree.
+fn since(row: &RecipientRow, stream: &StreamRow) -> DateTime<Utc> {
+    row.since.max(stream.cut_time - TimeDelta::hours(1))
+}
+
+/// Later than every record that is committed.
+fn all(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + TimeDelta::days(1)
+}
+
+/// Whether a period has ended that the stream was not cut at.
+async fn period_ended(
+    engine: &Engine,
+    row: &RecipientRow,
+    schedule: &Schedule,
+    tenant: &str,
+    test: bool,
+) -> Result<bool, StoreError> {
+    let mut tx = engine.db.read_system().await?;
+    let (boundary, _) = schedule.period(engine.config.zone(), tx.now());
+    let stream = tx.peek_stream(tenant, &row.name, test).await?;
+    Ok(stream.is_none_or(|s| boundary > s.cut_time))
+}
+
+/// Whether the stream's open records fill a file. The database counts them; only near a limit are they read and tried.
+async fn full(
+    engine: &Engine,
+    row: &RecipientRow,
+    recipient: &Recipient,
+    schedule: &Schedule,
+    tenant: &str,
+    test: bool,
+) -> Result<bool, SealError> {
+    let mut tx = engine.db.read_system().await?;
+    let now = tx.lease_now().await?;
+    let stream = tx.peek_stream(tenant, &row.name, test).await?.unwrap_or_else(|| StreamRow {
+        tenant: tenant.to_owned(),
+        recipient: row.name.clone(),
+        test,
+        next_file: 1,
+        next_number: 1,
+        cut_time: row.since,
+    });
+    let (since, until) = (since(row, &stream), all(now));
+    let (records, octets) = tx.unsealed_size(tenant, &row.name, test, since, until).await?;
+    let number = |n: i64| usize::try_from(n).unwrap_or(0);
+    let around = AROUND + engine.config.node_id.len() + tenant.len();
+    let most = number(octets) + (number(records) + 2) * around;
+    if number(records) < recipient.records && most <= recipient.bytes {
+        return Ok(false);
+    }
+    let rows = tx.unsealed(tenant, &row.name, test, since, until).await?;
+    let mut rest = rows.as_slice();
+    while let Some(first) = rest.first() {
+        let period = schedule.period(engine.config.zone(), first.record_time);
+        let (these, later) = rest.split_at(rest.iter().take_while(|r| r.record_time < period.1).count());
+        let span = Span { schedule: period, now, cut: Cut::Limits };
+        if fit(engine, recipient, &stream, these, &span)?.info.close_reason != NORMAL {
+            return Ok(true);
+        }
+        rest = later;
+    }
+    Ok(false)
 }
 
 struct Span {
@@ -243,11 +306,6 @@ fn fit(
     }
 }
 
-/// The records with the numbers that they get in the stream's next file.
-fn number<'a>(stream: &StreamRow, rows: &'a [SdrRow]) -> Vec<(i64, &'a SdrRow)> {
-    (stream.next_number..).zip(rows).collect()
-}
-
 /// Seals one file of `rows`.
 #[expect(clippy::too_many_arguments, reason = "all of them are facts about one file")]
 async fn file(
@@ -300,153 +358,4 @@ async fn file(
     stream.next_file += 1;
     stream.next_number = last + 1;
     Ok(out)
-}
-
-/// The file's octets.
-fn encode(
-    format: FileFormat,
-    info: &FileInfo,
-    node: &str,
-    rows: &[(i64, &SdrRow)],
-    zone: FixedOffset,
-) -> Result<Vec<u8>, SealError> {
-    let records: Vec<Record> =
-        rows.iter().map(|(n, r)| record(*n, r, node, zone)).collect::<Result<_, _>>()?;
-    let wrong = |problem: String| SealError::Encode { name: info.default_name("?"), problem };
-    match format {
-        FileFormat::Csv => csv_format::encode(info, &records).map_err(|e| wrong(e.to_string())),
-        FileFormat::Asn1 => raw::encode_raw(&records).map_err(|e| wrong(e.to_string())),
-    }
-}
-
-/// A journal row as a record of a stream.
-fn record(number: i64, row: &SdrRow, node: &str, zone: FixedOffset) -> Result<Record, SealError> {
-    let wrong = |problem: String| SealError::Record { record: row.record_id, problem };
-    let body: Body = serde_json::from_value(row.body.0.clone()).map_err(|e| wrong(e.to_string()))?;
-    let local = |t: DateTime<Utc>| whole_seconds(t.with_timezone(&zone));
-    Ok(Record {
-        seq: u64::try_from(number).map_err(|e| wrong(e.to_string()))?,
-        record_id: row.record_id,
-        record_type: row.kind.parse().map_err(|e| wrong(format!("{e}")))?,
-        event_time: local(row.event_time),
-        record_time: local(row.record_time),
-        node_id: node.to_owned(),
-        tenant: row.tenant.clone(),
-        subscriber_type: SubscriberType::Private,
-        subscriber: row.customer_id.clone(),
-        application: body.application,
-        version: body.version,
-        previous_version: body.previous_version,
-        instance_id: body.instance,
-        duration_s: body.duration_s,
-        result: if body.success { ResultCode::Success } else { ResultCode::Failure },
-        cause: body.cause,
-        backup_id: body.backup,
-        volume_octets: body.volume_octets,
-        corrects: None,
-        plan: body.plan,
-        previous_plan: body.previous_plan,
-        order_id: body.order,
-        external_order_id: body.external_order,
-    })
-}
-
-/// Folder of a stream's finished files.
-#[must_use]
-pub fn folder(root: &Path, f: &FileRow) -> PathBuf {
-    let mut path = root.join(&f.recipient);
-    if f.tenant != crate::access::DEFAULT_TENANT {
-        path.push(&f.tenant);
-    }
-    if f.test {
-        path.push("test");
-    }
-    path
-}
-
-/// Folder of everything that mediation collects.
-#[must_use]
-pub fn root(engine: &Engine) -> PathBuf {
-    engine.config.data.join("sdr")
-}
-
-/// Rebuilds a sealed file from its manifest and the numbered records.
-///
-/// # Errors
-/// [`SealError::Differs`] when the octets are not those that were sealed.
-pub async fn rebuild(engine: &Engine, f: &FileRow) -> Result<Vec<u8>, SealError> {
-    let rows = {
-        let mut tx = engine.db.read_system().await?;
-        tx.sealed(&f.tenant, &f.recipient, f.test, f.file_seq).await?
-    };
-    let wrong = |problem: String| SealError::Encode { name: f.name.clone(), problem };
-    let part = |key: &str| f.manifest.0.get(key).cloned().unwrap_or_default();
-    let info: FileInfo = serde_json::from_value(part("info")).map_err(|e| wrong(e.to_string()))?;
-    let format: FileFormat = serde_json::from_value(part("format")).map_err(|e| wrong(e.to_string()))?;
-    let zone = info.closed_at.timezone();
-    let rows: Vec<(i64, &SdrRow)> = rows.iter().map(|(n, r)| (*n, r)).collect();
-    let octets = encode(format, &info, &f.node_id, &rows, zone)?;
-    let rebuilt = hex::encode(Sha256::digest(&octets));
-    if rebuilt != f.sha256 {
-        return Err(SealError::Differs { name: f.name.clone(), sealed: f.sha256.clone(), rebuilt });
-    }
-    Ok(octets)
-}
-
-/// Delivers every sealed file, in the order of their numbers: `.tmp`, fsync, rename, fsync of the folder. A file that
-/// cannot be delivered keeps back those behind it in its stream, and no others.
-///
-/// # Errors
-/// See [`SealError`]; the file is tried again by the next call.
-pub async fn deliver(engine: &Engine) -> Result<(), SealError> {
-    let files = engine.db.read_system().await?.undelivered().await?;
-    let (mut stuck, mut trouble) = (vec![], None);
-    for f in files {
-        let stream = (f.tenant.clone(), f.recipient.clone(), f.test);
-        if stuck.contains(&stream) {
-            continue;
-        }
-        if let Err(e) = deliver_one(engine, &f).await {
-            stuck.push(stream);
-            keep_first(&mut trouble, e);
-        }
-    }
-    trouble.map_or(Ok(()), Err)
-}
-
-/// One at a time, in all processes: two that write one `.tmp` would put a half-written file under the final name.
-async fn deliver_one(engine: &Engine, f: &FileRow) -> Result<(), SealError> {
-    let octets = rebuild(engine, f).await?;
-    let mut tx = engine.db.system().await?;
-    if !tx.lock_delivery(f).await? {
-        return Ok(());
-    }
-    put(engine.files.as_ref(), &root(engine), f, &octets)?;
-    tx.mark_delivered(f, true).await?;
-    tx.commit().await?;
-    fault::point("seal.after_delivered");
-    Ok(())
-}
-
-fn put(files: &dyn FileLayer, root: &Path, f: &FileRow, octets: &[u8]) -> Result<(), SealError> {
-    let io = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| SealError::Io { path, source }
-    };
-    let (work, folder) = (root.join(".work"), folder(root, f));
-    let target = folder.join(&f.name);
-    files.make_folder(&work).map_err(io(&work))?;
-    files.make_folder(&folder).map_err(io(&folder))?;
-    if let Some(there) = files.read(&target).map_err(io(&target))? {
-        if there != octets {
-            return Err(SealError::Occupied { path: target.display().to_string() });
-        }
-        return files.sync_folder(&folder).map_err(io(&folder));
-    }
-    let part = work.join(format!("{}.{}.{}.tmp", f.recipient, f.tenant, f.name));
-    files.write(&part, octets).map_err(io(&part))?;
-    fault::point("seal.before_rename");
-    files.rename(&part, &target).map_err(io(&target))?;
-    fault::point("seal.after_rename");
-    files.sync_folder(&folder).map_err(io(&folder))
 }

@@ -1,24 +1,22 @@
 //! Accepting an order: one transaction, in which it gets its ids and its place in the customer's line.
 
 use serde_json::Value;
-use telvisor_model::{Action, ItemState, OrderState, Refusal, Verdict};
+use telvisor_model::{Action, Refusal, Verdict};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
+use super::form::{check_form, is_customer_id, running_order};
 use super::moves::Moving;
-use super::resolve::{self, NewCustomer, Resolved, Scene};
+use super::resolve::{self, Resolved, Scene};
+use super::rows::{insert, reject};
 use super::{Ask, Draft, DraftItem, Member, OrderError};
 use super::{line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
+use crate::fault;
 use crate::store::customers::CustomerRow;
-use crate::store::orders::{ItemRow, OrderRow};
-use crate::store::subscriptions::SubscriptionRow;
-use crate::store::{Hint, Json, StoreError, Tenant, Tx};
-
-/// Most items in one order.
-const MOST_ITEMS: usize = 100;
+use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
 
 /// What acceptance answers.
 #[derive(Debug)]
@@ -46,16 +44,7 @@ impl Accepted {
 /// See [`OrderError`].
 pub async fn accept(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepted, OrderError> {
     check_form(draft)?;
-    let mut tries = 0;
-    loop {
-        match once(engine, caller, draft).await {
-            Err(OrderError::Store(e)) if e.is_transient() && tries < 5 => {
-                tries += 1;
-                tracing::debug!(error = %e, "acceptance is tried again");
-            }
-            other => return other,
-        }
-    }
+    retrying("acceptance", || once(engine, caller, draft)).await
 }
 
 async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepted, OrderError> {
@@ -91,75 +80,10 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     if let (Some(customer_id), true) = (customer_id, moving.order.place.is_some()) {
         tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
     }
-    engine.commit(tx, ["accept.before_commit", "accept.after_commit", "accept.after_publish"]).await?;
+    engine.commit(tx, ["accept.before_commit", "accept.after_commit"]).await?;
+    fault::point("accept.after_publish");
     tracing::info!(order.id = %order, order.state = %moving.order.state, external_id = draft.external_id, %caller, "order accepted");
     Ok(Accepted::New(Box::new(moving)))
-}
-
-/// What can be judged without the database.
-fn check_form(draft: &Draft) -> Result<(), OrderError> {
-    if draft.items.is_empty() {
-        return Err(OrderError::invalid(None, Member::Items, "an order needs at least one item"));
-    }
-    if draft.items.len() > MOST_ITEMS {
-        return Err(OrderError::invalid(
-            None,
-            Member::Items,
-            format!("at most {MOST_ITEMS} items in one order"),
-        ));
-    }
-    if let Some(id) = &draft.external_id {
-        let length = id.chars().count();
-        if length == 0 || length > 255 || id.chars().any(char::is_control) {
-            let why = "must be 1 to 255 characters, none of them a control character";
-            return Err(OrderError::invalid(None, Member::ExternalId, why));
-        }
-    }
-    for (name, value) in [("category", &draft.category), ("priority", &draft.priority)] {
-        if value.as_ref().is_some_and(|v| v.chars().count() > 255) {
-            return Err(OrderError::invalid(None, Member::Named(name), "must have at most 255 characters"));
-        }
-    }
-    for (n, item) in draft.items.iter().enumerate() {
-        if item.id.is_empty() || item.id.chars().count() > 100 || item.id.chars().any(char::is_control) {
-            return Err(OrderError::invalid(n, Member::ItemId, "must be 1 to 100 characters"));
-        }
-        if draft.items[..n].iter().any(|before| before.id == item.id) {
-            return Err(OrderError::invalid(
-                n,
-                Member::ItemId,
-                format!("{:?} is the id of two items", item.id),
-            ));
-        }
-        if let Some(missing) = item.relies_on.iter().find(|id| !draft.items.iter().any(|i| i.id == **id)) {
-            let why = format!("there is no item {missing:?} in this order");
-            return Err(OrderError::invalid(n, Member::Relationship, why));
-        }
-    }
-    running_order(&draft.items).map(|_| ())
-}
-
-/// The items in the order of their relationships, then of the list.
-fn running_order(items: &[DraftItem]) -> Result<Vec<usize>, OrderError> {
-    let mut order: Vec<usize> = vec![];
-    while order.len() < items.len() {
-        let next = (0..items.len()).find(|n| {
-            let ready = |id: &String| order.iter().any(|done| items[*done].id == *id);
-            !order.contains(n) && items[*n].relies_on.iter().all(ready)
-        });
-        match next {
-            Some(n) => order.push(n),
-            None => {
-                let stuck = (0..items.len()).find(|n| !order.contains(n));
-                return Err(OrderError::invalid(
-                    stuck,
-                    Member::Relationship,
-                    "the items rely on each other in a circle",
-                ));
-            }
-        }
-    }
-    Ok(order)
 }
 
 /// The customer that the order is for: named, or the owner of the first service named.
@@ -235,10 +159,10 @@ fn canonical(value: &Value) -> String {
     }
 }
 
-struct Prepared {
-    customer: Option<CustomerRow>,
+pub(super) struct Prepared {
+    pub(super) customer: Option<CustomerRow>,
     /// In running order: place in the request, and what will be done.
-    items: Vec<(usize, Resolved)>,
+    pub(super) items: Vec<(usize, Resolved)>,
 }
 
 /// Judges every item against what the due orders before, and the items before, will leave.
@@ -316,12 +240,6 @@ fn refusal(n: usize, customer_id: &str, why: Refusal) -> OrderError {
     }
 }
 
-/// The form of a customer's number (contract, customer ids).
-fn is_customer_id(id: &str) -> bool {
-    let first = id.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
-    first && id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || "._:@-".contains(c))
-}
-
 /// A new customer's id must not be that of a subscription or machine.
 async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderError> {
     if let Ok(id) = id.parse::<Uuid>()
@@ -331,207 +249,6 @@ async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderErr
         return Err(OrderError::Exists { item: Some(n), message });
     }
     Ok(())
-}
-
-/// 0, the most urgent, to 4, from the text of a priority; 4 for any other text.
-pub(super) fn urgency(priority: Option<&str>) -> i64 {
-    priority.and_then(|p| p.trim().parse::<i64>().ok()).unwrap_or(4).clamp(0, 4)
-}
-
-fn order_row(
-    tx: &Tx<Tenant>,
-    caller: &Caller,
-    draft: &Draft,
-    id: Uuid,
-    customer_id: Option<&str>,
-) -> OrderRow {
-    OrderRow {
-        id,
-        kind: "service".into(),
-        parent: None,
-        customer_id: customer_id.map(str::to_owned),
-        customer: None,
-        door: caller.door.as_str().into(),
-        channel: draft.channel.clone().unwrap_or_else(|| caller.door.as_str().into()),
-        client: caller.principal.name(),
-        external_id: draft.external_id.clone(),
-        category: draft.category.clone(),
-        priority: draft.priority.clone(),
-        urgency: urgency(draft.priority.as_deref()),
-        state: OrderState::Acknowledged,
-        order_date: tx.now(),
-        requested_start: draft.requested_start,
-        requested_completion: draft.requested_completion,
-        expected_completion: None,
-        started_at: None,
-        ended_at: None,
-        cancelled_at: None,
-        cancel_reason: None,
-        place: None,
-        waits_for: None,
-        goes_on: false,
-        version: 1,
-        event_number: 0,
-        history_number: 0,
-        errors: Json(vec![]),
-        trace_parent: caller.trace_parent.clone(),
-        request_id: caller.request_id.clone(),
-    }
-}
-
-fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -> ItemRow {
-    ItemRow {
-        order_id: order,
-        item_id: item.id.clone(),
-        uid: new_id(),
-        number: i64::try_from(number).unwrap_or(i64::MAX),
-        state: ItemState::Acknowledged,
-        action: resolved.intent.as_ref().map_or("no-change", |i| i.action.as_str()).to_owned(),
-        intent: Json(resolved.intent.clone()),
-        relies_on: Json(item.relies_on.clone()),
-        subscription: resolved.intent.as_ref().and_then(|i| i.subscription),
-        before: None,
-        started_at: None,
-        ended_at: None,
-        error_code: None,
-        error: None,
-    }
-}
-
-/// Writes the order down; its own row last, because it counts the others.
-async fn insert(
-    tx: &mut Tx<Tenant>,
-    caller: &Caller,
-    draft: &Draft,
-    id: Uuid,
-    customer_id: &str,
-    prepared: Prepared,
-) -> Result<Moving, OrderError> {
-    let mut order = order_row(tx, caller, draft, id, Some(customer_id));
-    let future = order.requested_start.is_some_and(|at| at > tx.now());
-    if !future {
-        order.place = Some(tx.next_place(customer_id).await?);
-    }
-    let mut customer = prepared.customer;
-    let mut items = vec![];
-    for (number, (n, resolved)) in prepared.items.iter().enumerate() {
-        if let Some(new) = &resolved.new_customer {
-            customer = Some(reserve_customer(tx, customer_id, customer, new).await?);
-        }
-        items.push(item_row(id, number, &draft.items[*n], resolved));
-    }
-    order.customer = customer.as_ref().map(|c| c.uid);
-    tx.insert_personal(id, &draft.request, &draft.notes).await?;
-    for (row, (_, resolved)) in items.iter().zip(&prepared.items) {
-        tx.insert_item(row).await?;
-        if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
-            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
-        }
-    }
-    let mut moving = Moving { order, items };
-    tx.insert_history(&mut moving.order, None, "acknowledged", None, &caller.principal.name()).await?;
-    moving.event(tx, "ServiceOrderCreateEvent").await?;
-    tx.insert_order(&moving.order).await?;
-    Ok(moving)
-}
-
-/// A new customer's row, or the known one, whose id is opened anew by the order.
-async fn reserve_customer(
-    tx: &mut Tx<Tenant>,
-    customer_id: &str,
-    known: Option<CustomerRow>,
-    new: &NewCustomer,
-) -> Result<CustomerRow, StoreError> {
-    let now = tx.now();
-    let mut row = known.unwrap_or_else(|| CustomerRow {
-        uid: new_id(),
-        customer_id: customer_id.to_owned(),
-        state: "pending".into(),
-        test: new.test,
-        name: String::new(),
-        email: None,
-        phone: None,
-        language: None,
-        characteristics: Json(Value::Null),
-        created_at: now,
-        started_at: None,
-        ended_at: None,
-        restorable_until: None,
-    });
-    if row.state == "cancelled" {
-        row.state = "pending".into();
-        row.test = new.test;
-    }
-    row.name.clone_from(&new.name);
-    row.email.clone_from(&new.email);
-    row.phone.clone_from(&new.phone);
-    row.language.clone_from(&new.language);
-    row.characteristics = Json(Value::Object(new.characteristics.clone()));
-    tx.save_customer(&row).await?;
-    Ok(row)
-}
-
-fn reserved(
-    tx: &Tx<Tenant>,
-    customer: Uuid,
-    intent: &telvisor_model::view::Intent,
-    digest: &str,
-    resolved: &Resolved,
-) -> SubscriptionRow {
-    SubscriptionRow {
-        id: intent.subscription.unwrap_or_default(),
-        customer,
-        application: intent.application.clone().unwrap_or_default(),
-        plan: intent.plan.clone().unwrap_or_default(),
-        version: intent.version.clone().unwrap_or_default(),
-        digest: digest.to_owned(),
-        multiple: intent.multiple,
-        state: "reserved".into(),
-        machine: None,
-        access_url: None,
-        characteristics: Json(serde_json::to_value(&resolved.characteristics).unwrap_or_default()),
-        ended_with_customer: None,
-        last_backup: None,
-        created_at: tx.now(),
-        started_at: None,
-        ended_at: None,
-        restorable_until: None,
-    }
-}
-
-/// An order that names nothing to do: acknowledged, then rejected, in the accepting transaction.
-async fn reject(
-    tx: &mut Tx<Tenant>,
-    caller: &Caller,
-    draft: &Draft,
-    id: Uuid,
-    item: &str,
-    reason: &str,
-) -> Result<Moving, OrderError> {
-    let order = order_row(tx, caller, draft, id, draft.customer.as_deref());
-    let none = Resolved {
-        intent: None,
-        new_customer: None,
-        digest: None,
-        characteristics: std::collections::BTreeMap::new(),
-    };
-    let items: Vec<ItemRow> =
-        draft.items.iter().enumerate().map(|(n, i)| item_row(id, n, i, &none)).collect();
-    tx.insert_personal(id, &draft.request, &draft.notes).await?;
-    for row in &items {
-        tx.insert_item(row).await?;
-    }
-    let by = caller.principal.name();
-    let mut moving = Moving { order, items };
-    tx.insert_history(&mut moving.order, None, "acknowledged", None, &by).await?;
-    moving.event(tx, "ServiceOrderCreateEvent").await?;
-    for n in 0..moving.items.len() {
-        moving.item_to(tx, n, ItemState::Rejected, Some(reason), &by).await?;
-    }
-    moving.error(tx, "rejected", "the order names nothing to do", reason, vec![item.to_owned()]);
-    moving.to(tx, OrderState::Rejected, Some(reason), &by).await?;
-    tx.insert_order(&moving.order).await?;
-    Ok(moving)
 }
 
 #[cfg(test)]
@@ -545,21 +262,5 @@ mod tests {
         let c: Value = serde_json::from_str(r#"{"b":[{"y":2,"x":"\""},1],"a":null}"#).unwrap();
         assert_eq!(canonical(&a), canonical(&b));
         assert_ne!(canonical(&a), canonical(&c));
-    }
-
-    fn item(id: &str, relies_on: &[&str]) -> DraftItem {
-        DraftItem {
-            id: id.into(),
-            ask: Ask::NoChange,
-            relies_on: relies_on.iter().map(|s| (*s).to_owned()).collect(),
-            quantity: None,
-        }
-    }
-
-    #[test]
-    fn relationships_come_before_the_list() {
-        let items = [item("1", &["3"]), item("2", &[]), item("3", &[])];
-        assert_eq!(running_order(&items).unwrap(), [1, 2, 0]);
-        assert!(running_order(&[item("1", &["2"]), item("2", &["1"])]).is_err());
     }
 }

@@ -9,10 +9,9 @@ use super::{OrderError, fallout, finish, line};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
-use crate::store::orders::CancelRow;
-use crate::store::{StoreError, Tenant, Tx};
-
-const POINTS: [&str; 3] = ["cancel.before_commit", "cancel.after_commit", "line.after_publish"];
+use crate::fault;
+use crate::store::cancels::CancelRow;
+use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// A request to cancel, as a door understood it.
 #[derive(Debug, Clone)]
@@ -31,6 +30,10 @@ pub async fn cancel(
     caller: &Caller,
     request: &CancelRequest,
 ) -> Result<CancelRow, OrderError> {
+    retrying("cancel", || once(engine, caller, request)).await
+}
+
+async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<CancelRow, OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(request.order.to_string());
     let seen = tx.order(request.order).await?.ok_or_else(missing)?;
@@ -66,7 +69,8 @@ pub async fn cancel(
     if let (Some(id), true) = (moving.order.customer_id.clone(), moving.order.state.is_final()) {
         line::advance(engine, &mut tx, &id).await?;
     }
-    engine.commit(tx, POINTS).await?;
+    engine.commit(tx, ["cancel.before_commit", "cancel.after_commit"]).await?;
+    fault::point("cancel.after_publish");
     Ok(task)
 }
 
@@ -80,9 +84,7 @@ async fn judge(
     let by = caller.principal.name();
     let reason = task.reason.clone();
     if moving.order.state == OrderState::Acknowledged {
-        for n in 0..moving.items.len() {
-            finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
-        }
+        finish::cancel_items(engine, tx, moving).await?;
         moving.to(tx, OrderState::Cancelled, reason.as_deref(), &by).await?;
         return end(tx, task, "done", "cancelled before it began");
     }
@@ -117,11 +119,7 @@ pub async fn granted(
     moving: &mut Moving,
     task: &mut CancelRow,
 ) -> Result<(), StoreError> {
-    for n in 0..moving.items.len() {
-        if !moving.items[n].state.is_final() {
-            finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
-        }
-    }
+    finish::cancel_items(engine, tx, moving).await?;
     let reason = task.reason.clone();
     moving.to(tx, OrderState::Cancelled, reason.as_deref(), "cancel").await?;
     end(tx, task, "done", "everything was undone")

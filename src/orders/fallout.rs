@@ -3,14 +3,16 @@
 use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
-use super::moves::Moving;
-use super::{OrderError, cancel, finish, line};
+use super::finish::{self, End};
+use super::moves::{HELD, Moving};
+use super::{OrderError, cancel, line};
 use crate::access::Caller;
 use crate::config::OnFailure;
-use crate::engine::{Engine, LINE};
+use crate::engine::Engine;
+use crate::fault;
 use crate::queue::MACHINE_JOBS;
-use crate::store::jobs::{JobRow, StepRow};
-use crate::store::{Hint, StoreError, Tenant, Tx};
+use crate::store::jobs::{Done, JobRow, StepRow};
+use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
 
 /// Error code of an item that an operator gave up; it stays while the item is undone, and through a retry of that.
 const ABANDONED: &str = "abandoned";
@@ -54,13 +56,25 @@ pub async fn undo_running(
     let Some(n) = moving.items.iter().position(|i| running(i.state)) else {
         return Ok(false);
     };
+    let mut jobs = finish::jobs_of(tx, moving, n).await?;
+    turn_all(tx, moving, n, state, &mut jobs).await
+}
+
+/// Turns the jobs of an item around; whether there is anything to undo. The item is in `state` meanwhile.
+async fn turn_all(
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    n: usize,
+    state: ItemState,
+    jobs: &mut [Done],
+) -> Result<bool, StoreError> {
     let mut undoing = false;
-    for (mut job, steps) in finish::jobs_of(tx, moving, n).await? {
+    for (job, steps) in jobs {
         if job.state == "undone" || job.state == "failed" {
             continue;
         }
         let something = steps.iter().any(begun);
-        turn(tx, &mut job, something).await?;
+        turn(tx, job, something).await?;
         undoing |= something;
     }
     if undoing && state != moving.items[n].state {
@@ -100,12 +114,15 @@ pub async fn given_up(
     job.error = Some(why.to_owned());
     job.worker = None;
     job.lease_until = None;
+    tx.update_job(job).await?;
     tx.lock_jobs(moving.order.id).await?;
-    let n = item_of(moving, job);
+    let n = item_of(moving, job)?;
+    let mut jobs = finish::jobs_of(tx, moving, n).await?;
     let undoing = job.phase == "undo";
     let stuck = if undoing {
-        Some(format!("undoing failed; left: {}", left(tx, job).await?))
-    } else if let Some(why) = past_return(tx, moving, n).await? {
+        let own = jobs.iter().filter(|(j, _)| j.id == job.id).flat_map(|(_, steps)| steps);
+        Some(format!("undoing failed; left: {}", left(own)))
+    } else if let Some(why) = past_return(&jobs) {
         Some(why)
     } else if engine.config.jobs.on_failure == OnFailure::Hold {
         Some("on_failure is hold".to_owned())
@@ -114,12 +131,11 @@ pub async fn given_up(
     };
     let Some(stuck) = stuck else {
         // Undo: the item ends failed when its jobs have been undone.
-        tx.update_job(job).await?;
         moving.items[n].error = Some(why.to_owned());
         let item = moving.items[n].clone();
         tx.update_item(&item).await?;
-        if !undo_running(tx, moving, ItemState::InProgress).await? {
-            fail_item(engine, tx, moving, n).await?;
+        if !turn_all(tx, moving, n, ItemState::InProgress, &mut jobs).await? {
+            fail_item(engine, tx, moving, n, &jobs).await?;
         }
         return Ok(());
     };
@@ -133,7 +149,7 @@ pub async fn given_up(
         moving.items[n].error = Some(message.clone());
     }
     moving.item_to(tx, n, ItemState::Held, Some(&message), "jobs").await?;
-    moving.error(tx, "held", "a job needs an operator", &message, vec![id]);
+    moving.error(tx, HELD, "a job needs an operator", &message, vec![id]);
     hold(tx, moving, &message).await?;
     moving.event(tx, "ServiceOrderJeopardyEvent").await
 }
@@ -147,24 +163,21 @@ async fn hold(tx: &mut Tx<Tenant>, moving: &mut Moving, message: &str) -> Result
     moving.to(tx, OrderState::Held, Some(message), "jobs").await
 }
 
-fn item_of(moving: &Moving, job: &JobRow) -> usize {
-    moving.items.iter().position(|i| Some(&i.item_id) == job.item_id.as_ref()).unwrap_or(0)
+fn item_of(moving: &Moving, job: &JobRow) -> Result<usize, StoreError> {
+    let found = moving.items.iter().position(|i| Some(&i.item_id) == job.item_id.as_ref());
+    found.ok_or_else(|| StoreError::Missing { what: "item of job", id: job.id.to_string() })
 }
 
-async fn past_return(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<Option<String>, StoreError> {
-    for (_, steps) in finish::jobs_of(tx, moving, n).await? {
-        if let Some(step) = steps.iter().find(|s| s.last_chance && begun(s)) {
-            return Ok(Some(format!("{:?} has begun, which cannot be undone", step.title)));
-        }
-    }
-    Ok(None)
+fn past_return(jobs: &[Done]) -> Option<String> {
+    let mut steps = jobs.iter().flat_map(|(_, steps)| steps);
+    let step = steps.find(|s| s.last_chance && begun(s))?;
+    Some(format!("{:?} has begun, which cannot be undone", step.title))
 }
 
-/// The steps of a job that are not undone, by name.
-async fn left(tx: &mut Tx<Tenant>, job: &JobRow) -> Result<String, StoreError> {
-    let steps = tx.steps(job.id).await?;
-    let names: Vec<_> = steps.into_iter().filter(begun).map(|s| s.title).collect();
-    Ok(names.join(", "))
+/// The steps that are not undone, by name.
+fn left<'a>(steps: impl IntoIterator<Item = &'a StepRow>) -> String {
+    let names: Vec<_> = steps.into_iter().filter(|s| begun(s)).map(|s| s.title.as_str()).collect();
+    names.join(", ")
 }
 
 async fn fail_item(
@@ -172,9 +185,10 @@ async fn fail_item(
     tx: &mut Tx<Tenant>,
     moving: &mut Moving,
     n: usize,
+    jobs: &[Done],
 ) -> Result<(), StoreError> {
     let why = moving.items[n].error.clone().unwrap_or_default();
-    finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"job", &why))).await
+    finish::end_item(engine, tx, moving, n, End::Failed("job", &why), jobs).await
 }
 
 /// A job has ended, done or undone: goes on with its item and order. Called in the transaction that ends the job.
@@ -187,7 +201,7 @@ pub async fn job_ended(
     moving: &mut Moving,
     job: &JobRow,
 ) -> Result<(), StoreError> {
-    let n = item_of(moving, job);
+    let n = item_of(moving, job)?;
     let jobs = finish::jobs_of(tx, moving, n).await?;
     if jobs.iter().any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed")) {
         let stuck = |j: &JobRow| j.state == "fallout";
@@ -206,7 +220,7 @@ pub async fn job_ended(
         if moving.order.state == OrderState::Held {
             moving.to(tx, OrderState::InProgress, None, "jobs").await?;
         }
-        finish::jobs_done(engine, tx, moving, n).await?;
+        finish::jobs_done(engine, tx, moving, n, &jobs).await?;
     } else if moving.order.state == OrderState::PendingCancellation {
         if let Some(mut task) = tx.open_cancel(moving.order.id).await? {
             cancel::granted(engine, tx, moving, &mut task).await?;
@@ -215,7 +229,7 @@ pub async fn job_ended(
     } else if moving.items[n].error_code.as_deref() == Some(ABANDONED) {
         abandoned(engine, tx, moving).await?;
     } else {
-        fail_item(engine, tx, moving, n).await?;
+        fail_item(engine, tx, moving, n, &jobs).await?;
     }
     if moving.order.state == OrderState::InProgress {
         line::run_items(engine, tx, moving).await?;
@@ -225,11 +239,7 @@ pub async fn job_ended(
 
 /// An operator gave the order up, and what could be undone is: it ends cancelled.
 async fn abandoned(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), StoreError> {
-    for n in 0..moving.items.len() {
-        if !moving.items[n].state.is_final() {
-            finish::end_item(engine, tx, moving, n, ItemState::Cancelled, None).await?;
-        }
-    }
+    finish::cancel_items(engine, tx, moving).await?;
     let reason = moving.order.cancel_reason.clone();
     let reason = reason.as_deref().unwrap_or("abandoned by an operator");
     moving.to(tx, OrderState::Cancelled, Some(reason), "operator").await
@@ -257,6 +267,16 @@ pub async fn decide(
     decision: Decision,
     reason: Option<&str>,
 ) -> Result<(), OrderError> {
+    retrying("decision", || decide_once(engine, caller, job, decision, reason)).await
+}
+
+async fn decide_once(
+    engine: &Engine,
+    caller: &Caller,
+    job: Uuid,
+    decision: Decision,
+    reason: Option<&str>,
+) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(job.to_string());
     let seen = tx.job(job).await?.ok_or_else(missing)?;
@@ -273,7 +293,7 @@ pub async fn decide(
         let message = format!("the job is not in fallout, it is {}", job.state);
         return Err(OrderError::Forbidden { item: None, message });
     }
-    let n = item_of(&moving, &job);
+    let n = item_of(&moving, &job)?;
     let by = caller.principal.name();
     match decision {
         Decision::Retry => {
@@ -298,10 +318,11 @@ pub async fn decide(
             if moving.order.state != OrderState::Held {
                 return Err(OrderError::Forbidden { item: None, message });
             }
-            skip(&mut tx, &moving, n).await?;
+            let mut jobs = finish::jobs_of(&mut tx, &moving, n).await?;
+            skip(&mut tx, &mut moving, n, &mut jobs).await?;
             moving.item_to(&mut tx, n, ItemState::Held, reason, &by).await?;
             moving.to(&mut tx, OrderState::InProgress, reason, &by).await?;
-            fail_item(engine, &mut tx, &mut moving, n).await?;
+            fail_item(engine, &mut tx, &mut moving, n, &jobs).await?;
             line::run_items(engine, &mut tx, &mut moving).await?;
         }
         Decision::Abandon => {
@@ -310,7 +331,7 @@ pub async fn decide(
             if moving.order.state == OrderState::Held {
                 moving.order.cancel_reason = reason.map(str::to_owned);
             }
-            abandon(engine, &mut tx, &mut moving, &mut job).await?;
+            abandon(engine, &mut tx, &mut moving, &job).await?;
         }
     }
     moving.save(&mut tx).await?;
@@ -320,18 +341,30 @@ pub async fn decide(
     });
     tx.audit(caller, &action, &job.id.to_string(), Some(&detail)).await?;
     line::advance(engine, &mut tx, &customer_id).await?;
-    engine.commit(tx, LINE).await?;
+    engine.commit(tx, ["decide.before_commit", "decide.after_commit"]).await?;
+    fault::point("decide.after_publish");
     Ok(())
 }
 
-/// Ends all jobs of an item where they stand.
-async fn skip(tx: &mut Tx<Tenant>, moving: &Moving, n: usize) -> Result<(), StoreError> {
-    for (mut job, _) in finish::jobs_of(tx, moving, n).await? {
+/// Ends all jobs of an item where they stand, and tells on the order what they leave.
+async fn skip(
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    n: usize,
+    jobs: &mut [Done],
+) -> Result<(), StoreError> {
+    for (job, steps) in jobs {
         if !matches!(job.state.as_str(), "done" | "undone") {
             job.state = "failed".into();
             job.attempt += 1;
             job.ended_at = Some(tx.now());
-            tx.update_job(&job).await?;
+            tx.update_job(job).await?;
+        }
+        let left = left(&*steps);
+        if job.state != "undone" && !left.is_empty() {
+            let item = moving.items[n].item_id.clone();
+            let message = format!("{}: {left}", job.title);
+            moving.error(tx, "left", "steps that were begun and are not undone", &message, vec![item]);
         }
     }
     Ok(())
@@ -341,14 +374,15 @@ async fn abandon(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
     moving: &mut Moving,
-    job: &mut JobRow,
+    job: &JobRow,
 ) -> Result<(), StoreError> {
-    let n = item_of(moving, job);
-    let undoable = job.phase == "do" && past_return(tx, moving, n).await?.is_none();
-    if undoable && undo_running(tx, moving, ItemState::Held).await? {
+    let n = item_of(moving, job)?;
+    let mut jobs = finish::jobs_of(tx, moving, n).await?;
+    let undoable = job.phase == "do" && past_return(&jobs).is_none();
+    if undoable && turn_all(tx, moving, n, ItemState::Held, &mut jobs).await? {
         return Ok(());
     }
-    skip(tx, moving, n).await?;
+    skip(tx, moving, n, &mut jobs).await?;
     if moving.order.state == OrderState::PendingCancellation {
         if let Some(mut task) = tx.open_cancel(moving.order.id).await? {
             cancel::granted(engine, tx, moving, &mut task).await?;

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
+use super::finish::{self, End};
 use super::moves::Moving;
-use super::{finish, start};
-use crate::engine::{Engine, LINE};
+use super::start;
+use crate::engine::Engine;
+use crate::fault;
 use crate::store::orders::{ItemRow, OrderRow};
-use crate::store::{StoreError, Tenant, Tx};
+use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// What an order touches, or occupies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,11 +66,17 @@ async fn works_on_machine(tx: &mut Tx<Tenant>, order: Uuid) -> Result<bool, Stor
 /// # Errors
 /// When the database refuses.
 pub async fn look(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(), StoreError> {
+    retrying("line", || look_once(engine, tenant, customer_id)).await
+}
+
+async fn look_once(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(), StoreError> {
     let mut tx = engine.db.tenant(tenant).await?;
     tx.lock_line(customer_id).await?;
     place_due(&mut tx, customer_id).await?;
     advance(engine, &mut tx, customer_id).await?;
-    engine.commit(tx, LINE).await
+    engine.commit(tx, ["line.before_commit", "line.after_commit"]).await?;
+    fault::point("line.after_publish");
+    Ok(())
 }
 
 /// Gives every order of a locked line its place whose date has come.
@@ -103,7 +111,7 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
             }
             let extent = extent(&items);
             let Some((_, what)) = before.iter().find(|(other, _)| other.meets(&extent)) else {
-                started = Some(Moving { order, items });
+                started = Some(Moving::new(order, items));
                 break;
             };
             let (what, id) = (what.clone(), order.id);
@@ -151,7 +159,7 @@ pub async fn run_items(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving
             .find(|id| moving.items.iter().any(|i| i.item_id == **id && i.state != ItemState::Completed));
         if let Some(failed) = failed.cloned() {
             let why = format!("relies on item {failed}, which was not completed");
-            finish::end_item(engine, tx, moving, n, ItemState::Failed, Some((&"relied-on", &why))).await?;
+            finish::end_item(engine, tx, moving, n, End::Failed("relied-on", &why), &[]).await?;
             continue;
         }
         start::start_item(engine, tx, moving, n).await?;

@@ -2,8 +2,9 @@
 //!
 //! * [`accept`]: a door's draft becomes an order with its place in the customer's line, or is refused.
 //! * [`line`]: whose turn it is, and what waits for what.
-//! * [`start`]: an item's turn: judged again, taken apart into jobs from the inventory as it is.
-//! * [`finish`]: an item's end: inventory, service detail records, the next item, the end of the order.
+//! * [`start`]: an item's turn: judged again, planned from the inventory as it is (`planning`), its machines placed and
+//!   its jobs written (`placing`).
+//! * [`finish`]: an item's end and the end of the order; `outcome`: what a completed item leaves in the inventory.
 //! * [`cancel`], [`fallout`]: stopping, undoing, and what an operator decides.
 
 pub mod accept;
@@ -11,15 +12,21 @@ pub mod cancel;
 pub mod draft;
 pub mod fallout;
 pub mod finish;
+mod form;
 pub mod line;
+mod modify;
 pub mod moves;
+mod outcome;
 pub mod patch;
+mod placing;
+mod planning;
 pub mod resolve;
+mod rows;
 pub mod schedule;
 pub mod start;
 pub mod view;
 
-use crate::store::StoreError;
+use crate::store::{Again, StoreError};
 
 pub use draft::{Ask, Draft, DraftItem, Given, Member};
 
@@ -43,6 +50,12 @@ pub enum OrderError {
     NotFound(String),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Again for OrderError {
+    fn worth_again(&self) -> bool {
+        matches!(self, Self::Store(e) if e.worth_again())
+    }
 }
 
 impl OrderError {

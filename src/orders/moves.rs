@@ -7,14 +7,24 @@ use crate::store::events::NewEvent;
 use crate::store::orders::{ItemRow, OrderError, OrderRow};
 use crate::store::{StoreError, Tenant, Tx};
 
+/// Code of an order's error while one of its jobs needs an operator; shown as a jeopardy alert until the order ends.
+pub(super) const HELD: &str = "held";
+
 /// An order with its items, being moved in one transaction.
 #[derive(Debug, Clone)]
 pub struct Moving {
     pub order: OrderRow,
     pub items: Vec<ItemRow>,
+    /// The event of the last change of state is still to be written: its items may follow in the same transaction.
+    untold: bool,
 }
 
 impl Moving {
+    #[must_use]
+    pub fn new(order: OrderRow, items: Vec<ItemRow>) -> Self {
+        Self { order, items, untold: false }
+    }
+
     /// Loads an order.
     ///
     /// # Errors
@@ -24,10 +34,11 @@ impl Moving {
             return Ok(None);
         };
         let items = tx.items(id).await?;
-        Ok(Some(Self { order, items }))
+        Ok(Some(Self::new(order, items)))
     }
 
-    /// Moves the order to a state, through the state between where the diagram has no arrow.
+    /// Moves the order to a state, through the state between where the diagram has no arrow. The event of each state
+    /// is written before the next one, or with [`Self::save`], and so shows the items as they followed the order.
     ///
     /// # Errors
     /// When the database refuses. A move that the diagram forbids is a programming error and is logged.
@@ -44,6 +55,7 @@ impl Moving {
         };
         let now = tx.now();
         for state in path {
+            self.tell(tx).await?;
             self.order.state = state;
             if state == OrderState::InProgress && self.order.started_at.is_none() {
                 self.order.started_at = Some(now);
@@ -51,13 +63,15 @@ impl Moving {
             if state.is_final() {
                 self.order.ended_at = Some(now);
                 self.order.waits_for = None;
+                // Nobody is waited for any more; what it was held for stays in the history.
+                self.order.errors.0.retain(|e| e.code != HELD);
             }
             if state == OrderState::Cancelled {
                 self.order.cancelled_at = Some(now);
                 self.order.cancel_reason = reason.map(str::to_owned);
             }
             tx.insert_history(&mut self.order, None, state.as_str(), reason, by).await?;
-            self.event(tx, "ServiceOrderStateChangeEvent").await?;
+            self.untold = true;
             tracing::info!(order.id = %self.order.id, request.id = self.order.request_id, order.state = %state, reason, by, "order moved");
         }
         Ok(())
@@ -105,11 +119,23 @@ impl Moving {
         });
     }
 
-    /// Writes an event with the whole order as it is now.
+    /// Writes an event with the whole order as it is now, after that of its last change of state.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn event(&mut self, tx: &mut Tx<Tenant>, kind: &str) -> Result<(), StoreError> {
+        self.tell(tx).await?;
+        self.write_event(tx, kind).await
+    }
+
+    async fn tell(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
+        if std::mem::take(&mut self.untold) {
+            self.write_event(tx, "ServiceOrderStateChangeEvent").await?;
+        }
+        Ok(())
+    }
+
+    async fn write_event(&mut self, tx: &mut Tx<Tenant>, kind: &str) -> Result<(), StoreError> {
         self.order.event_number += 1;
         let body = self.snapshot();
         let trace_parent = self.order.trace_parent.clone();
@@ -129,7 +155,17 @@ impl Moving {
     /// # Errors
     /// When the database refuses.
     pub async fn save(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
+        self.tell(tx).await?;
         tx.update_order(&mut self.order).await
+    }
+
+    /// Writes the order's row for the first time; last of all, because it counts history and events.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn insert(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
+        self.tell(tx).await?;
+        tx.insert_order(&self.order).await
     }
 
     /// The order without personal values, version-neutral.

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::moves::Moving;
 use super::resolve::SEATS;
-use super::{Given, Member, OrderError, accept};
+use super::{Given, Member, OrderError, rows};
 use crate::access::Caller;
-use crate::engine::{Engine, LINE};
-use crate::store::{Hint, Json, Tenant, Tx};
+use crate::engine::Engine;
+use crate::fault;
+use crate::store::{Hint, Json, Tenant, Tx, retrying};
 
 /// Members to change; the outer option: leave alone, the inner: remove.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +37,10 @@ pub struct Patch {
 /// # Errors
 /// [`OrderError::NotFound`]; [`OrderError::Forbidden`] when the order has ended or its start has passed.
 pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -> Result<(), OrderError> {
+    retrying("patch", || patch_once(engine, caller, id, patch)).await
+}
+
+async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(id.to_string());
     let seen = tx.order(id).await?.ok_or_else(missing)?;
@@ -63,7 +68,7 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
     let o = &mut moving.order;
     set(&mut o.category, patch.category.as_ref());
     set(&mut o.priority, patch.priority.as_ref());
-    o.urgency = accept::urgency(o.priority.as_deref());
+    o.urgency = rows::urgency(o.priority.as_deref());
     set(&mut o.external_id, patch.external_id.as_ref());
     set(&mut o.requested_completion, patch.requested_completion.as_ref());
     set(&mut o.expected_completion, patch.expected_completion.as_ref());
@@ -85,7 +90,8 @@ pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) ->
     if let Some(customer_id) = moving.order.customer_id.clone() {
         tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
     }
-    engine.commit(tx, LINE).await?;
+    engine.commit(tx, ["patch.before_commit", "patch.after_commit"]).await?;
+    fault::point("patch.after_publish");
     Ok(())
 }
 
@@ -148,6 +154,10 @@ fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
 /// # Errors
 /// [`OrderError::NotFound`]; [`OrderError::Forbidden`] while it has not ended.
 pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
+    retrying("delete", || delete_once(engine, caller, id)).await
+}
+
+async fn delete_once(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(|| OrderError::NotFound(id.to_string()))?;
     if !moving.order.state.is_final() {
@@ -159,6 +169,6 @@ pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), Or
     moving.save(&mut tx).await?;
     tx.hide_order(id).await?;
     tx.audit(caller, "order.delete", &id.to_string(), None).await?;
-    engine.commit(tx, LINE).await?;
+    engine.commit(tx, ["delete.before_commit", "delete.after_commit"]).await?;
     Ok(())
 }

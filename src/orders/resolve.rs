@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use telvisor_model::catalogue::{Application, Downgrade, plain};
+use telvisor_model::Action;
+use telvisor_model::catalogue::Application;
 use telvisor_model::view::{CustomerView, Intent};
-use telvisor_model::{Action, SubscriptionState};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
+use super::modify::modify;
 use super::{Ask, DraftItem, Given, Member, OrderError};
 use crate::apps::catalogue::Catalogue;
 use crate::clock::new_id;
@@ -100,12 +101,12 @@ fn fits(scene: &Scene<'_>, item: &DraftItem, quantity: i64) -> bool {
     quantity == 1 || seats == Some(quantity)
 }
 
-enum Named<'a> {
+pub(super) enum Named<'a> {
     Customer,
     Subscription(&'a SubscriptionRow),
 }
 
-fn find<'a>(scene: &Scene<'a>, n: usize, service: &str) -> Result<Named<'a>, OrderError> {
+pub(super) fn find<'a>(scene: &Scene<'a>, n: usize, service: &str) -> Result<Named<'a>, OrderError> {
     if let Ok(id) = service.parse::<Uuid>()
         && let Some(s) = scene.subscriptions.iter().find(|s| s.id == id)
     {
@@ -125,7 +126,7 @@ fn none() -> Resolved {
     Resolved { intent: None, new_customer: None, digest: None, characteristics: BTreeMap::new() }
 }
 
-fn acting(action: Action) -> Resolved {
+pub(super) fn acting(action: Action) -> Resolved {
     let intent = Intent {
         action,
         subscription: None,
@@ -138,7 +139,7 @@ fn acting(action: Action) -> Resolved {
     Resolved { intent: Some(intent), ..none() }
 }
 
-fn on(s: &SubscriptionRow, action: Action) -> Resolved {
+pub(super) fn on(s: &SubscriptionRow, action: Action) -> Resolved {
     let intent = Intent {
         action,
         subscription: Some(s.id),
@@ -151,7 +152,7 @@ fn on(s: &SubscriptionRow, action: Action) -> Resolved {
     Resolved { intent: Some(intent), ..none() }
 }
 
-fn text(n: usize, g: &Given) -> Result<String, OrderError> {
+pub(super) fn text(n: usize, g: &Given) -> Result<String, OrderError> {
     match &g.value {
         Value::String(s) => Ok(s.clone()),
         Value::Number(x) => Ok(x.to_string()),
@@ -159,11 +160,11 @@ fn text(n: usize, g: &Given) -> Result<String, OrderError> {
     }
 }
 
-fn given<'a>(list: &'a [Given], name: &str) -> Option<&'a Given> {
+pub(super) fn given<'a>(list: &'a [Given], name: &str) -> Option<&'a Given> {
     list.iter().find(|g| g.name == name)
 }
 
-fn no_doubles(n: usize, list: &[Given]) -> Result<(), OrderError> {
+pub(super) fn no_doubles(n: usize, list: &[Given]) -> Result<(), OrderError> {
     for (i, g) in list.iter().enumerate() {
         if list[..i].iter().any(|before| before.name == g.name) {
             return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), "is given twice"));
@@ -214,7 +215,7 @@ fn new_customer(n: usize, list: &[Given]) -> Result<NewCustomer, OrderError> {
     })
 }
 
-fn plan_of(n: usize, app: &Application, g: &Given) -> Result<String, OrderError> {
+pub(super) fn plan_of(n: usize, app: &Application, g: &Given) -> Result<String, OrderError> {
     let plan = text(n, g)?;
     if app.plan(&plan).is_none() {
         let known: Vec<_> = app.plans.iter().map(|p| p.id.as_str()).collect();
@@ -224,7 +225,12 @@ fn plan_of(n: usize, app: &Application, g: &Given) -> Result<String, OrderError>
     Ok(plan)
 }
 
-fn version_of(n: usize, app: &Application, g: &Given, held: Option<&str>) -> Result<String, OrderError> {
+pub(super) fn version_of(
+    n: usize,
+    app: &Application,
+    g: &Given,
+    held: Option<&str>,
+) -> Result<String, OrderError> {
     let version = text(n, g)?;
     let known = app.version(&version).is_some_and(|v| !v.withdrawn || held == Some(version.as_str()));
     if !known {
@@ -282,165 +288,6 @@ fn provision(
         intent.plan = Some(plan);
         intent.version = Some(version);
         intent.multiple = app.multiple;
-    }
-    Ok(resolved)
-}
-
-fn modify(
-    scene: &Scene<'_>,
-    n: usize,
-    service: &str,
-    state: Option<&str>,
-    list: &[Given],
-) -> Result<Resolved, OrderError> {
-    no_doubles(n, list)?;
-    let named = find(scene, n, service)?;
-    // A client that sends the whole service back changes only what differs.
-    let state = state.filter(|s| list.is_empty() || !shows(scene, &named, s));
-    if let Some(state) = state {
-        if let Some(g) = list.first() {
-            let why = "a state and characteristics cannot be changed in one item; use two items";
-            return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
-        }
-        let wanted = match state {
-            "inactive" | "suspended" => false,
-            "active" => true,
-            _ => {
-                let why = format!(
-                    "cannot be set to {state:?}: active and inactive are possible, delete terminates"
-                );
-                return Err(OrderError::invalid(n, Member::ServiceState, why));
-            }
-        };
-        return Ok(match (named, wanted) {
-            (Named::Customer, true) => acting(Action::ReactivateCustomer),
-            (Named::Customer, false) => acting(Action::SuspendCustomer),
-            (Named::Subscription(s), true) => on(s, Action::ReactivateSubscription),
-            (Named::Subscription(s), false) => on(s, Action::SuspendSubscription),
-        });
-    }
-    let Named::Subscription(s) = named else {
-        return Err(OrderError::invalid(
-            n,
-            Member::ServiceState,
-            "a customer account is changed by its state only",
-        ));
-    };
-    if let Some(g) = given(list, "operation") {
-        return operation(scene, n, s, &text(n, g)?, list);
-    }
-    change(scene, n, s, list)
-}
-
-/// Whether a service is in this state of TMF638 already, after the orders before.
-fn shows(scene: &Scene<'_>, named: &Named<'_>, state: &str) -> bool {
-    let Named::Subscription(s) = named else { return false };
-    let wanted = match state {
-        "active" => SubscriptionState::Active,
-        "inactive" => SubscriptionState::Suspended,
-        _ => return false,
-    };
-    scene.view.subscription(s.id).is_some_and(|v| v.state == wanted)
-}
-
-fn operation(
-    scene: &Scene<'_>,
-    n: usize,
-    s: &SubscriptionRow,
-    operation: &str,
-    list: &[Given],
-) -> Result<Resolved, OrderError> {
-    let allowed: &[&str] = if operation == "restore" { &["operation", "backupId"] } else { &["operation"] };
-    if let Some(g) = list.iter().find(|g| !allowed.contains(&g.name.as_str())) {
-        let why = format!("does not go with operation {operation}");
-        return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
-    }
-    match operation {
-        "backup" => {
-            let mut resolved = on(s, Action::Backup);
-            if let Some(intent) = &mut resolved.intent {
-                intent.backup = Some(new_id());
-            }
-            Ok(resolved)
-        }
-        "restore" => {
-            let member = || Member::Characteristic("backupId".into());
-            let Some(g) = given(list, "backupId") else {
-                return Err(OrderError::invalid(n, member(), "which backup?"));
-            };
-            let id = plain(&g.value);
-            let backup = scene
-                .backups
-                .iter()
-                .find(|b| b.id.to_string() == id && b.subscription == s.id && b.purpose != "guard")
-                .ok_or_else(|| {
-                    OrderError::invalid(n, member(), format!("the subscription has no backup {id}"))
-                })?;
-            restorable(scene, n, s, backup)?;
-            let mut resolved = on(s, Action::Restore);
-            if let Some(intent) = &mut resolved.intent {
-                intent.backup = Some(backup.id);
-            }
-            Ok(resolved)
-        }
-        other => {
-            let why = format!("{other:?} is no operation; backup and restore are");
-            Err(OrderError::invalid(n, Member::Characteristic("operation".into()), why))
-        }
-    }
-}
-
-/// A backup of a newer version than the one that will be installed cannot be restored.
-fn restorable(
-    scene: &Scene<'_>,
-    n: usize,
-    s: &SubscriptionRow,
-    backup: &BackupRow,
-) -> Result<(), OrderError> {
-    let forbidden = |message: String| Err(OrderError::Forbidden { item: Some(n), message });
-    if backup.state != "available" {
-        return forbidden(format!("the backup is {}", backup.state));
-    }
-    let version = scene.view.subscription(s.id).map_or(&s.version, |v| &v.version);
-    let newer = scene
-        .catalogue
-        .find(&s.application)
-        .and_then(|app| app.compare_versions(version, &backup.version))
-        .is_none_or(|order| order == std::cmp::Ordering::Greater);
-    if newer {
-        return forbidden(format!(
-            "the backup is of version {}, newer than {version}: upgrade the subscription first",
-            backup.version
-        ));
-    }
-    Ok(())
-}
-
-fn change(scene: &Scene<'_>, n: usize, s: &SubscriptionRow, list: &[Given]) -> Result<Resolved, OrderError> {
-    let Some(app) = scene.catalogue.find(&s.application) else {
-        return Err(OrderError::invalid(n, Member::Service, format!("{} left the catalogue", s.application)));
-    };
-    if let Some(g) = list.iter().find(|g| g.name != "plan" && g.name != "version") {
-        let why = "cannot be changed; plan, version and operation can";
-        return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
-    }
-    let planned = scene.view.subscription(s.id);
-    let version_now = planned.map_or(s.version.as_str(), |v| v.version.as_str()).to_owned();
-    let mut resolved = on(s, Action::Change);
-    let plan = given(list, "plan").map(|g| plan_of(n, &app, g)).transpose()?;
-    let version = given(list, "version").map(|g| version_of(n, &app, g, Some(&version_now))).transpose()?;
-    if let Some(to) = &version
-        && app.compare_versions(&version_now, to) == Some(std::cmp::Ordering::Less)
-        && app.downgrade(&version_now, to) != Some(Downgrade::Keep)
-        && app.downgrade(&version_now, to) != Some(Downgrade::Migrate)
-    {
-        let message =
-            format!("{} cannot go back from {version_now} to {to}: the provider offers no way", app.id);
-        return Err(OrderError::Forbidden { item: Some(n), message });
-    }
-    if let Some(intent) = &mut resolved.intent {
-        intent.plan = plan;
-        intent.version = version;
     }
     Ok(resolved)
 }

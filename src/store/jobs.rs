@@ -1,14 +1,13 @@
-//! Jobs, their steps and attempts. The job row is the truth: a worker claims it with a lease and a fence, and every
-//! later write of that worker is refused once another has claimed it.
+//! Jobs, their steps and attempts. The job row is the truth: a worker claims it with a lease and a fence
+//! ([`super::claims`]), and every later write of that worker is refused once another has claimed it.
 
-use std::time::Duration;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use telvisor_model::plan::{Act, Undo};
 use uuid::Uuid;
 
-use super::{Json, StoreError, System, Tenant, Tx, sql};
+use super::claims::turn;
+use super::{Json, StoreError, Tenant, Tx, sql};
 
 /// One job: the steps of one item on one machine. States: `ready`, `running`, `done`, `undone`, `fallout`, `failed`
 /// (skipped or abandoned by an operator). Phases: `do`, `undo`.
@@ -78,136 +77,8 @@ pub struct AttemptRow {
     pub ended_at: Option<DateTime<Utc>>,
     pub outcome: Option<String>,
     pub cause: Option<String>,
+    /// What a script printed; none yet, because no driver hands it over.
     pub output: Option<String>,
-}
-
-// The first condition says what follows from the second: SQLite uses a partial index only where its words stand.
-const DUE_SQLITE: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
-   AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
-   AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
-     AND r.state = 'running' AND r.lease_until >= $2)
-   ORDER BY urgency, run_after LIMIT 1";
-const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
-   AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
-   AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
-     AND r.state = 'running' AND r.lease_until >= $2)
-   ORDER BY urgency, run_after LIMIT 1 FOR UPDATE SKIP LOCKED";
-
-impl Tx<System> {
-    /// Claims the most urgent due job of a class: a lease, the next attempt, and the next fence of its machine. Jobs on
-    /// one machine run one at a time.
-    pub async fn claim_job(
-        &mut self,
-        class: &str,
-        worker: &str,
-        lease: Duration,
-    ) -> Result<Option<JobRow>, StoreError> {
-        let now = self.lease_now().await?;
-        let found = if self.is_postgres() {
-            sql!(self, optional: JobRow, DUE_POSTGRES, class, now)?
-        } else {
-            sql!(self, optional: JobRow, DUE_SQLITE, class, now)?
-        };
-        let Some(mut job) = found else { return Ok(None) };
-        if job.state == "running" {
-            sql!(
-                self,
-                execute,
-                "UPDATE job_attempts SET outcome = 'lost', cause = 'the lease ran out', ended_at = $4
-                 WHERE tenant = $1 AND job_id = $2 AND attempt = $3 AND ended_at IS NULL",
-                &job.tenant,
-                job.id,
-                job.attempt,
-                now
-            )?;
-        }
-        if let Some(machine) = job.machine {
-            let (fence,) = sql!(
-                self,
-                one: (i64,),
-                "UPDATE machines SET fence = fence + 1 WHERE tenant = $1 AND id = $2 RETURNING fence",
-                &job.tenant,
-                machine
-            )?;
-            job.fence = fence;
-            // The machine's row is locked now: nobody else claims a job on it until we are through.
-            let (busy,) = sql!(
-                self,
-                one: (i64,),
-                "SELECT COUNT(*) FROM jobs WHERE tenant = $1 AND machine = $2 AND id <> $3 AND state = 'running'
-                 AND lease_until >= $4",
-                &job.tenant,
-                machine,
-                job.id,
-                now
-            )?;
-            if busy > 0 {
-                return Ok(None);
-            }
-        }
-        job.state = "running".into();
-        job.attempt += 1;
-        job.worker = Some(worker.to_owned());
-        job.lease_until = Some(now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX));
-        sql!(
-            self,
-            execute,
-            "UPDATE jobs SET state = 'running', attempt = $3, worker = $4, lease_until = $5, fence = $6
-             WHERE tenant = $1 AND id = $2",
-            &job.tenant,
-            job.id,
-            job.attempt,
-            worker,
-            job.lease_until,
-            job.fence
-        )?;
-        sql!(
-            self,
-            execute,
-            "INSERT INTO job_attempts (tenant, job_id, attempt, phase, worker, started_at) VALUES ($1,$2,$3,$4,$5,$6)",
-            &job.tenant,
-            job.id,
-            job.attempt,
-            &job.phase,
-            worker,
-            now
-        )?;
-        Ok(Some(job))
-    }
-
-    /// Jobs that are due and unclaimed, or whose lease ran out: (class, tenant, id).
-    pub async fn due_jobs(&mut self, limit: i64) -> Result<Vec<(String, String, Uuid)>, StoreError> {
-        let now = self.lease_now().await?;
-        sql!(
-            self,
-            all: (String, String, Uuid),
-            "SELECT class, tenant, id FROM jobs
-             WHERE state IN ('ready', 'running')
-               AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
-             ORDER BY urgency, run_after LIMIT $2",
-            now,
-            limit
-        )
-    }
-
-    /// Jobs by state, for metrics.
-    pub async fn count_jobs(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
-        sql!(
-            self,
-            all: (String, i64),
-            "SELECT state, COUNT(*) FROM jobs WHERE state IN ('ready', 'running', 'fallout') GROUP BY state"
-        )
-    }
-
-    /// Runs every delayed job at once (tests: the queue runs to empty without waiting).
-    pub async fn next_due(&mut self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = sql!(
-            self,
-            one: (Option<DateTime<Utc>>,),
-            "SELECT MIN(run_after) FROM jobs WHERE state = 'ready'"
-        )?;
-        Ok(row.0)
-    }
 }
 
 impl Tx<Tenant> {
@@ -216,8 +87,8 @@ impl Tx<Tenant> {
             self,
             execute,
             "INSERT INTO jobs (tenant, id, order_id, item_id, customer, class, title, state, phase, urgency, run_after,
-               attempt, tries, machine, hypervisor, host, fence, trace_parent, request_id, created_at)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)",
+               attempt, tries, machine, hypervisor, host, fence, trace_parent, request_id, created_at, turn)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)",
             &j.tenant,
             j.id,
             j.order_id,
@@ -237,7 +108,8 @@ impl Tx<Tenant> {
             j.fence,
             &j.trace_parent,
             &j.request_id,
-            j.created_at
+            j.created_at,
+            turn(j)
         )?;
         Ok(())
     }
@@ -260,29 +132,6 @@ impl Tx<Tenant> {
             s.undone
         )?;
         Ok(())
-    }
-
-    /// Renews the lease and proves that the job is still this worker's; false when it is not.
-    pub async fn hold_job(
-        &mut self,
-        job: &JobRow,
-        lease: Duration,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let now = self.lease_now().await?;
-        let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX);
-        let rows = sql!(
-            self,
-            execute,
-            "UPDATE jobs SET lease_until = $5
-             WHERE tenant = $1 AND id = $2 AND worker = $3 AND attempt = $4 AND state = 'running' AND phase = $6",
-            &job.tenant,
-            job.id,
-            &job.worker,
-            job.attempt,
-            until,
-            &job.phase
-        )?;
-        Ok((rows == 1).then_some(until))
     }
 
     /// Writes a step back.
@@ -313,7 +162,7 @@ impl Tx<Tenant> {
             self,
             execute,
             "UPDATE jobs SET state = $3, phase = $4, run_after = $5, lease_until = $6, worker = $7, tries = $8,
-               error = $9, ended_at = $10, attempt = $11 WHERE tenant = $1 AND id = $2",
+               error = $9, ended_at = $10, attempt = $11, turn = $12 WHERE tenant = $1 AND id = $2",
             &j.tenant,
             j.id,
             &j.state,
@@ -324,7 +173,8 @@ impl Tx<Tenant> {
             j.tries,
             &j.error,
             j.ended_at,
-            j.attempt
+            j.attempt,
+            turn(j)
         )?;
         Ok(())
     }

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::orders::{CancelRow, OrderRow};
+use super::cancels::CancelRow;
+use super::orders::OrderRow;
 use super::{Conn, StoreError, Tenant, Tx};
 
 /// A value to compare with.

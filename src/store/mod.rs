@@ -6,17 +6,22 @@
 
 pub mod audit;
 pub mod backups;
+pub mod cancels;
+pub mod claims;
 pub mod customers;
 pub mod events;
 pub mod hosts;
+pub mod idempotency;
 pub mod installation;
 pub mod jobs;
+pub mod lines;
 pub mod links;
 pub mod lists;
 pub mod machines;
 pub mod migrate;
 pub mod orders;
 pub mod packages;
+pub mod retry;
 pub mod sdr;
 pub mod sdr_files;
 pub mod subscriptions;
@@ -35,6 +40,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 
+pub use retry::{Again, retrying};
 pub use sqlx::types::Json;
 
 /// What went wrong with the database.
@@ -42,6 +48,9 @@ pub use sqlx::types::Json;
 pub enum StoreError {
     #[error("the database refused: {0}")]
     Sql(#[from] sqlx::Error),
+    /// Ask whether it is there before doing it again.
+    #[error("the database's answer to a commit was lost, so that it may be written or not: {0}")]
+    Unsure(sqlx::Error),
     #[error("bad value in column {column} of: {query}: {reason}")]
     BadValue { column: String, query: &'static str, reason: String },
     #[error("the schema could not be brought up to date: {0}")]
@@ -61,7 +70,7 @@ impl StoreError {
         matches!(self, Self::Sql(sqlx::Error::Database(e)) if e.is_unique_violation())
     }
 
-    /// Whether doing the whole transaction again may help (serialization, deadlock, busy, connection lost).
+    /// Whether it goes away by itself (serialization, deadlock, busy, connection lost): a client may ask again.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -71,7 +80,7 @@ impl StoreError {
                     Some("40001" | "40P01" | "57P01" | "57P03" | "5" | "517" | "261")
                 )
             }
-            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) | Self::Unsure(_) => true,
             _ => false,
         }
     }
@@ -179,12 +188,17 @@ impl<S> Tx<S> {
     /// Makes everything permanent, and returns the hints to publish.
     ///
     /// # Errors
-    /// When the database refuses; nothing was written then.
+    /// When the database refuses; nothing was written then, unless it is [`StoreError::Unsure`].
     pub async fn commit(self) -> Result<Vec<Hint>, StoreError> {
-        match self.conn {
-            Conn::Sqlite(c) => c.commit().await?,
-            Conn::Postgres(c) => c.commit().await?,
-        }
+        let done = match self.conn {
+            Conn::Sqlite(c) => c.commit().await,
+            Conn::Postgres(c) => c.commit().await,
+        };
+        done.map_err(|e| match &e {
+            // Class 57: the session was ended from outside, before or after the commit.
+            sqlx::Error::Database(d) if !d.code().is_some_and(|c| c.starts_with("57")) => StoreError::Sql(e),
+            _ => StoreError::Unsure(e),
+        })?;
         Ok(self.hints)
     }
 }

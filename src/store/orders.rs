@@ -1,4 +1,4 @@
-//! Orders, their items, personal parts, history, cancel tasks, idempotency keys and the customers' lines.
+//! Orders, their items, personal parts and history.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use telvisor_model::view::Intent;
 use telvisor_model::{Action, ItemState, OrderState};
 use uuid::Uuid;
 
-use super::{Json, StoreError, System, Tenant, Tx, sql};
+use super::{Json, StoreError, Tenant, Tx, sql};
 
 /// One order, version-neutral.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -101,13 +101,6 @@ pub struct Before {
     pub state: Option<String>,
 }
 
-#[derive(Debug, sqlx::FromRow)]
-struct IntentRow {
-    #[sqlx(try_from = "String")]
-    state: ItemState,
-    intent: Json<Option<Intent>>,
-}
-
 /// The personal part of an order: the request as given, and notes.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct PersonalRow {
@@ -126,107 +119,7 @@ pub struct HistoryRow {
     pub caused_by: String,
 }
 
-/// A request to cancel an order.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct CancelRow {
-    pub id: Uuid,
-    pub order_id: Uuid,
-    /// TMF641 v4.1 `TaskStateType`: accepted, inProgress, done, terminatedWithError.
-    pub state: String,
-    /// State to which the order goes back when the cancel is denied.
-    #[sqlx(try_from = "String")]
-    pub back_to: OrderState,
-    pub reason: Option<String>,
-    pub message: Option<String>,
-    pub requested_at: DateTime<Utc>,
-    pub requested_for: Option<DateTime<Utc>>,
-    pub ended_at: Option<DateTime<Utc>>,
-}
-
 impl Tx<Tenant> {
-    /// Locks a customer's line; makes it when it is new. Every order of the customer is decided under this lock.
-    pub async fn lock_line(&mut self, customer_id: &str) -> Result<(), StoreError> {
-        let tenant = self.tenant();
-        sql!(
-            self,
-            execute,
-            "INSERT INTO lines (tenant, customer_id, next_place) VALUES ($1, $2, 1)
-             ON CONFLICT (tenant, customer_id) DO UPDATE SET next_place = lines.next_place",
-            &tenant,
-            customer_id
-        )?;
-        Ok(())
-    }
-
-    /// Draws the next place in a locked line.
-    pub async fn next_place(&mut self, customer_id: &str) -> Result<i64, StoreError> {
-        let tenant = self.tenant();
-        let (next,) = sql!(
-            self,
-            one: (i64,),
-            "UPDATE lines SET next_place = next_place + 1 WHERE tenant = $1 AND customer_id = $2 RETURNING next_place",
-            &tenant,
-            customer_id
-        )?;
-        Ok(next - 1)
-    }
-
-    /// Takes an idempotency key; returns what stands under it when it is taken: (digest, order).
-    pub async fn take_key(
-        &mut self,
-        client: &str,
-        door: &str,
-        key: &str,
-        digest: &str,
-        order: Uuid,
-    ) -> Result<Option<(String, Uuid)>, StoreError> {
-        let (tenant, now) = (self.tenant(), self.now());
-        let taken = sql!(
-            self,
-            execute,
-            "INSERT INTO idempotency (tenant, client, door, key, digest, order_id, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, client, door, key) DO NOTHING",
-            &tenant,
-            client,
-            door,
-            key,
-            digest,
-            order,
-            now
-        )?;
-        if taken == 1 {
-            return Ok(None);
-        }
-        sql!(
-            self,
-            optional: (String, Uuid),
-            "SELECT digest, order_id FROM idempotency WHERE tenant = $1 AND client = $2 AND door = $3 AND key = $4",
-            &tenant,
-            client,
-            door,
-            key
-        )
-    }
-
-    /// Looks an idempotency key up without taking it.
-    pub async fn find_key(
-        &mut self,
-        client: &str,
-        door: &str,
-        key: &str,
-    ) -> Result<Option<(String, Uuid)>, StoreError> {
-        let tenant = self.tenant();
-        sql!(
-            self,
-            optional: (String, Uuid),
-            "SELECT digest, order_id FROM idempotency WHERE tenant = $1 AND client = $2 AND door = $3 AND key = $4",
-            &tenant,
-            client,
-            door,
-            key
-        )
-    }
-
     pub async fn insert_order(&mut self, o: &OrderRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(
@@ -337,12 +230,6 @@ impl Tx<Tenant> {
         )
     }
 
-    /// An order by its id, hidden or not: what a repeat of its request is answered with.
-    pub async fn order_for_replay(&mut self, id: Uuid) -> Result<Option<OrderRow>, StoreError> {
-        let tenant = self.tenant();
-        sql!(self, optional: OrderRow, "SELECT * FROM orders WHERE tenant = $1 AND id = $2", &tenant, id)
-    }
-
     /// Hides an order from reads; it is kept for audit, and its key stays used.
     pub async fn hide_order(&mut self, id: Uuid) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());
@@ -355,58 +242,6 @@ impl Tx<Tenant> {
             now
         )?;
         Ok(())
-    }
-
-    /// The open orders of a customer that have a place in its line, in that order.
-    pub async fn line(&mut self, customer_id: &str) -> Result<Vec<OrderRow>, StoreError> {
-        let tenant = self.tenant();
-        sql!(
-            self,
-            all: OrderRow,
-            "SELECT * FROM orders WHERE tenant = $1 AND customer_id = $2 AND place IS NOT NULL AND state IN
-             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
-             ORDER BY place",
-            &tenant,
-            customer_id
-        )
-    }
-
-    /// The items of the open orders in a customer's line.
-    ///
-    /// CROSS JOIN makes SQLite begin with the orders; by itself it begins with all items of the tenant.
-    pub async fn line_items(&mut self, customer_id: &str) -> Result<Vec<ItemRow>, StoreError> {
-        let tenant = self.tenant();
-        sql!(
-            self,
-            all: ItemRow,
-            "SELECT i.* FROM orders o CROSS JOIN order_items i
-             WHERE i.tenant = o.tenant AND i.order_id = o.id AND o.tenant = $1 AND o.customer_id = $2 AND o.place IS NOT NULL AND o.state IN
-             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
-             ORDER BY o.place, i.number",
-            &tenant,
-            customer_id
-        )
-    }
-
-    /// What the open orders in a customer's line ask, those left out that are being cancelled: the state and intent
-    /// of each item, in order.
-    pub async fn line_intents(
-        &mut self,
-        customer_id: &str,
-    ) -> Result<Vec<(ItemState, Json<Option<Intent>>)>, StoreError> {
-        let tenant = self.tenant();
-        let rows = sql!(
-            self,
-            all: IntentRow,
-            "SELECT i.state, i.intent FROM orders o CROSS JOIN order_items i
-             WHERE i.tenant = o.tenant AND i.order_id = o.id AND o.tenant = $1 AND o.customer_id = $2
-               AND o.place IS NOT NULL AND o.state <> 'pendingCancellation' AND o.state IN
-             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
-             ORDER BY o.place, i.number",
-            &tenant,
-            customer_id
-        )?;
-        Ok(rows.into_iter().map(|r| (r.state, r.intent)).collect())
     }
 
     pub async fn insert_item(&mut self, i: &ItemRow) -> Result<(), StoreError> {
@@ -557,141 +392,6 @@ impl Tx<Tenant> {
              WHERE tenant = $1 AND order_id = $2 ORDER BY number",
             &tenant,
             order
-        )
-    }
-
-    pub async fn insert_cancel(&mut self, c: &CancelRow) -> Result<(), StoreError> {
-        let tenant = self.tenant();
-        sql!(
-            self,
-            execute,
-            "INSERT INTO cancel_orders (tenant, id, order_id, state, back_to, reason, message, requested_at,
-               requested_for, ended_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
-            &tenant,
-            c.id,
-            c.order_id,
-            &c.state,
-            c.back_to.as_str(),
-            &c.reason,
-            &c.message,
-            c.requested_at,
-            c.requested_for,
-            c.ended_at
-        )?;
-        Ok(())
-    }
-
-    pub async fn update_cancel(&mut self, c: &CancelRow) -> Result<(), StoreError> {
-        let tenant = self.tenant();
-        sql!(
-            self,
-            execute,
-            "UPDATE cancel_orders SET state = $3, message = $4, ended_at = $5 WHERE tenant = $1 AND id = $2",
-            &tenant,
-            c.id,
-            &c.state,
-            &c.message,
-            c.ended_at
-        )?;
-        Ok(())
-    }
-
-    pub async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelRow>, StoreError> {
-        let tenant = self.tenant();
-        sql!(self, optional: CancelRow, "SELECT * FROM cancel_orders WHERE tenant = $1 AND id = $2", &tenant, id)
-    }
-
-    /// The cancel task of an order that has not ended.
-    pub async fn open_cancel(&mut self, order: Uuid) -> Result<Option<CancelRow>, StoreError> {
-        let tenant = self.tenant();
-        sql!(
-            self,
-            optional: CancelRow,
-            "SELECT * FROM cancel_orders WHERE tenant = $1 AND order_id = $2 AND ended_at IS NULL",
-            &tenant,
-            order
-        )
-    }
-}
-
-/// A customer's line named by tenant and customer id.
-pub type LineKey = (String, String);
-
-impl Tx<System> {
-    /// Lines with an order that waits: has its place and is not started, or is due and has no place yet.
-    pub async fn waiting_lines(&mut self, limit: i64) -> Result<Vec<LineKey>, StoreError> {
-        let now = self.now();
-        sql!(
-            self,
-            all: LineKey,
-            "SELECT DISTINCT tenant, customer_id FROM orders
-             WHERE customer_id IS NOT NULL AND (goes_on OR (state = 'acknowledged'
-               AND (place IS NOT NULL OR requested_start IS NULL OR requested_start <= $1)))
-             LIMIT $2",
-            now,
-            limit
-        )
-    }
-
-    /// Number of orders that have not ended.
-    pub async fn open_orders(&mut self) -> Result<i64, StoreError> {
-        let (n,) = sql!(
-            self,
-            one: (i64,),
-            "SELECT COUNT(*) FROM orders WHERE state IN
-             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')"
-        )?;
-        Ok(n)
-    }
-
-    /// Forgets idempotency keys older than `before`.
-    pub async fn forget_keys(&mut self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        sql!(self, execute, "DELETE FROM idempotency WHERE created_at < $1", before)
-    }
-}
-
-impl Tx<Tenant> {
-    /// Whether a customer has an order that has not ended, a future one included.
-    pub async fn has_open_order(&mut self, customer_id: &str) -> Result<bool, StoreError> {
-        let tenant = self.tenant();
-        let (n,) = sql!(
-            self,
-            one: (i64,),
-            "SELECT COUNT(*) FROM orders WHERE tenant = $1 AND customer_id = $2 AND state IN
-             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')",
-            &tenant,
-            customer_id
-        )?;
-        Ok(n > 0)
-    }
-
-    /// Whether a subscription has an order that has not ended and has its place.
-    pub async fn has_open_order_on(&mut self, subscription: Uuid) -> Result<bool, StoreError> {
-        let tenant = self.tenant();
-        let (n,) = sql!(
-            self,
-            one: (i64,),
-            "SELECT COUNT(*) FROM order_items i JOIN orders o ON o.tenant = i.tenant AND o.id = i.order_id
-             WHERE i.tenant = $1 AND i.subscription = $2 AND o.place IS NOT NULL AND o.state IN
-             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')",
-            &tenant,
-            subscription
-        )?;
-        Ok(n > 0)
-    }
-
-    /// Due orders of a customer that have no place yet, oldest date first.
-    pub async fn due_without_place(&mut self, customer_id: &str) -> Result<Vec<OrderRow>, StoreError> {
-        let (tenant, now) = (self.tenant(), self.now());
-        sql!(
-            self,
-            all: OrderRow,
-            "SELECT * FROM orders WHERE tenant = $1 AND customer_id = $2 AND state = 'acknowledged'
-             AND place IS NULL AND (requested_start IS NULL OR requested_start <= $3)
-             ORDER BY requested_start, id",
-            &tenant,
-            customer_id,
-            now
         )
     }
 }

@@ -139,6 +139,31 @@ impl Tx<System> {
         )
     }
 
+    /// How many records [`Self::unsealed`] would give, and the octets of their bodies.
+    pub async fn unsealed_size(
+        &mut self,
+        tenant: &str,
+        recipient: &str,
+        test: bool,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<(i64, i64), StoreError> {
+        sql!(
+            self,
+            one: (i64, i64),
+            "SELECT COUNT(*), CAST(COALESCE(SUM(OCTET_LENGTH(CAST(s.body AS TEXT))), 0) AS BIGINT) FROM sdr s
+             WHERE s.tenant = $1 AND s.test = $3 AND s.record_time > $4 AND s.record_time < $5
+               AND (s.only_recipient IS NULL OR s.only_recipient = $2)
+               AND NOT EXISTS (SELECT 1 FROM sdr_numbers n
+                 WHERE n.tenant = s.tenant AND n.recipient = $2 AND n.record_id = s.record_id)",
+            tenant,
+            recipient,
+            test,
+            since,
+            until
+        )
+    }
+
     /// The records of a sealed file with their numbers.
     pub async fn sealed(
         &mut self,

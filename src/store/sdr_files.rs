@@ -162,22 +162,22 @@ impl Tx<System> {
         )
     }
 
-    /// When a stream was cut last, without locking it; none before its first use.
-    pub async fn last_cut(
+    /// A stream as it is, without locking it; none before its first use.
+    pub async fn peek_stream(
         &mut self,
         tenant: &str,
         recipient: &str,
         test: bool,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = sql!(
+    ) -> Result<Option<StreamRow>, StoreError> {
+        sql!(
             self,
-            optional: (DateTime<Utc>,),
-            "SELECT cut_time FROM sdr_streams WHERE tenant = $1 AND recipient = $2 AND test = $3",
+            optional: StreamRow,
+            "SELECT tenant, recipient, test, next_file, next_number, cut_time FROM sdr_streams
+             WHERE tenant = $1 AND recipient = $2 AND test = $3",
             tenant,
             recipient,
             test
-        )?;
-        Ok(row.map(|(at,)| at))
+        )
     }
 
     pub async fn update_stream(&mut self, s: &StreamRow) -> Result<(), StoreError> {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use telvisor_model::{Action, CustomerState, SubscriptionState};
 
 use crate::harness::{
-    CANCELS, CRM, ORDERS, SERVICES, TestApp, characteristic, create, modify, provision, service_id,
-    set_state, start_time, terminate,
+    CANCELS, CRM, ORDERS, SERVICES, TestApp, create, modify, provision, restore, service_id, set_state,
+    start_time, take_backup, terminate,
 };
 
 /// A subscription that no customer ever had.
@@ -61,18 +61,12 @@ impl Scene {
             "suspend-subscription" => set_state(subscription, "inactive"),
             "reactivate-subscription" => set_state(subscription, "active"),
             "terminate-subscription" => terminate(subscription),
-            "backup" => modify(subscription, &[("operation", "backup")]),
-            "restore" => modify(subscription, &[("operation", "restore"), ("backupId", &self.backup)]),
+            "backup" => take_backup(subscription),
+            "restore" => restore(subscription, &self.backup),
             other => panic!("actions_expected.txt: there is no action {other}"),
         };
         json!({ "relatedParty": [{ "id": customer, "role": "customer" }], "serviceOrderItem": [item] })
     }
-}
-
-async fn done(app: &TestApp, item: Value) -> Value {
-    let order = app.order(json!([item])).await;
-    assert_eq!(order["state"], "completed", "{order:#}");
-    order
 }
 
 /// An order for later that is cancelled: what it would have made is there, and never came to be.
@@ -110,17 +104,15 @@ async fn scene(app: &TestApp, name: String, customer: &str, subscription: &str) 
         }
         state => {
             scene.subscription = app.provision(&id, CRM, "solo", None).await;
-            let order = done(app, modify(&scene.subscription, &[("operation", "backup")])).await;
-            let backup = characteristic(&order["serviceOrderItem"][0]["service"], "backupId");
-            scene.backup = backup.expect("a completed backup shows its id");
+            scene.backup = app.back_up(&scene.subscription).await;
             match state {
                 "active" => {}
-                "suspended" => drop(done(app, set_state(&scene.subscription, "inactive")).await),
+                "suspended" => drop(app.done(set_state(&scene.subscription, "inactive")).await),
                 // Ended with its customer, where the customer is terminated.
                 "terminated" if customer == "terminated" => {}
-                "terminated" => drop(done(app, terminate(&scene.subscription)).await),
+                "terminated" => drop(app.done(terminate(&scene.subscription)).await),
                 "expired" => {
-                    done(app, terminate(&scene.subscription)).await;
+                    app.done(terminate(&scene.subscription)).await;
                     outlast_retention(app);
                 }
                 other => panic!("actions_expected.txt: there is no subscription state {other}"),
@@ -129,10 +121,10 @@ async fn scene(app: &TestApp, name: String, customer: &str, subscription: &str) 
     }
     match customer {
         "active" => {}
-        "suspended" => drop(done(app, set_state(&id, "inactive")).await),
-        "terminated" => drop(done(app, terminate(&id)).await),
+        "suspended" => drop(app.done(set_state(&id, "inactive")).await),
+        "terminated" => drop(app.done(terminate(&id)).await),
         "expired" => {
-            done(app, terminate(&id)).await;
+            app.done(terminate(&id)).await;
             outlast_retention(app);
         }
         other => panic!("actions_expected.txt: there is no customer state {other}"),

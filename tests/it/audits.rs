@@ -7,8 +7,7 @@ use telvisor::apps::catalogue::import;
 use telvisor::config::OnFailure;
 use telvisor::store::audit::AuditRow;
 
-use crate::harness::{CANCELS, CRM, TestApp, create, modify, provision, service_id};
-use crate::pending::copy;
+use crate::harness::{CANCELS, CRM, TestApp, copy, create, modify, provision, service_id};
 use crate::probe::{fallout, read};
 
 async fn audited(app: &TestApp, object: &str) -> Vec<AuditRow> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{CRM, ORDERS, TestApp, create, modify, provision, set_state, terminate};
+use crate::harness::{CRM, ORDERS, TestApp, create, item, modify, provision, restore, set_state, terminate};
 
 const NOBODYS: &str = "0192f0c1-2d3e-7a4b-8c5d-6e7f8091a2b3";
 
@@ -87,7 +87,7 @@ async fn what_an_order_names_must_be_there() {
             of_item("serviceCharacteristic (name = backupId)"),
             order(json!([modify(&id, &[("operation", "restore")])])),
         ),
-        (value(1), order(json!([modify(&id, &[("operation", "restore"), ("backupId", NOBODYS)])]))),
+        (value(1), order(json!([restore(&id, NOBODYS)]))),
         (value(1), order(json!([modify(&id, &[("operation", "backup"), ("plan", "team")])]))),
         (of_item("state"), order(json!([modify("C1", &[("name", "Else")])]))),
         (of_item("state"), order(json!([set_state(&id, "terminated")]))),
@@ -130,7 +130,7 @@ async fn what_an_order_names_must_be_there() {
 }
 
 #[tokio::test]
-async fn ids_of_customers_and_items() {
+async fn ids_out_of_form_or_taken_are_refused() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", None).await;
@@ -141,15 +141,7 @@ async fn ids_of_customers_and_items() {
     let two =
         with(order(json!([create("C3")])), "/relatedParty", json!([{ "id": "C4", "role": "customer" }]));
     let long = "x".repeat(65);
-    let item = |id: &str, on: &[&str]| {
-        let mut item = provision("C1", "stallfront", "stall", None);
-        item["id"] = json!(id);
-        item["serviceOrderItemRelationship"] = on
-            .iter()
-            .map(|on| json!({ "relationshipType": "reliesOn", "orderItem": { "itemId": on } }))
-            .collect();
-        item
-    };
+    let item = |id: &str, on: &[&str]| item(id, provision("C1", "stallfront", "stall", None), on);
     let no_name =
         with(order(json!([create("C3")])), "/serviceOrderItem/0/service/serviceCharacteristic", json!([]));
     let blank = "/serviceOrderItem/0/service/serviceCharacteristic/0/value";

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, terminate,
+    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, take_backup, terminate,
 };
 use crate::probe::{begin, decide, fallout, inside, snapshot, steps, validate, validate_orders, work_once};
 
@@ -64,7 +64,7 @@ async fn an_order_that_waits_for_its_turn_is_cancelled_at_once() {
     app.customer("C1").await;
     let first = app.place(json!([provision("C1", CRM, "solo", None)])).await;
     let second = app.place(json!([provision("C1", "filenook", "home", None)])).await;
-    let third = app.place(json!([modify(&service_id(&second, 0), &[("operation", "backup")])])).await;
+    let third = app.place(json!([take_backup(&service_id(&second, 0))])).await;
     begin(&app).await;
     assert_eq!(app.show(&first).await["state"], "inProgress");
     assert_eq!(app.show(&second).await["state"], "acknowledged");
@@ -89,7 +89,7 @@ async fn undone_at_each_step(app: &TestApp, customer: &str, item: &Value, operat
         work_once(app).await;
         let here = app.show(&order).await;
         assert_eq!(here["state"], "inProgress", "at {n}: {here:#}");
-        app.faults(json!({}));
+        app.mends();
         let task = ask(app, &order).await;
         assert_eq!(task["state"], "inProgress", "at {n}: {task:#}");
         let here = app.show(&order).await;
@@ -115,8 +115,7 @@ async fn undone_at_each_step(app: &TestApp, customer: &str, item: &Value, operat
 
 /// How many operations of the hypervisor the order takes before the first that cannot be undone.
 async fn undoable(app: &TestApp, item: &Value) -> u64 {
-    let order = app.order(json!([item])).await;
-    assert_eq!(order["state"], "completed", "{order:#}");
+    let order = app.done(item.clone()).await;
     let steps = steps(app, &order).await;
     steps.iter().take_while(|s| !s.last_chance).filter(|s| s.is_operation()).count() as u64
 }
@@ -127,11 +126,9 @@ async fn a_provision_in_progress_is_undone() {
     app.customer("C1").await;
     app.customer("C2").await;
     let operations = undoable(&app, &provision("C1", CRM, "solo", None)).await;
-    let done = app.order(json!([terminate("C1")])).await;
-    assert_eq!(done["state"], "completed");
+    app.done(terminate("C1")).await;
     undone_at_each_step(&app, "C2", &provision("C2", CRM, "solo", None), operations).await;
-    let order = app.order(json!([provision("C2", CRM, "solo", None)])).await;
-    assert_eq!(order["state"], "completed", "{order:#}");
+    app.done(provision("C2", CRM, "solo", None)).await;
     validate(&app).await;
 }
 
@@ -191,10 +188,7 @@ async fn a_held_order_goes_back_to_held_after_the_point_of_no_return() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
-    app.faults(json!({ "rules": [{ "operation": "delete_machine", "effect": "fail" }] }));
-    let order = app.order(json!([terminate(&s)])).await;
-    assert_eq!(order["state"], "held", "{order:#}");
-    app.faults(json!({}));
+    let order = app.held("delete_machine", terminate(&s)).await;
     for _ in 0..2 {
         let task = ask(&app, &order).await;
         assert_eq!(task["state"], "terminatedWithError", "{task:#}");
@@ -210,10 +204,7 @@ async fn a_held_order_is_undone_before_the_point_of_no_return() {
     let app = TestApp::with(|c| c.jobs.on_failure = telvisor::config::OnFailure::Hold).await;
     app.customer("C1").await;
     let before = snapshot(&app, &["C1"]).await;
-    app.faults(json!({ "rules": [{ "operation": "start", "effect": "fail" }] }));
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    assert_eq!(order["state"], "held", "{order:#}");
-    app.faults(json!({}));
+    let order = app.held("start", provision("C1", CRM, "solo", None)).await;
     let task = ask(&app, &order).await;
     assert!(fallout(&app, &order).await.is_empty(), "the job is being undone");
     app.run().await;
@@ -260,7 +251,7 @@ async fn a_cancel_whose_undo_fails_waits_for_the_operator() {
         let job = &fallout(&app, &order).await[0];
         let skip = format!("/api/v1/fallout/{}/skip", job["id"].as_str().unwrap());
         app.post(&skip, &json!({})).await.expect(409);
-        app.faults(json!({}));
+        app.mends();
         let order = decide(&app, &order, decision).await;
         assert_eq!(order["state"], "cancelled", "{order:#}");
         let task = task_now(&app, &task).await;
@@ -347,7 +338,10 @@ async fn tasks_are_filtered_and_sorted_as_they_are_shown() {
     assert_eq!(list("cancellationReason=reason+0,reason+1").await, [ids[1].clone(), ids[0].clone()]);
     assert_eq!(list("requestedCancellationDate=2026-12-01T00:00:00Z").await, [ids[1].clone()]);
     assert_eq!(list("sort=-requestedCancellationDate").await[0], ids[1]);
-    assert_eq!(list("effectiveCancellationDate.lte=2026-11-23T08:01:30Z").await, [ids[1].clone(), ids[0].clone()]);
+    assert_eq!(
+        list("effectiveCancellationDate.lte=2026-11-23T08:01:30Z").await,
+        [ids[1].clone(), ids[0].clone()]
+    );
     for (query, name) in [
         ("colour=red", "colour"),
         ("sort=href", "href"),

@@ -18,8 +18,16 @@ fn a_wrong_value_is_told_with_where_it_was_set() {
     std::fs::write(&file, "[jobs]\nattempts = 0\n").unwrap();
     let file = file.to_str().unwrap();
     for (flags, variables, told) in [
-        (&[][..], &[("TELVISOR_JOBS__ATTEMPTS", "x")][..], "jobs.attempts (TELVISOR_JOBS__ATTEMPTS): invalid type"),
-        (&[], &[("TELVISOR_JOBS__ATTEMPTS", "-1")], "jobs.attempts (TELVISOR_JOBS__ATTEMPTS): -1 is too little"),
+        (
+            &[][..],
+            &[("TELVISOR_JOBS__ATTEMPTS", "x")][..],
+            "jobs.attempts (TELVISOR_JOBS__ATTEMPTS): invalid type",
+        ),
+        (
+            &[],
+            &[("TELVISOR_JOBS__ATTEMPTS", "-1")],
+            "jobs.attempts (TELVISOR_JOBS__ATTEMPTS): -1 is too little",
+        ),
         (&[], &[("TELVISOR_TIME_ZONE", "Moon")], "time_zone (TELVISOR_TIME_ZONE): \"Moon\""),
         (
             &[],
@@ -27,7 +35,11 @@ fn a_wrong_value_is_told_with_where_it_was_set() {
             "mediation.recipient.0.format (TELVISOR_MEDIATION__RECIPIENT): unknown variant",
         ),
         (&[], &[("TELVISOR_HYPERVISOR", "magic")], "hypervisor (TELVISOR_HYPERVISOR): no driver"),
-        (&["--hypervisor", "magic"], &[("TELVISOR_HYPERVISOR", "sim")], "hypervisor (--hypervisor): no driver"),
+        (
+            &["--hypervisor", "magic"],
+            &[("TELVISOR_HYPERVISOR", "sim")],
+            "hypervisor (--hypervisor): no driver",
+        ),
         (&["--listen", "10.0.0.1:80"], &[], "listen (--listen): 10.0.0.1:80 is not a loopback address"),
         (&["--config", file], &[], &format!("jobs.attempts ({file}): 0 is too little")),
         (&[], &[("TELVISOR_CONFIG", file)], &format!("jobs.attempts ({file}): 0 is too little")),

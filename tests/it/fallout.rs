@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use telvisor::config::OnFailure;
 
 use crate::harness::{
-    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, terminate,
+    CANCELS, CRM, ORDERS, TestApp, create, provision, service_id, set_state, take_backup, terminate,
 };
 use crate::probe::{decide, fallout, inside, operations, read, snapshot, uuid, validate, validate_orders};
 
@@ -14,15 +14,6 @@ const FILES: &str = "filenook";
 /// A server that holds what fails.
 async fn holding() -> TestApp {
     TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await
-}
-
-/// Lets an operation fail until it is called with another.
-fn breaks(app: &TestApp, operation: &str) {
-    app.faults(json!({ "rules": [{ "operation": operation, "effect": "fail" }] }));
-}
-
-fn mends(app: &TestApp) {
-    app.faults(json!({}));
 }
 
 /// The entry of the history that has the operator's reason.
@@ -42,10 +33,7 @@ async fn cannot(app: &TestApp, job: &Value, decision: &str) {
 async fn hold_undoes_nothing_and_a_retry_goes_on_where_it_stopped() {
     let app = holding().await;
     app.customer("C1").await;
-    breaks(&app, "install");
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    mends(&app);
-    assert_eq!(order["state"], "held", "{order:#}");
+    let order = app.held("install", provision("C1", CRM, "solo", None)).await;
     assert_eq!(order["serviceOrderItem"][0]["state"], "held");
     let alert = order["jeopardyAlert"][0]["message"].as_str().unwrap();
     assert!(alert.contains("install was ended by a fault rule"), "{alert}");
@@ -79,9 +67,9 @@ async fn a_decision_needs_no_body_and_a_body_must_be_right() {
     let app = holding().await;
     app.customer("C1").await;
     for (decision, ends) in [("retry", "completed"), ("skip", "failed"), ("abandon", "cancelled")] {
-        breaks(&app, "install");
+        app.breaks("install");
         let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-        mends(&app);
+        app.mends();
         let job = fallout(&app, &order).await.remove(0);
         let path = format!("/api/v1/fallout/{}/{decision}", job["id"].as_str().unwrap());
         for bad in ["[]", "[\"why\"]", "\"why\"", "{\"reason\": 7}", "null", " "] {
@@ -103,12 +91,12 @@ async fn a_decision_needs_no_body_and_a_body_must_be_right() {
 async fn a_retry_that_fails_again_is_held_again() {
     let app = holding().await;
     app.customer("C1").await;
-    breaks(&app, "install");
+    app.breaks("install");
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "held", "{order:#}");
     assert_eq!(order["jeopardyAlert"].as_array().unwrap().len(), 2, "one alert for each time");
-    mends(&app);
+    app.mends();
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "completed", "{order:#}");
     validate(&app).await;
@@ -136,11 +124,11 @@ async fn attempts_are_used_up_before_an_order_is_held_and_counted_anew_after_a_r
 async fn skip_ends_the_item_and_the_rest_goes_on() {
     let app = holding().await;
     app.customer("C1").await;
-    breaks(&app, "install");
+    app.breaks("install");
     let mut second = provision("C1", FILES, "home", None);
     second["id"] = json!("second");
     let order = app.order(json!([provision("C1", CRM, "solo", None), second])).await;
-    mends(&app);
+    app.mends();
     assert_eq!(order["state"], "held", "{order:#}");
     assert_eq!(order["serviceOrderItem"][1]["state"], "acknowledged");
     let jobs = fallout(&app, &order).await;
@@ -153,8 +141,7 @@ async fn skip_ends_the_item_and_the_rest_goes_on() {
     // The skipped item had made the machine; it is not forgotten, so the second application is on it.
     assert_eq!(app.machines().len(), 1);
     validate_orders(&app).await;
-    let done = app.order(json!([terminate(&service_id(&order, 1))])).await;
-    assert_eq!(done["state"], "completed", "{done:#}");
+    app.done(terminate(&service_id(&order, 1))).await;
     assert!(app.machines().is_empty(), "and it goes with the last application");
     validate(&app).await;
 }
@@ -164,15 +151,14 @@ async fn skip_of_the_only_item_fails_the_order() {
     let app = holding().await;
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
-    breaks(&app, "backup");
-    let order = app.order(json!([modify(&s, &[("operation", "backup")])])).await;
+    app.breaks("backup");
+    let order = app.order(json!([take_backup(&s)])).await;
     assert_eq!(order["state"], "held", "{order:#}");
     let order = decide(&app, &order, "skip").await;
     assert_eq!(order["state"], "failed", "{order:#}");
     let message = order["serviceOrderItem"][0]["errorMessage"][0]["message"].as_str().unwrap();
     assert!(message.contains("backup was ended by a fault rule"), "{message}");
-    let list = app.get(&format!("/api/v1/subscriptions/{s}/backups")).await.expect(200);
-    assert_eq!(list[0]["state"], "failed");
+    assert_eq!(app.backups(&s).await[0]["state"], "failed");
     validate(&app).await;
 }
 
@@ -181,10 +167,7 @@ async fn abandon_undoes_what_can_be_undone_and_cancels() {
     let app = holding().await;
     app.customer("C1").await;
     let before = snapshot(&app, &["C1"]).await;
-    breaks(&app, "start");
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    mends(&app);
-    assert_eq!(order["state"], "held", "{order:#}");
+    let order = app.held("start", provision("C1", CRM, "solo", None)).await;
     let order = decide(&app, &order, "abandon").await;
     assert_eq!(order["state"], "cancelled", "{order:#}");
     assert_eq!(order["serviceOrderItem"][0]["state"], "cancelled");
@@ -201,14 +184,14 @@ async fn an_abandoned_order_whose_undo_fails_is_cancelled_after_all() {
     let app = holding().await;
     app.customer("C1").await;
     let before = snapshot(&app, &["C1"]).await;
-    breaks(&app, "start");
+    app.breaks("start");
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    breaks(&app, "delete_machine");
+    app.breaks("delete_machine");
     let order = decide(&app, &order, "abandon").await;
     assert_eq!(order["state"], "held", "{order:#}");
     let alert = order["jeopardyAlert"][1]["message"].as_str().unwrap();
     assert!(alert.contains("undoing failed; left: make the machine"), "{alert}");
-    mends(&app);
+    app.mends();
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "cancelled", "{order:#}");
     assert_eq!(snapshot(&app, &["C1"]).await, before);
@@ -220,15 +203,14 @@ async fn abandon_after_the_point_of_no_return_leaves_what_is_left() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
-    breaks(&app, "delete_machine");
+    app.breaks("delete_machine");
     let order = app.order(json!([terminate(&s)])).await;
     assert_eq!(order["state"], "held", "on_failure is fail, and yet: {order:#}");
     let order = decide(&app, &order, "abandon").await;
     assert_eq!(order["state"], "cancelled", "{order:#}");
     assert_eq!(app.machines().len(), 1);
-    mends(&app);
-    let again = app.order(json!([terminate(&s)])).await;
-    assert_eq!(again["state"], "completed", "{again:#}");
+    app.mends();
+    app.done(terminate(&s)).await;
     assert!(app.machines().is_empty());
     validate(&app).await;
 }
@@ -249,9 +231,8 @@ async fn a_stuck_undo_can_be_skipped_and_abandoned() {
         assert!(app.records("mediation-csv").await.is_empty());
         validate_orders(&app).await;
         // Nobody is kept from trying again.
-        mends(&app);
-        let again = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-        assert_eq!(again["state"], "completed", "{again:#}");
+        app.mends();
+        app.done(provision("C1", CRM, "solo", None)).await;
     }
 }
 
@@ -259,9 +240,9 @@ async fn a_stuck_undo_can_be_skipped_and_abandoned() {
 async fn nothing_moves_an_order_that_has_ended() {
     let app = TestApp::new().await;
     let completed = app.order(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
-    breaks(&app, "install");
+    app.breaks("install");
     let failed = app.order(json!([provision("C1", FILES, "home", None)])).await;
-    mends(&app);
+    app.mends();
     assert_eq!((&completed["state"], &failed["state"]), (&json!("completed"), &json!("failed")));
     for order in [completed, failed] {
         let path = format!("{ORDERS}/{}", order["id"].as_str().unwrap());
@@ -289,10 +270,7 @@ async fn a_retry_of_one_of_two_jobs_leaves_the_order_held_for_the_other() {
     app.customer("C1").await;
     app.provision("C1", CRM, "solo", None).await;
     app.provision("C1", "yardmaster", "siding", None).await;
-    breaks(&app, "suspend_machine");
-    let order = app.order(json!([set_state("C1", "inactive")])).await;
-    mends(&app);
-    assert_eq!(order["state"], "held", "{order:#}");
+    let order = app.held("suspend_machine", set_state("C1", "inactive")).await;
     let jobs = fallout(&app, &order).await;
     assert_eq!(jobs.len(), 2, "{jobs:#?}");
     let retry = |job: &Value| format!("/api/v1/fallout/{}/retry", job["id"].as_str().unwrap());

@@ -1,6 +1,7 @@
 //! The real router on a real database, with a clock that stands still and a queue that is run to empty.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -11,15 +12,28 @@ use serde_json::{Value, json};
 use telvisor::api::io::Connection;
 use telvisor::api::{Doors, router};
 use telvisor::app::{self, Running};
+use telvisor::apps::catalogue::Catalogue;
 use telvisor::clock::{TestClock, new_id};
 use telvisor::config::{Config, Overrides};
 use telvisor::engine::Engine;
 use telvisor::hypervisor::simulator::{Settings, Simulator};
+use telvisor::inventory::objects::Objects;
 use telvisor::jobs::pool;
+use telvisor::mediation::files::Disk;
+use telvisor::queue::Queue;
+use telvisor::secrets::Secrets;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+
+mod data;
+mod items;
+
+pub use data::{MIB, files_below, noise};
+pub use items::{
+    characteristic, create, item, modify, provision, restore, service_id, set_state, take_backup, terminate,
+};
 
 pub const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
 pub const CANCELS: &str = "/tmf-api/serviceOrdering/v4/cancelServiceOrder";
@@ -34,6 +48,9 @@ pub const CRM: &str = "kinfolk";
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// The octets of the body.
+    pub octets: Vec<u8>,
+    /// The body as JSON, or as a string where it is none.
     pub body: Value,
 }
 
@@ -99,7 +116,7 @@ impl TestApp {
     }
 
     async fn open(folder: TempDir, config: Config, clock: TestClock) -> Self {
-        let running = app::open(config.clone(), std::sync::Arc::new(clock.clone())).await.expect("it starts");
+        let running = app::open(config.clone(), Arc::new(clock.clone())).await.expect("it starts");
         // Recipients get what is journalled after they were configured.
         clock.advance(TimeDelta::seconds(1));
         let doors = Doors {
@@ -108,7 +125,7 @@ impl TestApp {
             draining: CancellationToken::new(),
             downloads: TaskTracker::new(),
         };
-        let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: std::sync::Arc::default() };
+        let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: Arc::default() };
         let router = router(doors).layer(axum::Extension(ConnectInfo(connection)));
         Self { running, clock, config, router, folder }
     }
@@ -127,6 +144,16 @@ impl TestApp {
 
     pub fn simulator(&self) -> &Simulator {
         self.running.simulator.as_ref().expect("the simulator is in this process")
+    }
+
+    /// Lets an operation fail each time until something else is set.
+    pub fn breaks(&self, operation: &str) {
+        self.faults(json!({ "rules": [{ "operation": operation, "effect": "fail" }] }));
+    }
+
+    /// Ends all faults.
+    pub fn mends(&self) {
+        self.faults(json!({}));
     }
 
     /// Sets latency and faults of the simulator; see `hypervisor::simulator::faults`.
@@ -156,10 +183,10 @@ impl TestApp {
         let body = body.map_or_else(Body::empty, |b| Body::from(b.to_vec()));
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
-        let octets = to_bytes(body, 64 << 20).await.unwrap();
+        let octets = to_bytes(body, 64 << 20).await.unwrap().to_vec();
         let body = serde_json::from_slice(&octets)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&octets).into_owned()));
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer { status: parts.status, headers: parts.headers, octets, body }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -176,6 +203,12 @@ impl TestApp {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.request(Method::DELETE, path, &[], None).await
+    }
+
+    /// Moves the clock to a time, as RFC 3339 writes it.
+    pub fn goto(&self, at: &str) {
+        let at: DateTime<Utc> = at.parse().unwrap();
+        self.clock.advance(at - self.engine().db.clock().now());
     }
 
     /// Runs everything that is due; moves the clock to what is delayed, until nothing is left to do.
@@ -199,6 +232,41 @@ impl TestApp {
         let placed = self.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
         self.run().await;
         self.show(&placed).await
+    }
+
+    /// Runs an order of one item to its end, which must be good.
+    pub async fn done(&self, item: Value) -> Value {
+        let order = self.order(json!([item])).await;
+        assert_eq!(order["state"], "completed", "{order:#}");
+        order
+    }
+
+    /// Runs an order of one item that is held because this operation fails, which works again afterwards.
+    pub async fn held(&self, operation: &str, item: Value) -> Value {
+        self.breaks(operation);
+        let order = self.order(json!([item])).await;
+        self.mends();
+        assert_eq!(order["state"], "held", "{order:#}");
+        order
+    }
+
+    /// What another process on the same database, store and hypervisor would hold.
+    pub async fn another(&self) -> Engine {
+        let e = self.engine();
+        let catalogue = Catalogue::default();
+        catalogue.load(&e.db).await.unwrap();
+        Engine {
+            config: e.config.clone(),
+            db: e.db.clone(),
+            catalogue,
+            queue: Queue::default(),
+            driver: e.driver.clone(),
+            objects: Objects::open(&self.data().join("backups")).unwrap(),
+            files: Arc::new(Disk),
+            secrets: Secrets::open(&e.config.key_file()).unwrap(),
+            installation: e.installation,
+            worker: "another".into(),
+        }
     }
 
     /// Places an order with these items, and does not run it.
@@ -245,8 +313,7 @@ impl TestApp {
 
     /// Creates a customer.
     pub async fn customer(&self, id: &str) {
-        let done = self.order(json!([create(id)])).await;
-        assert_eq!(done["state"], "completed", "{done:#}");
+        self.done(create(id)).await;
     }
 
     /// Provisions an application; the subscription's id.
@@ -257,9 +324,20 @@ impl TestApp {
         plan: &str,
         version: Option<&str>,
     ) -> String {
-        let done = self.order(json!([provision(customer, application, plan, version)])).await;
-        assert_eq!(done["state"], "completed", "{done:#}");
-        service_id(&done, 0)
+        service_id(&self.done(provision(customer, application, plan, version)).await, 0)
+    }
+
+    /// Takes a backup by an order; its id, which the completed item carries.
+    pub async fn back_up(&self, subscription: &str) -> String {
+        let done = self.done(take_backup(subscription)).await;
+        let id = characteristic(&done["serviceOrderItem"][0]["service"], "backupId");
+        id.unwrap_or_else(|| panic!("the completed item carries backupId: {done:#}"))
+    }
+
+    /// The backups of a subscription, as they are listed.
+    pub async fn backups(&self, subscription: &str) -> Vec<Value> {
+        let list = self.get(&format!("/api/v1/subscriptions/{subscription}/backups")).await.expect(200);
+        list.as_array().unwrap().clone()
     }
 
     /// The simulator's machines: what stands in `world/machines`.
@@ -298,67 +376,16 @@ impl TestApp {
     }
 }
 
-/// The id of the service that an order's item is about.
-pub fn service_id(order: &Value, item: usize) -> String {
-    order["serviceOrderItem"][item]["service"]["id"].as_str().expect("the item shows its service").to_owned()
-}
-
-/// The value of a service's characteristic; none when it has none of that name.
-pub fn characteristic(service: &Value, name: &str) -> Option<String> {
-    let list = service["serviceCharacteristic"].as_array()?;
-    list.iter().find(|c| c["name"] == name)?["value"].as_str().map(str::to_owned)
-}
-
-/// An item that creates a customer.
-pub fn create(id: &str) -> Value {
-    json!({
-        "id": "create", "action": "add",
-        "service": {
-            "serviceSpecification": { "id": "customer-account" },
-            "relatedParty": [{ "id": id, "role": "customer" }],
-            "serviceCharacteristic": [{ "name": "name", "value": format!("Customer {id}") }],
-        },
-    })
-}
-
-/// An item that provisions an application.
-pub fn provision(customer: &str, application: &str, plan: &str, version: Option<&str>) -> Value {
-    let mut list = vec![json!({ "name": "plan", "value": plan })];
-    list.extend(version.map(|v| json!({ "name": "version", "value": v })));
-    json!({
-        "id": "provision", "action": "add",
-        "service": {
-            "serviceSpecification": { "id": application },
-            "relatedParty": [{ "id": customer, "role": "customer" }],
-            "serviceCharacteristic": list,
-        },
-    })
-}
-
-/// An item that changes characteristics of a service.
-pub fn modify(service: &str, characteristics: &[(&str, &str)]) -> Value {
-    let list: Vec<Value> = characteristics.iter().map(|(n, v)| json!({ "name": n, "value": v })).collect();
-    json!({ "id": "modify", "action": "modify", "service": { "id": service, "serviceCharacteristic": list } })
-}
-
-/// An item that sets the state of a service.
-pub fn set_state(service: &str, state: &str) -> Value {
-    json!({ "id": "state", "action": "modify", "service": { "id": service, "state": state } })
-}
-
-/// An item that terminates a service.
-pub fn terminate(service: &str) -> Value {
-    json!({ "id": "delete", "action": "delete", "service": { "id": service } })
-}
-
-/// Octets that no packer makes smaller, the same for the same seed (xorshift, Marsaglia 2003).
-pub fn noise(seed: u64, size: usize) -> Vec<u8> {
-    let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let words = std::iter::repeat_with(|| {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        x.to_le_bytes()
-    });
-    words.flatten().take(size).collect()
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).map(drop).unwrap();
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{CRM, TestApp, modify, provision, set_state, terminate};
+use crate::harness::{CRM, TestApp, modify, provision, restore, set_state, take_backup, terminate};
 use crate::probe::{begin, decide, validate};
 
 const FILES: &str = "filenook";
@@ -29,14 +29,8 @@ async fn held_restore(app: &TestApp) -> (String, String, Value) {
     app.customer("C1").await;
     let crm = app.provision("C1", CRM, "solo", None).await;
     let files = app.provision("C1", FILES, "home", None).await;
-    let done = app.order(json!([modify(&crm, &[("operation", "backup")])])).await;
-    assert_eq!(done["state"], "completed", "{done:#}");
-    let list = app.get(&format!("/api/v1/subscriptions/{crm}/backups")).await.expect(200);
-    let id = list[0]["id"].as_str().unwrap();
-    app.faults(json!({ "rules": [{ "operation": "delete_spool", "effect": "fail" }] }));
-    let held = app.order(json!([modify(&crm, &[("operation", "restore"), ("backupId", id)])])).await;
-    assert_eq!(held["state"], "held", "{held:#}");
-    app.faults(json!({}));
+    let id = app.back_up(&crm).await;
+    let held = app.held("delete_spool", restore(&crm, &id)).await;
     (crm, files, held)
 }
 
@@ -68,7 +62,7 @@ async fn an_order_on_the_customer_waits_for_all_and_later_ones_wait_for_it() {
     let (_, files, held) = held_restore(&app).await;
     let suspend = app.place(json!([set_state("C1", "inactive")])).await;
     let resume = app.place(json!([set_state("C1", "active")])).await;
-    let later = app.place(json!([modify(&files, &[("operation", "backup")])])).await;
+    let later = app.place(json!([take_backup(&files)])).await;
     app.run().await;
     assert!(note(&app, &suspend).await.starts_with(&waits_for(&held)));
     assert!(note(&app, &resume).await.starts_with("waits for order"));
@@ -89,10 +83,7 @@ async fn a_held_order_that_has_work_on_the_machine_keeps_the_customer() {
     app.customer("C1").await;
     let crm = app.provision("C1", CRM, "solo", None).await;
     let files = app.provision("C1", FILES, "home", None).await;
-    app.faults(json!({ "rules": [{ "operation": "delete_volume", "effect": "fail" }] }));
-    let held = app.order(json!([terminate(&crm)])).await;
-    assert_eq!(held["state"], "held", "{held:#}");
-    app.faults(json!({}));
+    let held = app.held("delete_volume", terminate(&crm)).await;
     // Both would give the machine a size, from what they find.
     let other = app.place(json!([modify(&files, &[("plan", "office")])])).await;
     app.run().await;
@@ -108,10 +99,7 @@ async fn a_machine_is_not_deleted_under_a_held_provision() {
     let app = TestApp::with(|c| c.jobs.on_failure = telvisor::config::OnFailure::Hold).await;
     app.customer("C1").await;
     let files = app.provision("C1", FILES, "home", None).await;
-    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
-    let held = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    assert_eq!(held["state"], "held", "{held:#}");
-    app.faults(json!({}));
+    let held = app.held("install", provision("C1", CRM, "solo", None)).await;
     let last = app.place(json!([terminate(&files)])).await;
     app.run().await;
     assert!(note(&app, &last).await.starts_with(&waits_for(&held)));
@@ -126,7 +114,7 @@ async fn a_retry_while_another_order_runs_disturbs_neither() {
     let app = TestApp::new().await;
     let (_, files, held) = held_restore(&app).await;
     app.faults(json!({ "rules": [{ "operation": "backup", "nth": 1, "effect": "retry" }] }));
-    let running = app.place(json!([modify(&files, &[("operation", "backup")])])).await;
+    let running = app.place(json!([take_backup(&files)])).await;
     begin(&app).await;
     assert_eq!(state(&app, &running).await, "inProgress");
     assert_eq!(decide(&app, &held, "retry").await["state"], "completed");
@@ -139,7 +127,7 @@ async fn a_held_order_of_one_customer_is_nothing_to_another() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let crm = app.provision("C1", CRM, "solo", None).await;
-    app.faults(json!({ "rules": [{ "operation": "delete_machine", "effect": "fail" }] }));
+    app.breaks("delete_machine");
     let held = app.order(json!([terminate(&crm)])).await;
     assert_eq!(held["state"], "held", "{held:#}");
     let waiting = app.place(json!([set_state("C1", "inactive")])).await;
@@ -147,7 +135,7 @@ async fn a_held_order_of_one_customer_is_nothing_to_another() {
     let other = app.provision("C2", CRM, "solo", None).await;
     assert_eq!(app.service(&other).await["state"], "active");
     assert!(note(&app, &waiting).await.starts_with(&waits_for(&held)));
-    app.faults(json!({}));
+    app.mends();
     let held = decide(&app, &held, "abandon").await;
     assert_eq!(held["state"], "cancelled", "{held:#}");
     assert_eq!(state(&app, &waiting).await, "completed");
@@ -158,10 +146,7 @@ async fn acceptance_counts_a_held_order_as_completing() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let crm = app.provision("C1", CRM, "solo", None).await;
-    app.faults(json!({ "rules": [{ "operation": "delete_machine", "effect": "fail" }] }));
-    let held = app.order(json!([terminate(&crm)])).await;
-    assert_eq!(held["state"], "held", "{held:#}");
-    app.faults(json!({}));
+    let held = app.held("delete_machine", terminate(&crm)).await;
     let change = json!({ "serviceOrderItem": [modify(&crm, &[("plan", "team")])] });
     app.post(crate::harness::ORDERS, &change).await.expect(409);
     let again = app.place(json!([set_state(&crm, "active")])).await;

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use axum::http::Method;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use telvisor::jobs::sweep;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::bad_input::order;
 use crate::harness::{
@@ -171,13 +174,25 @@ async fn the_key_of_a_deleted_order_stays_used() {
 }
 
 #[tokio::test]
-async fn keys_are_kept_for_ninety_days() {
+async fn keys_are_kept_for_ninety_days_and_no_longer() {
     let app = TestApp::new().await;
     let body = with_external_id("E1", json!([create("C1")]));
     app.post(ORDERS, &body).await.expect(201);
     app.run().await;
-    app.clock.advance(chrono::TimeDelta::days(89));
+    app.clock.advance(TimeDelta::days(90));
+    sweep_once(&app).await;
     assert!(replayed(&app.post(ORDERS, &body).await));
+    app.clock.advance(TimeDelta::seconds(1));
+    sweep_once(&app).await;
+    let judged = app.post(ORDERS, &body).await.expect(409);
+    assert_eq!(judged["code"], "alreadyExists", "no repeat any more: {judged}");
+}
+
+/// The first round of the sweep, which looks for everything.
+async fn sweep_once(app: &TestApp) {
+    let ended = CancellationToken::new();
+    ended.cancel();
+    sweep::run(app.running.engine.clone(), ended).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,204 +1,14 @@
-//! Several items in one order, several orders on one customer, orders for later, and a restart in between.
+//! Several orders on one customer, orders for later, and a restart in between.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
-use telvisor::clock::Clock as _;
+use telvisor::clock::show;
 
+use crate::effects::{changes, read_data, records, write_data};
 use crate::harness::{
     CANCELS, CRM, ORDERS, SERVICES, TestApp, characteristic, create, modify, provision, service_id,
-    set_state, start_time, terminate,
+    set_state, start_time, take_backup, terminate,
 };
-use crate::stories::{changes, done, in_world, read_data, records, size, write_data};
-
-/// An item under an id of its own, which relies on others.
-fn item(id: &str, mut item: Value, relies_on: &[&str]) -> Value {
-    item["id"] = json!(id);
-    let list =
-        relies_on.iter().map(|on| json!({ "relationshipType": "reliesOn", "orderItem": { "itemId": on } }));
-    item["serviceOrderItemRelationship"] = list.collect();
-    item
-}
-
-fn states(order: &Value) -> Vec<&str> {
-    order["serviceOrderItem"].as_array().unwrap().iter().map(|i| i["state"].as_str().unwrap()).collect()
-}
-
-/// Moves the clock to a time.
-fn until(app: &TestApp, at: DateTime<Utc>) {
-    app.clock.advance(at - app.clock.now());
-}
-
-/// Installations fail until this is called with none.
-fn break_installs(app: &TestApp, application: bool) {
-    let rules = if application { json!([{ "operation": "install", "effect": "fail" }]) } else { json!([]) };
-    app.faults(json!({ "rules": rules }));
-}
-
-#[tokio::test]
-async fn a_customer_and_its_first_applications_fit_into_one_order() {
-    let app = TestApp::new().await;
-    let order = app
-        .order(json!([
-            item("a", create("C1"), &[]),
-            item("b", provision("C1", CRM, "solo", None), &[]),
-            item("c", provision("C1", "stallfront", "shop", None), &[]),
-        ]))
-        .await;
-    assert_eq!(order["state"], "completed", "{order:#}");
-    // 1 + 1 + 1 vCPU, 512 + 256 + 768 MiB, 4 + 2 + 6 GiB.
-    assert_eq!(size(&app), [3, 1536, 12]);
-    let records = records(&app).await;
-    let made: Vec<_> = records.iter().map(|r| (&r["applicationId"], &r["orderId"])).collect();
-    assert_eq!(made, [(&json!(CRM), &order["id"]), (&json!("stallfront"), &order["id"])]);
-}
-
-#[tokio::test]
-async fn items_run_in_the_order_of_their_relationships_then_of_the_list() {
-    let app = TestApp::new().await;
-    let order = app
-        .order(json!([
-            item("shop", provision("C1", "stallfront", "stall", None), &["crm"]),
-            item("crm", provision("C1", CRM, "solo", None), &["customer"]),
-            item("customer", create("C1"), &[]),
-        ]))
-        .await;
-    assert_eq!(order["state"], "completed", "{order:#}");
-    let shown: Vec<_> = order["serviceOrderItem"].as_array().unwrap().iter().map(|i| &i["id"]).collect();
-    assert_eq!(shown, ["shop", "crm", "customer"], "shown as they were given");
-    let records = records(&app).await;
-    let made: Vec<_> = records.iter().map(|r| &r["applicationId"]).collect();
-    assert_eq!(made, [CRM, "stallfront"]);
-    // Without the relationship the list decides, and the customer is not there yet.
-    let body = json!({ "serviceOrderItem": [
-        item("crm", provision("C2", CRM, "solo", None), &[]), item("customer", create("C2"), &[]),
-    ] });
-    app.post(ORDERS, &body).await.expect(400);
-}
-
-#[tokio::test]
-async fn each_item_is_judged_by_what_the_earlier_ones_will_leave() {
-    let app = TestApp::new().await;
-    app.customer("C1").await;
-    let id = app.provision("C1", CRM, "solo", Some("1.0")).await;
-    let order = app
-        .order(json!([
-            item("1", modify(&id, &[("version", "2.0")]), &[]),
-            item("2", modify(&id, &[("plan", "team")]), &[]),
-            item("3", set_state(&id, "inactive"), &[]),
-            item("4", set_state(&id, "active"), &[]),
-            item("5", terminate(&id), &[]),
-            item("6", provision("C1", CRM, "solo", None), &[]),
-        ]))
-        .await;
-    assert_eq!(order["state"], "completed", "{order:#}");
-    let new = service_id(&order, 5);
-    assert_ne!(new, id);
-    assert_eq!(app.service(&id).await["state"], "terminated");
-    assert_eq!(app.service(&new).await["state"], "active");
-    let wanted = [
-        json!(["upgraded", "2.0", "solo", "1.0", null]),
-        json!(["upgraded", "2.0", "team", null, "solo"]),
-        json!(["installed", "2.0", "solo", null, null]),
-    ];
-    assert_eq!(changes(&app, 1).await, wanted);
-    // Two applications of one kind: the second item is refused, and so is the whole order.
-    let before = app.counts().await;
-    let body = json!({ "serviceOrderItem": [
-        item("1", terminate(&new), &[]), item("2", provision("C1", CRM, "solo", None), &[]),
-        item("3", provision("C1", CRM, "team", None), &[]),
-    ] });
-    let refused = app.post(ORDERS, &body).await.expect(409);
-    assert!(refused["message"].as_str().unwrap().starts_with("serviceOrderItem[2]"), "{refused}");
-    assert_eq!(app.counts().await, before);
-    assert_eq!(app.service(&new).await["state"], "active");
-}
-
-#[tokio::test]
-async fn an_item_that_relies_on_a_failed_one_fails_and_names_it_and_the_others_go_on() {
-    let app = TestApp::new().await;
-    break_installs(&app, true);
-    let order = app
-        .order(json!([
-            item("customer", create("C1"), &[]),
-            item("crm", provision("C1", CRM, "solo", None), &["customer"]),
-            item("shop", provision("C1", "stallfront", "stall", None), &["crm"]),
-            item("sleep", set_state("C1", "inactive"), &["customer"]),
-        ]))
-        .await;
-    assert_eq!(order["state"], "partial", "{order:#}");
-    assert_eq!(states(&order), ["completed", "failed", "failed", "completed"]);
-    let items = order["serviceOrderItem"].as_array().unwrap();
-    assert!(items[2]["errorMessage"][0]["message"].as_str().unwrap().contains("crm"), "{}", items[2]);
-    assert!(items[1]["errorMessage"][0]["message"].is_string());
-    assert!(order["errorMessage"].as_array().unwrap().len() >= 2);
-    assert!(order["completionDate"].is_string());
-    assert_eq!(app.service("C1").await["state"], "inactive", "completed items stay");
-    for n in [1, 2] {
-        let never = app.service(&service_id(&order, n)).await;
-        assert_eq!(never["state"], "terminated", "never installed");
-        assert_eq!(never["startDate"], Value::Null);
-    }
-    assert!(app.machines().is_empty());
-    assert!(records(&app).await.is_empty());
-    // All of it failed: failed, not partial. And what failed can be ordered again.
-    app.faults(json!({}));
-    done(&app, set_state("C1", "active")).await;
-    break_installs(&app, true);
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    assert_eq!(order["state"], "failed");
-    break_installs(&app, false);
-    app.provision("C1", CRM, "solo", None).await;
-}
-
-#[tokio::test]
-async fn applications_share_a_machine_whose_size_follows_their_plans() {
-    let app = TestApp::new().await;
-    app.customer("C1").await;
-    let crm = app.provision("C1", CRM, "solo", None).await;
-    let shop = app.provision("C1", "stallfront", "stall", None).await;
-    let books = app.provision("C1", "ledgerwell", "basic", None).await;
-    assert_eq!(size(&app), [4, 1280, 10]);
-    done(&app, modify(&books, &[("plan", "business")])).await;
-    assert_eq!(size(&app), [5, 1792, 16]);
-    done(&app, terminate(&shop)).await;
-    assert_eq!(size(&app), [4, 1536, 16]);
-    assert_eq!(in_world(&app, &shop), None);
-    assert_eq!(in_world(&app, &crm).as_deref(), Some("running"));
-    done(&app, set_state(&shop, "active")).await;
-    // The disk has room already: 4 + 2 + 8 + 2.
-    assert_eq!(size(&app), [5, 1792, 16]);
-    // Another customer never shares it.
-    app.customer("C2").await;
-    app.provision("C2", CRM, "solo", None).await;
-    let mut owners: Vec<_> =
-        app.machines().iter().map(|m| m["customer"].as_str().unwrap().to_owned()).collect();
-    owners.sort();
-    assert_eq!(owners, ["C1", "C2"]);
-}
-
-#[tokio::test]
-async fn a_dedicated_application_has_machines_of_its_own_and_may_be_had_twice() {
-    let app = TestApp::new().await;
-    app.customer("C1").await;
-    let crm = app.provision("C1", CRM, "solo", None).await;
-    let first = app.provision("C1", "yardmaster", "siding", None).await;
-    let second = app.provision("C1", "yardmaster", "yard", Some("0.9")).await;
-    assert_ne!(first, second);
-    let machines = app.machines();
-    assert_eq!(machines.len(), 3);
-    for (id, vcpu) in [(&crm, 2), (&first, 2), (&second, 3)] {
-        let own = machines.iter().find(|m| m["applications"][0]["subscription"] == json!(id)).unwrap();
-        assert_eq!(own["applications"].as_array().unwrap().len(), 1);
-        assert_eq!(own["vcpu"], vcpu);
-    }
-    done(&app, terminate(&first)).await;
-    assert_eq!(app.machines().len(), 2);
-    done(&app, set_state(&first, "active")).await;
-    assert_eq!(app.machines().len(), 3);
-    // Beside it the shared application goes on to the shared machine.
-    app.provision("C1", "stallfront", "stall", None).await;
-    assert_eq!(app.machines().len(), 3);
-}
 
 #[tokio::test]
 async fn an_order_for_later_is_in_the_inventory_at_once_and_runs_at_its_date() {
@@ -218,10 +28,10 @@ async fn an_order_for_later_is_in_the_inventory_at_once_and_runs_at_its_date() {
     assert!(app.machines().is_empty());
     // It is not in the line yet: others pass.
     app.provision("C1", "stallfront", "stall", None).await;
-    until(&app, later - TimeDelta::seconds(1));
+    app.goto(&show(later - TimeDelta::seconds(1)));
     app.run().await;
     assert_eq!(app.show(&placed).await["state"], "acknowledged");
-    until(&app, later);
+    app.goto(&show(later));
     app.run().await;
     assert_eq!(app.show(&placed).await["state"], "completed");
     assert_eq!(app.service(&id).await["state"], "active");
@@ -244,7 +54,7 @@ async fn an_order_for_later_that_is_cancelled_leaves_a_service_that_never_was() 
     assert_eq!(order["cancellationReason"], "changed my mind");
     assert!(order["cancellationDate"].is_string());
     assert_eq!(app.service(&service_id(&placed, 1)).await["state"], "terminated");
-    until(&app, later + TimeDelta::hours(1));
+    app.goto(&show(later + TimeDelta::hours(1)));
     app.run().await;
     assert!(app.machines().is_empty());
     assert!(records(&app).await.is_empty());
@@ -272,7 +82,7 @@ async fn a_whole_life_pipelined_without_waiting() {
     let id = service_id(&life[1], 0);
     let rest = [
         modify(&id, &[("plan", "team"), ("version", "2.0")]),
-        modify(&id, &[("operation", "backup")]),
+        take_backup(&id),
         modify(&id, &[("version", "1.1")]),
         set_state(&id, "inactive"),
         set_state(&id, "active"),
@@ -319,7 +129,7 @@ async fn a_whole_life_pipelined_without_waiting() {
 async fn orders_behind_a_failed_one_are_judged_again_at_their_turn() {
     let app = TestApp::new().await;
     app.customer("C1").await;
-    break_installs(&app, true);
+    app.breaks("install");
     let failing = app.place(json!([provision("C1", CRM, "solo", None)])).await;
     let id = service_id(&failing, 0);
     let change = app.place(json!([modify(&id, &[("plan", "team")])])).await;
@@ -403,9 +213,9 @@ async fn a_restart_in_the_middle_goes_on_where_it_was() {
     assert_eq!(repeat.expect(201)["id"], second["id"]);
     let data = write_data(&app, &id, 9);
     let app = app.restart().await;
-    done(&app, terminate("C1")).await;
+    app.done(terminate("C1")).await;
     let app = app.restart().await;
-    done(&app, set_state("C1", "active")).await;
+    app.done(set_state("C1", "active")).await;
     assert!(read_data(&app, &id) == data);
     assert_eq!(characteristic(&app.service(&id).await, "plan").as_deref(), Some("team"));
     assert_eq!(records(&app).await.len(), 4);

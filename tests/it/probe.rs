@@ -15,7 +15,7 @@ use telvisor_model::plan::{Act, Size};
 use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
-use crate::harness::{ORDERS, TestApp, start_time};
+use crate::harness::{ORDERS, TestApp, files_below, start_time};
 
 pub const TENANT: &str = "default";
 
@@ -75,33 +75,21 @@ pub async fn orders(app: &TestApp) -> Vec<Value> {
     }
 }
 
-/// Files below a folder: path to content.
-fn files(root: &Path, name: &str, out: &mut BTreeMap<String, String>) {
-    let Ok(entries) = std::fs::read_dir(root) else {
-        return;
-    };
-    for entry in entries {
-        let entry = entry.unwrap();
-        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-        if entry.file_type().unwrap().is_dir() {
-            files(&entry.path(), &name, out);
-        } else {
-            let octets = std::fs::read(entry.path()).unwrap();
-            out.insert(name, String::from_utf8_lossy(&octets).into_owned());
-        }
-    }
-}
-
 /// Everything that exists: the simulator's world, the backup store, and the inventory of these customers.
 /// Not in it: fences and finished operations, what never came to be (cancelled, failed), and how far a disk has
 /// grown, for disks never shrink.
 pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
+    let mut add = |name: &str, folder: &Path| {
+        for (path, octets) in files_below(folder) {
+            out.insert(format!("{name}/{path}"), String::from_utf8_lossy(&octets).into_owned());
+        }
+    };
     let world = app.data().join("world");
     for folder in ["volumes", "spool", "swap", "tmp"] {
-        files(&world.join(folder), folder, &mut out);
+        add(folder, &world.join(folder));
     }
-    files(&app.data().join("backups"), "backups", &mut out);
+    add("backups", &app.data().join("backups"));
     for mut machine in app.machines() {
         machine["diskGiB"] = Value::Null;
         if let Some(list) = machine["applications"].as_array_mut() {

@@ -9,7 +9,6 @@ use crate::harness::{
     terminate,
 };
 use crate::probe::{read, uuid};
-use crate::stories::done;
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map_or("", |v| v.to_str().unwrap())
@@ -117,7 +116,8 @@ async fn more_than_a_page_holds_is_cut_and_counted() {
         let answer = app.get(&path).await;
         let link = header(&answer, "link").to_owned();
         let found = link.split(", ").find(|l| l.contains("\"next\""));
-        next = found.map(|l| l.trim_start_matches("<http://localhost:8080").split('>').next().unwrap().to_owned());
+        next = found
+            .map(|l| l.trim_start_matches("<http://localhost:8080").split('>').next().unwrap().to_owned());
         seen.extend(ids(&answer.expect(200)));
     }
     assert_eq!(seen, placed.into_iter().rev().collect::<Vec<_>>());
@@ -185,9 +185,9 @@ async fn services_are_customer_facing_or_resource_facing() {
     let page = app.get(&format!("{SERVICES}?id={crm},C2&limit=1")).await;
     assert!(header(&page, "link").contains("\"next\""), "{:?}", page.headers);
     assert_eq!(list(&format!("id={crm},C2&category=CFS&state=active&limit=1")).await.len(), 1);
-    done(&app, set_state("C1", "inactive")).await;
+    app.done(set_state("C1", "inactive")).await;
     assert_eq!(list("state=inactive&category=CFS").await, sorted(vec![own("C1"), crm.clone()]));
-    done(&app, terminate("C1")).await;
+    app.done(terminate("C1")).await;
     let gone = list("state=terminated").await;
     assert!(gone.contains(&crm) && gone.contains(&own("C1")) && gone.len() == 3, "{gone:?}");
     let service = app.service(&crm).await;
@@ -319,9 +319,7 @@ async fn patch_changes_what_the_update_schema_has_and_nothing_else() {
 #[tokio::test]
 async fn an_order_shows_the_customer_that_it_is_for() {
     let app = TestApp::new().await;
-    let party = |id: &Value| {
-        json!([{ "id": id, "role": "customer", "@type": "RelatedParty", "@referredType": "Customer" }])
-    };
+    let party = |id: &Value| json!([{ "id": id, "role": "customer", "@type": "RelatedParty", "@referredType": "Customer" }]);
     // Named in the item's service.
     let placed = app.place(json!([create("C1")])).await;
     assert_eq!(placed["relatedParty"], party(&json!("C1")));
@@ -331,7 +329,10 @@ async fn an_order_shows_the_customer_that_it_is_for() {
     assert_eq!(placed["relatedParty"], party(&json!("C1")));
     let shown = app.show(&placed).await;
     assert_eq!(shown["relatedParty"], placed["relatedParty"]);
-    assert_eq!(app.get(&format!("{ORDERS}?relatedParty.id=C1&state=acknowledged")).await.expect(200)[0], shown);
+    assert_eq!(
+        app.get(&format!("{ORDERS}?relatedParty.id=C1&state=acknowledged")).await.expect(200)[0],
+        shown
+    );
     // Sent back as it is shown, it is no change.
     app.patch(&format!("{ORDERS}/{}", shown["id"].as_str().unwrap()), &shown).await.expect(200);
     // A number that we gave.
@@ -408,7 +409,7 @@ async fn only_an_order_that_has_ended_can_be_deleted() {
     assert_eq!(app.counts().await.0, "1");
     let id = placed["serviceOrderItem"][0]["service"]["id"].as_str().unwrap();
     assert_eq!(app.service(id).await["state"], "active", "the service stays");
-    let changed = done(&app, modify(id, &[("plan", "team")])).await;
+    let changed = app.done(modify(id, &[("plan", "team")])).await;
     assert_eq!(characteristic(&app.service(id).await, "plan").as_deref(), Some("team"));
     assert_eq!(changed["state"], "completed");
 }

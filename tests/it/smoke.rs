@@ -13,8 +13,7 @@ async fn an_order_goes_in_and_a_machine_comes_out() {
     assert_eq!(app.service(&subscription).await["state"], "active");
     assert_eq!(app.machines().len(), 1);
     let app = app.restart().await;
-    let done = app.order(json!([terminate("C1")])).await;
-    assert_eq!(done["state"], "completed", "{done:#}");
+    app.done(terminate("C1")).await;
     assert!(app.machines().is_empty());
     let records = app.records("mediation-csv").await;
     assert_eq!(records.len(), 1);

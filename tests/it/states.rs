@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use telvisor::config::OnFailure;
 
-use crate::harness::{CANCELS, CRM, TestApp, create, modify, provision, service_id, set_state, terminate};
+use crate::harness::{
+    CANCELS, CRM, TestApp, create, modify, provision, service_id, set_state, take_backup, terminate,
+};
 use crate::probe::{decide, inside, read, uuid, validate, work_once};
 
 /// What was told of an order: the short kind of each event with the state in its body.
@@ -62,21 +64,25 @@ async fn an_order_whose_wish_holds_already() {
 async fn a_failed_order() {
     let app = TestApp::new().await;
     app.customer("C1").await;
-    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
+    app.breaks("install");
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
     let expected = ["Create acknowledged", "StateChange inProgress", "StateChange failed"];
     assert_eq!(told(&app, &order).await, expected);
     validate(&app).await;
 }
 
-#[tokio::test]
-async fn a_held_order_that_is_retried() {
+/// An installation that is held, and an operator's decision about it; what was told of the order.
+async fn held_and_decided(decision: &str) -> Vec<String> {
     let app = TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await;
     app.customer("C1").await;
-    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    app.faults(json!({}));
-    decide(&app, &order, "retry").await;
+    let order = app.held("install", provision("C1", CRM, "solo", None)).await;
+    decide(&app, &order, decision).await;
+    validate(&app).await;
+    told(&app, &order).await
+}
+
+#[tokio::test]
+async fn a_held_order_that_is_retried() {
     let expected = [
         "Create acknowledged",
         "StateChange inProgress",
@@ -85,18 +91,11 @@ async fn a_held_order_that_is_retried() {
         "StateChange inProgress",
         "StateChange completed",
     ];
-    assert_eq!(told(&app, &order).await, expected);
-    validate(&app).await;
+    assert_eq!(held_and_decided("retry").await, expected);
 }
 
 #[tokio::test]
 async fn a_held_order_that_is_abandoned() {
-    let app = TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await;
-    app.customer("C1").await;
-    app.faults(json!({ "rules": [{ "operation": "install", "effect": "fail" }] }));
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    app.faults(json!({}));
-    decide(&app, &order, "abandon").await;
     let expected = [
         "Create acknowledged",
         "StateChange inProgress",
@@ -104,8 +103,7 @@ async fn a_held_order_that_is_abandoned() {
         "Jeopardy held",
         "StateChange cancelled",
     ];
-    assert_eq!(told(&app, &order).await, expected);
-    validate(&app).await;
+    assert_eq!(held_and_decided("abandon").await, expected);
 }
 
 #[tokio::test]
@@ -178,7 +176,7 @@ async fn a_life_with_faults() {
         for item in [
             modify(&s, &[("version", if round == 0 { "1.1" } else { "2.0" })]),
             modify(&s, &[("plan", ["team", "company", "solo"][round])]),
-            modify(&s, &[("operation", "backup")]),
+            take_backup(&s),
             set_state(&s, "inactive"),
             set_state(&s, "active"),
             set_state("C1", "inactive"),

@@ -3,75 +3,10 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use crate::effects::{changes, in_world, read_data, records, size, write_data};
 use crate::harness::{
     CRM, ORDERS, TestApp, characteristic, create, modify, provision, service_id, set_state, terminate,
 };
-
-/// The records so far, oldest first. Both recipients must have the same.
-pub async fn records(app: &TestApp) -> Vec<Value> {
-    let mut csv = app.records("mediation-csv").await;
-    let mut asn1 = app.records("mediation-asn1").await;
-    for list in [&mut csv, &mut asn1] {
-        list.sort_by_key(|r| r["seq"].as_u64());
-        let numbers: Vec<_> = list.iter().map(|r| r["seq"].as_u64().unwrap()).collect();
-        assert_eq!(numbers, (1..=list.len() as u64).collect::<Vec<_>>(), "record numbers have no gap");
-    }
-    assert_eq!(csv, asn1);
-    csv
-}
-
-/// These members of a record, in this order; null where it has none.
-pub fn brief(record: &Value, members: &[&str]) -> Value {
-    members.iter().map(|m| record[*m].clone()).collect()
-}
-
-/// Type, version, plan, version before, plan before of each record after the first `known`.
-pub async fn changes(app: &TestApp, known: usize) -> Vec<Value> {
-    const MEMBERS: [&str; 5] =
-        ["recordType", "applicationVersion", "planId", "previousVersion", "previousPlanId"];
-    records(app).await[known..].iter().map(|r| brief(r, &MEMBERS)).collect()
-}
-
-/// Runs one item to its end, which must be good.
-pub async fn done(app: &TestApp, item: Value) -> Value {
-    let order = app.order(json!([item])).await;
-    assert_eq!(order["state"], "completed", "{order:#}");
-    order
-}
-
-/// vCPU, memory and disk of the only machine.
-pub fn size(app: &TestApp) -> [u64; 3] {
-    let machines = app.machines();
-    assert_eq!(machines.len(), 1, "{machines:#?}");
-    ["vcpu", "memoryMiB", "diskGiB"].map(|m| machines[0][m].as_u64().unwrap())
-}
-
-/// State of a subscription's application in the simulator's world; none when it is on no machine.
-pub fn in_world(app: &TestApp, subscription: &str) -> Option<String> {
-    let machines = app.machines();
-    let mut applications = machines.iter().flat_map(|m| m["applications"].as_array().unwrap());
-    let found = applications.find(|a| a["subscription"] == subscription)?;
-    Some(found["state"].as_str().unwrap().to_owned())
-}
-
-/// Several MiB that do not compress, different for each seed.
-pub fn write_data(app: &TestApp, subscription: &str, seed: u8) -> Vec<u8> {
-    let mut x = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(seed);
-    let octets: Vec<u8> = (0..3 << 17)
-        .flat_map(|_| {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            x.to_le_bytes()
-        })
-        .collect();
-    std::fs::write(app.volume(subscription).join("ledger.bin"), &octets).unwrap();
-    octets
-}
-
-pub fn read_data(app: &TestApp, subscription: &str) -> Vec<u8> {
-    std::fs::read(app.volume(subscription).join("ledger.bin")).expect("the data is there")
-}
 
 #[tokio::test]
 async fn create_customer() {
@@ -106,7 +41,7 @@ async fn a_customer_without_a_number_of_the_bss_gets_ours() {
     let app = TestApp::new().await;
     let mut item = create("x");
     item["service"].as_object_mut().unwrap().remove("relatedParty");
-    let order = done(&app, item).await;
+    let order = app.done(item).await;
     let id = service_id(&order, 0);
     assert_eq!(app.service(&id).await["state"], "active");
     app.provision(&id, CRM, "solo", None).await;
@@ -185,14 +120,14 @@ async fn change_of_the_plan() {
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", Some("1.1")).await;
     let data = write_data(&app, &id, 1);
-    let order = done(&app, modify(&id, &[("plan", "team")])).await;
+    let order = app.done(modify(&id, &[("plan", "team")])).await;
     assert_eq!(characteristic(&app.service(&id).await, "plan").as_deref(), Some("team"));
     assert_eq!(size(&app), [2, 1024, 9]);
     assert_eq!(app.machines()[0]["applications"][0]["plan"], "team");
     assert_eq!(changes(&app, 1).await, [json!(["upgraded", "1.1", "team", null, "solo"])]);
     assert_eq!(records(&app).await[1]["orderId"], order["id"]);
 
-    done(&app, modify(&id, &[("plan", "solo")])).await;
+    app.done(modify(&id, &[("plan", "solo")])).await;
     assert_eq!(changes(&app, 2).await, [json!(["downgraded", "1.1", "solo", null, "team"])]);
     assert_eq!(size(&app), [2, 768, 9], "a disk never shrinks");
     assert_eq!(app.service(&id).await["state"], "active");
@@ -206,11 +141,11 @@ async fn change_of_the_version() {
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", Some("1.0")).await;
     let data = write_data(&app, &id, 2);
-    done(&app, modify(&id, &[("version", "2.0")])).await;
+    app.done(modify(&id, &[("version", "2.0")])).await;
     assert_eq!(characteristic(&app.service(&id).await, "version").as_deref(), Some("2.0"));
     assert_eq!(app.machines()[0]["applications"][0]["version"], "2.0");
     assert_eq!(changes(&app, 1).await, [json!(["upgraded", "2.0", "solo", "1.0", null])]);
-    done(&app, modify(&id, &[("version", "1.1")])).await;
+    app.done(modify(&id, &[("version", "1.1")])).await;
     assert_eq!(changes(&app, 2).await, [json!(["downgraded", "1.1", "solo", "2.0", null])]);
     assert_eq!(in_world(&app, &id).as_deref(), Some("running"));
     assert_eq!(read_data(&app, &id), data);
@@ -222,7 +157,7 @@ async fn change_of_version_and_plan_writes_two_records_the_versions_first() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", Some("1.0")).await;
-    done(&app, modify(&id, &[("plan", "company"), ("version", "2.0")])).await;
+    app.done(modify(&id, &[("plan", "company"), ("version", "2.0")])).await;
     let both = [
         json!(["upgraded", "2.0", "solo", "1.0", null]),
         json!(["upgraded", "2.0", "company", null, "solo"]),
@@ -230,18 +165,18 @@ async fn change_of_version_and_plan_writes_two_records_the_versions_first() {
     assert_eq!(changes(&app, 1).await, both);
     assert_eq!(size(&app), [3, 1536, 14]);
     // Down in the version, down in the plan; then up in one and down in the other.
-    done(&app, modify(&id, &[("version", "1.1"), ("plan", "team")])).await;
+    app.done(modify(&id, &[("version", "1.1"), ("plan", "team")])).await;
     let both = [
         json!(["downgraded", "1.1", "company", "2.0", null]),
         json!(["downgraded", "1.1", "team", null, "company"]),
     ];
     assert_eq!(changes(&app, 3).await, both);
-    done(&app, modify(&id, &[("version", "2.0"), ("plan", "solo")])).await;
+    app.done(modify(&id, &[("version", "2.0"), ("plan", "solo")])).await;
     let both =
         [json!(["upgraded", "2.0", "team", "1.1", null]), json!(["downgraded", "2.0", "solo", null, "team"])];
     assert_eq!(changes(&app, 5).await, both);
     // Naming what it has already, beside what is new, is a change of the new alone.
-    done(&app, modify(&id, &[("version", "2.0"), ("plan", "team")])).await;
+    app.done(modify(&id, &[("version", "2.0"), ("plan", "team")])).await;
     assert_eq!(changes(&app, 7).await, [json!(["upgraded", "2.0", "team", null, "solo"])]);
 }
 
@@ -251,7 +186,7 @@ async fn suspend_and_reactivate_a_subscription() {
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", None).await;
     let other = app.provision("C1", "stallfront", "stall", None).await;
-    done(&app, set_state(&id, "inactive")).await;
+    app.done(set_state(&id, "inactive")).await;
     let service = app.service(&id).await;
     assert_eq!(service["state"], "inactive");
     assert_eq!(characteristic(&service, "accessUrl"), None);
@@ -259,7 +194,7 @@ async fn suspend_and_reactivate_a_subscription() {
     assert_eq!(in_world(&app, &other).as_deref(), Some("running"));
     assert_eq!(app.service(&other).await["state"], "active");
     assert_eq!(app.machines()[0]["state"], "running");
-    done(&app, set_state(&id, "active")).await;
+    app.done(set_state(&id, "active")).await;
     let service = app.service(&id).await;
     assert_eq!(service["state"], "active");
     assert!(characteristic(&service, "accessUrl").is_some());
@@ -273,7 +208,7 @@ async fn terminate_a_subscription_and_bring_it_back_with_its_data() {
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "team", Some("1.1")).await;
     let data = write_data(&app, &id, 3);
-    done(&app, terminate(&id)).await;
+    app.done(terminate(&id)).await;
     let service = app.service(&id).await;
     assert_eq!(service["state"], "terminated");
     assert_eq!(characteristic(&service, "accessUrl"), None);
@@ -282,7 +217,7 @@ async fn terminate_a_subscription_and_bring_it_back_with_its_data() {
     assert_eq!(records(&app).await.len(), 1, "neither termination nor its backup writes a record");
 
     app.clock.advance(TimeDelta::days(29));
-    let order = done(&app, set_state(&id, "active")).await;
+    let order = app.done(set_state(&id, "active")).await;
     assert_eq!(service_id(&order, 0), id);
     let service = app.service(&id).await;
     assert_eq!(service["state"], "active");
@@ -301,14 +236,14 @@ async fn suspend_and_reactivate_a_customer() {
     app.customer("C1").await;
     let runs = app.provision("C1", CRM, "solo", None).await;
     let sleeps = app.provision("C1", "stallfront", "stall", None).await;
-    done(&app, set_state(&sleeps, "inactive")).await;
-    done(&app, set_state("C1", "inactive")).await;
+    app.done(set_state(&sleeps, "inactive")).await;
+    app.done(set_state("C1", "inactive")).await;
     for id in ["C1", &runs, &sleeps] {
         assert_eq!(app.service(id).await["state"], "inactive", "{id}");
     }
     assert_eq!(characteristic(&app.service(&runs).await, "accessUrl"), None);
     assert_eq!(app.machines()[0]["state"], "suspended");
-    done(&app, set_state("C1", "active")).await;
+    app.done(set_state("C1", "active")).await;
     assert_eq!(app.machines()[0]["state"], "running");
     assert_eq!(app.service("C1").await["state"], "active");
     assert_eq!(app.service(&runs).await["state"], "active");
@@ -324,21 +259,21 @@ async fn terminate_a_customer_and_bring_it_back_exactly_as_it_was() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let gone = app.provision("C1", "ledgerwell", "basic", None).await;
-    done(&app, terminate(&gone)).await;
+    app.done(terminate(&gone)).await;
     let runs = app.provision("C1", CRM, "team", Some("1.0")).await;
     let sleeps = app.provision("C1", "stallfront", "stall", None).await;
     let yard = app.provision("C1", "yardmaster", "siding", None).await;
     let data = [(&runs, 4), (&sleeps, 5), (&yard, 6)].map(|(id, seed)| write_data(&app, id, seed));
-    done(&app, set_state(&sleeps, "inactive")).await;
-    done(&app, set_state("C1", "inactive")).await;
-    done(&app, terminate("C1")).await;
+    app.done(set_state(&sleeps, "inactive")).await;
+    app.done(set_state("C1", "inactive")).await;
+    app.done(terminate("C1")).await;
     for id in ["C1", &gone, &runs, &sleeps, &yard] {
         assert_eq!(app.service(id).await["state"], "terminated", "{id}");
     }
     assert!(app.machines().is_empty());
     assert_eq!(records(&app).await.len(), 4);
 
-    let order = done(&app, set_state("C1", "active")).await;
+    let order = app.done(set_state("C1", "active")).await;
     assert_eq!(app.service("C1").await["state"], "active");
     for (id, state, world) in [
         (&gone, "terminated", None),
@@ -361,8 +296,8 @@ async fn terminate_a_customer_and_bring_it_back_exactly_as_it_was() {
     assert_eq!(instances, wanted);
     assert!(back.iter().all(|r| r["recordType"] == "installed" && r["orderId"] == order["id"]));
     // What came back lives on.
-    done(&app, set_state(&sleeps, "active")).await;
-    done(&app, modify(&runs, &[("version", "2.0")])).await;
+    app.done(set_state(&sleeps, "active")).await;
+    app.done(modify(&runs, &[("version", "2.0")])).await;
     assert_eq!(changes(&app, 7).await, [json!(["upgraded", "2.0", "team", "1.0", null])]);
 }
 
@@ -371,11 +306,11 @@ async fn once_the_retention_is_over_an_id_is_opened_anew() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let old = app.provision("C1", CRM, "solo", None).await;
-    done(&app, terminate("C1")).await;
+    app.done(terminate("C1")).await;
     app.clock.advance(TimeDelta::days(30) + TimeDelta::seconds(1));
     let mut item = create("C1");
     item["service"]["serviceCharacteristic"][0]["value"] = json!("Somebody else");
-    done(&app, item).await;
+    app.done(item).await;
     let account = app.service("C1").await;
     assert_eq!(account["state"], "active");
     assert_eq!(characteristic(&account, "name").as_deref(), Some("Somebody else"));
@@ -393,7 +328,7 @@ async fn the_retention_is_judged_when_the_order_is_accepted() {
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", None).await;
     let data = write_data(&app, &id, 7);
-    done(&app, terminate(&id)).await;
+    app.done(terminate(&id)).await;
     app.clock.advance(TimeDelta::days(29));
     let placed = app.place(json!([set_state(&id, "active")])).await;
     app.clock.advance(TimeDelta::days(9));

@@ -86,12 +86,6 @@ def _(t):
     t.version = versions[-1]
 
 
-@check("400: an unknown specification, named by its path", telvisor=True)
-def _(t):
-    body = order_of(item(specification=f"no-such-{t.run}"), customer=t.customer)
-    t.refused(t.client.post("/serviceOrder", body), 400, "serviceOrderItem", 0, "service", "serviceSpecification")
-
-
 def provision(t, plan=None, version=None, number="1", **more):
     characteristics = {"plan": plan or t.needs("plans")[0]} | ({"version": version} if version else {})
     return item(number=number, specification=t.needs("application"), characteristics=characteristics, **more)
@@ -129,6 +123,13 @@ def _(t):
     expect(UTC.fullmatch(done.get("completionDate", "")), f"completionDate is {done.get('completionDate')!r}")
     expect(done["serviceOrderItem"][1]["service"]["id"] == second["id"], "the subscription's id changed")
     t.subscription = second["id"]
+
+
+@check("400: an unknown specification, named by its path", telvisor=True)
+def _(t):
+    t.needs("subscription")
+    body = order_of(item(specification=f"no-such-{t.run}"), customer=t.customer)
+    t.refused(t.client.post("/serviceOrder", body), 400, "serviceOrderItem", 0, "service", "serviceSpecification")
 
 
 @check("400: an unknown plan or version, named by its path", telvisor=True)

@@ -375,5 +375,4 @@ fn offset(position: u64) -> usize {
 }
 
 #[cfg(test)]
-#[path = "tree_tests.rs"]
 mod tests;

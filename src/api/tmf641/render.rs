@@ -8,7 +8,8 @@ use super::body::{is_customer, party_out};
 use crate::api::{TMF633, TMF638, TMF641};
 use crate::clock::show;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
-use crate::store::orders::{CancelRow, ItemRow, OrderRow};
+use crate::store::cancels::CancelRow;
+use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::{StoreError, Tenant, Tx};
 
 /// Loads what belongs to an order and renders it.

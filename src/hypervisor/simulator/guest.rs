@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::CHUNK_MAX;
 use super::entries::{ApplicationState, Machine};
-use super::operations::{Inner, away};
+use super::inner::{Inner, away};
 use crate::hypervisor::{DriverError, Guard, MachineState, Owned, Usage};
 
 impl Inner {

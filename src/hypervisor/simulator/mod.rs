@@ -19,6 +19,7 @@ pub mod capacity;
 pub mod entries;
 pub mod faults;
 mod guest;
+mod inner;
 mod operations;
 pub mod page;
 pub mod remote;
@@ -34,7 +35,7 @@ pub use capacity::HostSize;
 pub use faults::Settings;
 pub use world::OpenError;
 
-use operations::Inner;
+use inner::Inner;
 use world::World;
 
 /// Most octets that one `read` answers or one `write` takes: 4 MiB.

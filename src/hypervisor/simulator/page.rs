@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::entries::{Application, ApplicationState};
-use super::operations::Inner;
+use super::inner::Inner;
 use crate::hypervisor::MachineState;
 
 /// Most connections at once; more wait.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::Looks;
 use crate::harness::ORDERS;
+use crate::process::Looks;
 
 /// Longest time that one request may go without an answer; many kills may fall into it.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -49,17 +50,25 @@ impl Client {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        self.until_answered(path, None).await
+        self.until_answered(Method::GET, path, None).await
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        let answer = self.until_answered(path, Some(body)).await;
+        let answer = self.until_answered(Method::POST, path, Some(body)).await;
         self.posted.send_modify(|n| *n += 1);
         answer
     }
 
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.until_answered(Method::PATCH, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.until_answered(Method::DELETE, path, None).await
+    }
+
     /// Repeats a request until a server answers it. One that drains or died answers nothing.
-    async fn until_answered(&self, path: &str, body: Option<&Value>) -> Answer {
+    async fn until_answered(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let mut url = self.url.clone();
         let tries = async {
             loop {
@@ -68,7 +77,7 @@ impl Client {
                     url.changed().await.expect("the run holds the other end");
                     continue;
                 }
-                match self.once(&format!("{base}{path}"), body).await {
+                match self.once(method.clone(), &format!("{base}{path}"), body).await {
                     Ok(answer) if answer.status != 503 => return answer,
                     // A new server has a new address; the same one may only have closed this connection.
                     _ => drop(tokio::time::timeout(Duration::from_millis(200), url.changed()).await),
@@ -78,11 +87,11 @@ impl Client {
         tokio::time::timeout(PATIENCE, tries).await.unwrap_or_else(|_| panic!("{path} was never answered"))
     }
 
-    async fn once(&self, url: &str, body: Option<&Value>) -> Result<Answer, reqwest::Error> {
-        let request = match body {
-            None => self.http.get(url),
-            Some(body) => self.http.post(url).json(body),
-        };
+    async fn once(&self, method: Method, url: &str, body: Option<&Value>) -> Result<Answer, reqwest::Error> {
+        let mut request = self.http.request(method, url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
         let response = request.send().await?;
         let status = response.status().as_u16();
         Ok(Answer { status, body: response.bytes().await?.to_vec() })

@@ -2,13 +2,12 @@
 //! files.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::client::Client;
 use super::site::Site;
-use crate::harness::{ORDERS, SERVICES};
+use crate::harness::{ORDERS, SERVICES, files_below};
 
 /// Everything that the auditor looks at.
 #[derive(Debug, Clone)]
@@ -65,7 +64,8 @@ impl Evidence {
         let log = std::fs::read_to_string(world.join("operations.log")).unwrap_or_default();
         let json = |octets: &Vec<u8>| serde_json::from_slice(octets).expect("a machine's entry is JSON");
         let two_levels = |path: &str| path.splitn(3, '/').take(2).collect::<Vec<_>>().join("/");
-        let mut volumes: Vec<String> = tree(&world.join("volumes")).keys().map(|p| two_levels(p)).collect();
+        let mut volumes: Vec<String> =
+            files_below(&world.join("volumes")).keys().map(|p| two_levels(p)).collect();
         volumes.dedup();
         Self {
             orders,
@@ -74,36 +74,18 @@ impl Evidence {
             open_jobs: client.get("/api/v1/jobs").await.expect(200).as_array().unwrap().clone(),
             backups,
             files,
-            delivered: tree(&data.join("sdr")),
-            store: tree(&data.join("backups")),
-            machines: tree(&world.join("machines"))
+            delivered: files_below(&data.join("sdr")),
+            store: files_below(&data.join("backups")),
+            machines: files_below(&world.join("machines"))
                 .iter()
                 .map(|(name, octets)| (name.clone(), json(octets)))
                 .collect(),
             volumes,
-            spools: tree(&world.join("spool")).into_keys().collect(),
+            spools: files_below(&world.join("spool")).into_keys().collect(),
             operations: log
                 .lines()
                 .map(|l| serde_json::from_str(l).expect("a line of the log is JSON"))
                 .collect(),
         }
     }
-}
-
-/// All files below a folder with their octets, by path.
-fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut out = BTreeMap::new();
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return out;
-    };
-    for entry in entries.map(Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        if entry.file_type().unwrap().is_dir() {
-            let below = tree(&entry.path()).into_iter();
-            out.extend(below.map(|(path, octets)| (format!("{name}/{path}"), octets)));
-        } else {
-            out.insert(name, std::fs::read(entry.path()).unwrap());
-        }
-    }
-    out
 }

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Looks;
 use super::client::Client;
 use super::draw::Draw;
 use super::model::{APPS, Account, Ask, State, Subscription};
-use super::site::PATIENCE;
 use crate::harness::{CANCELS, ORDERS, SERVICES};
+use crate::process::Looks;
+use crate::process::PATIENCE;
 
 /// How an order has to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +51,15 @@ pub struct Link {
 pub struct Books {
     pub placed: Vec<Placed>,
     pub links: Vec<Link>,
+    /// Ids of orders that were deleted: they are shown no more.
+    pub deleted: BTreeSet<String>,
 }
 
-/// Steps of the simulator that fail: some once and are tried again, upgrades on some machines always.
+/// Steps of the simulator that fail: some once and are tried again, some operations on some machines always.
 pub struct Faults {
     file: PathBuf,
-    failing: Mutex<BTreeSet<String>>,
+    /// Operation and machine.
+    failing: Mutex<BTreeSet<(&'static str, String)>>,
 }
 
 impl Faults {
@@ -66,9 +69,14 @@ impl Faults {
         faults
     }
 
-    /// Lets every upgrade on a machine fail.
-    fn fail_upgrades(&self, machine: &str) {
-        self.failing.lock().unwrap().insert(machine.to_owned());
+    /// Lets an operation on a machine fail whenever it is begun.
+    fn fail(&self, operation: &'static str, machine: &str) {
+        self.failing.lock().unwrap().insert((operation, machine.to_owned()));
+        self.write();
+    }
+
+    fn mend(&self, operation: &'static str, machine: &str) {
+        self.failing.lock().unwrap().remove(&(operation, machine.to_owned()));
         self.write();
     }
 
@@ -80,10 +88,12 @@ impl Faults {
             json!({ "call": "read", "nth": 2, "effect": "timeout-before" }),
             json!({ "operation": "delete_machine", "nth": 2, "effect": "timeout-after-acting" }),
         ];
-        for machine in self.failing.lock().unwrap().iter() {
-            rules.push(json!({ "operation": "upgrade", "machine": machine, "effect": "fail" }));
+        for (operation, machine) in self.failing.lock().unwrap().iter() {
+            rules.push(json!({ "operation": operation, "machine": machine, "effect": "fail" }));
         }
-        let settings = json!({ "latency_ms": { "*": [2, 20] }, "rules": rules });
+        // A change of the plan takes longer than one look at it, so that its handle is kept.
+        let latency = json!({ "*": [2, 20], "configure": [510, 530] });
+        let settings = json!({ "latency_ms": latency, "rules": rules });
         let fresh = self.file.with_extension("new");
         std::fs::write(&fresh, settings.to_string()).unwrap();
         std::fs::rename(&fresh, &self.file).unwrap();
@@ -133,6 +143,7 @@ impl Life {
         }
         match self.number % 4 {
             1 => self.fail_an_upgrade().await,
+            2 => self.ask_an_operator().await,
             3 => self.cancel_some().await,
             _ => {}
         }
@@ -288,28 +299,64 @@ impl Life {
         }
     }
 
-    /// A change that cannot succeed, and is undone.
-    async fn fail_an_upgrade(&mut self) {
-        let s = self.account.subscriptions[0].clone();
+    /// The name of the customer's first machine.
+    async fn machine(&self) -> String {
         let path = format!("{SERVICES}?category=RFS&relatedParty.id={}", self.account.id);
         let mut looks = Looks::until("the first machine is there", PATIENCE);
-        let machine = loop {
+        loop {
             let list = self.client.get(&path).await.expect(200);
             if let Some(machine) = list.as_array().unwrap().first() {
-                break machine["name"].as_str().unwrap().to_owned();
+                return machine["name"].as_str().unwrap().to_owned();
             }
             looks.again().await;
-        };
-        self.faults.fail_upgrades(&machine);
+        }
+    }
+
+    /// A change that cannot succeed, and is undone; its order is deleted.
+    async fn fail_an_upgrade(&mut self) {
+        let s = self.account.subscriptions[0].clone();
+        let machine = self.machine().await;
+        self.faults.fail("upgrade", &machine);
         for _ in 0..2 {
             let plan = self.draw.one_in(2).then_some(1);
             let ask = Ask::Change { subscription: s.id.clone(), plan, version: Some(1) };
             let placed = self.place(vec![ask], End::Failed).await;
-            self.client.order_ended(placed["id"].as_str().unwrap()).await;
+            let id = placed["id"].as_str().unwrap();
+            self.client.order_ended(id).await;
+            let answer = self.client.delete(&format!("{ORDERS}/{id}")).await;
+            // A repeat does not find it any more.
+            assert!(matches!(answer.status, 204 | 404), "{answer:?}");
+            self.books.lock().unwrap().deleted.insert(id.to_owned());
         }
         // The rule stays as long as the machine does; the rest of this life has another one.
         self.order(vec![Ask::Terminate(s.id)]).await;
         self.order(vec![Ask::Provision { app: 1, plan: 0, version: 0 }]).await;
+    }
+
+    /// Upgrades that are held at their last step, and go on when an operator says so.
+    async fn ask_an_operator(&mut self) {
+        let machine = self.machine().await;
+        for _ in 0..2 {
+            let s = self.account.subscriptions[0].clone();
+            self.faults.fail("delete_spool", &machine);
+            let ask = Ask::Change { subscription: s.id, plan: None, version: Some(1 - s.version.min(1)) };
+            let id = self.order(vec![ask]).await;
+            let mut looks = Looks::until("the order is held", PATIENCE);
+            while self.client.get(&format!("{ORDERS}/{id}")).await.expect(200)["state"] != "held" {
+                looks.again().await;
+            }
+            let words = json!({ "description": "held for a moment" });
+            self.client.patch(&format!("{ORDERS}/{id}"), &words).await.expect(200);
+            self.faults.mend("delete_spool", &machine);
+            let stuck = self.client.get("/api/v1/fallout").await.expect(200);
+            for job in stuck.as_array().unwrap().iter().filter(|j| j["order"] == id.as_str()) {
+                let path = format!("/api/v1/fallout/{}/retry", job["id"].as_str().unwrap());
+                let answer = self.client.post(&path, &json!({ "reason": "mended" })).await;
+                // A repeat finds that it is decided.
+                assert!(matches!(answer.status, 202 | 409), "{answer:?}");
+            }
+            self.client.order_ended(&id).await;
+        }
     }
 
     /// Orders that are cancelled as soon as they are accepted.

@@ -13,42 +13,14 @@ mod planted;
 mod run;
 mod site;
 
-use std::time::Duration;
-
 use run::Run;
 use site::{Site, Start};
-use tokio::time::{Instant, Interval};
 
 use crate::harness::setting;
 
 /// Kills of a usual run, and the least of a full one.
 const KILLS: usize = 20;
 const KILLS_FULL: usize = 100;
-
-/// Looks at intervals whether something holds, for a limited time: `while !holds { looks.again().await }`.
-pub struct Looks {
-    what: String,
-    deadline: Instant,
-    interval: Interval,
-}
-
-impl Looks {
-    /// `what` should come to hold within `patience`.
-    pub fn until(what: &str, patience: Duration) -> Self {
-        let interval = tokio::time::interval(Duration::from_millis(50));
-        Self { what: what.to_owned(), deadline: Instant::now() + patience, interval }
-    }
-
-    pub fn time_is_up(&self) -> bool {
-        Instant::now() > self.deadline
-    }
-
-    /// Waits for the next look; fails, naming what was waited for, when the time is up.
-    pub async fn again(&mut self) {
-        assert!(!self.time_is_up(), "in all the time it has not come to hold that {}", self.what);
-        self.interval.tick().await;
-    }
-}
 
 /// The seed of this run: given, or new.
 fn seed() -> u64 {

@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::Looks;
 use super::audit;
 use super::client::{Client, is_final};
 use super::draw::Draw;
@@ -18,6 +17,7 @@ use super::evidence::Evidence;
 use super::load::{Books, Faults, Life, download};
 use super::site::{Server, Site, Start};
 use crate::harness::ORDERS;
+use crate::process::Looks;
 
 /// Customers who live at the same time.
 const CUSTOMERS: usize = 6;
@@ -248,7 +248,9 @@ async fn sealed(client: &Client) -> usize {
 /// The highest passing that is drawn for a point: what is passed seldom has to be hit early.
 fn usual(point: &str) -> usize {
     match point.split('.').next() {
-        Some("accept" | "line" | "claim" | "step" | "driver" | "job") => 15,
+        // A plan's change is one of several orders.
+        _ if point.ends_with("handle_commit") => 2,
+        Some("accept" | "line" | "claim" | "step" | "driver" | "job" | "sweep") => 15,
         _ => 2,
     }
 }

@@ -1,19 +1,15 @@
 //! Whole processes on a folder: a simulator that outlives the servers, and one server after another.
 
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::ExitStatus;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::BufReader;
 use tokio::process::{Child, Command};
 
-use super::Looks;
 use crate::harness::database;
-
-/// Longest time that a process gets to be ready, or to end.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+use crate::process::{Looks, PATIENCE, announced, telvisor};
 
 /// A data folder, a database and a simulated world, each run's own.
 pub struct Site {
@@ -154,28 +150,6 @@ impl Server {
     /// What it wrote on standard error.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap()).into_owned()
-    }
-}
-
-/// A command of our binary that sees none of the settings of this test run.
-fn telvisor(log: &Path) -> Command {
-    let log = std::fs::File::create(log).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_telvisor"));
-    command.env_remove("TELVISOR_TEST_FULL").env_remove("TELVISOR_TEST_SEED");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
-    command
-}
-
-/// What a server says when it is ready; none when it ends before.
-async fn announced(mut out: BufReader<tokio::process::ChildStdout>) -> Option<Value> {
-    let mut text = String::new();
-    loop {
-        if out.read_line(&mut text).await.unwrap() == 0 {
-            return None;
-        }
-        if let Ok(started) = serde_json::from_str(&text) {
-            return Some(started);
-        }
     }
 }
 

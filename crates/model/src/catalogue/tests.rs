@@ -183,7 +183,7 @@ fn limits_and_estimates_fall_back_to_the_format_defaults() {
 }
 
 #[test]
-fn id_forms() {
+fn ids_versions_and_names_have_their_forms() {
     for good in ["a", "0a", "file-share", &"a".repeat(32)] {
         assert!(is_id(good), "{good}");
     }
@@ -204,7 +204,7 @@ fn id_forms() {
 }
 
 #[test]
-fn json_round_trip() {
+fn an_application_comes_back_from_json() {
     let app = application(vec![declared("domain", Kind::String, Required::BeforeStart)]);
     let text = serde_json::to_string(&app).unwrap();
     assert!(text.contains("\"memoryMib\":256") && text.contains("\"before-start\""));

@@ -91,7 +91,7 @@ fn content_tells_the_format() {
 }
 
 #[test]
-fn table_and_json() {
+fn a_file_is_shown_as_a_table_and_as_json_with_the_names_of_csv() {
     let mut second = full();
     (second.seq, second.tenant) = (2, "t".to_owned());
     let file = decode(&csv_format::encode(&info(), &[minimal(), second]).unwrap()).unwrap();

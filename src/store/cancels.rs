@@ -1,0 +1,79 @@
+//! Requests to cancel orders.
+
+use chrono::{DateTime, Utc};
+use telvisor_model::OrderState;
+use uuid::Uuid;
+
+use super::{StoreError, Tenant, Tx, sql};
+
+/// A request to cancel an order.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct CancelRow {
+    pub id: Uuid,
+    pub order_id: Uuid,
+    /// TMF641 v4.1 `TaskStateType`: accepted, inProgress, done, terminatedWithError.
+    pub state: String,
+    /// State to which the order goes back when the cancel is denied.
+    #[sqlx(try_from = "String")]
+    pub back_to: OrderState,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    pub requested_at: DateTime<Utc>,
+    pub requested_for: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl Tx<Tenant> {
+    pub async fn insert_cancel(&mut self, c: &CancelRow) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            execute,
+            "INSERT INTO cancel_orders (tenant, id, order_id, state, back_to, reason, message, requested_at,
+               requested_for, ended_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+            &tenant,
+            c.id,
+            c.order_id,
+            &c.state,
+            c.back_to.as_str(),
+            &c.reason,
+            &c.message,
+            c.requested_at,
+            c.requested_for,
+            c.ended_at
+        )?;
+        Ok(())
+    }
+
+    pub async fn update_cancel(&mut self, c: &CancelRow) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            execute,
+            "UPDATE cancel_orders SET state = $3, message = $4, ended_at = $5 WHERE tenant = $1 AND id = $2",
+            &tenant,
+            c.id,
+            &c.state,
+            &c.message,
+            c.ended_at
+        )?;
+        Ok(())
+    }
+
+    pub async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(self, optional: CancelRow, "SELECT * FROM cancel_orders WHERE tenant = $1 AND id = $2", &tenant, id)
+    }
+
+    /// The cancel task of an order that has not ended.
+    pub async fn open_cancel(&mut self, order: Uuid) -> Result<Option<CancelRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            optional: CancelRow,
+            "SELECT * FROM cancel_orders WHERE tenant = $1 AND order_id = $2 AND ended_at IS NULL",
+            &tenant,
+            order
+        )
+    }
+}

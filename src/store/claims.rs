@@ -1,0 +1,190 @@
+//! Claiming jobs: whose turn it is, the lease, and the proof that a worker still has it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::jobs::JobRow;
+use super::{StoreError, System, Tenant, Tx, sql};
+
+/// How much longer a job waits with each step that its order is less urgent. An urgent job passes those that came
+/// so much before it, and no job is passed for ever.
+const STEP: TimeDelta = TimeDelta::minutes(15);
+
+/// When a job has its turn among those that are due.
+pub(super) fn turn(j: &JobRow) -> DateTime<Utc> {
+    let steps = i32::try_from(j.urgency).unwrap_or(0);
+    j.run_after + STEP * steps
+}
+
+// The first condition says what follows from the second: SQLite uses a partial index only where its words stand.
+// $3: customers who have a job running, too.
+const DUE_SQLITE: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
+   AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
+   AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
+     AND r.state = 'running' AND r.lease_until >= $2)
+   AND ($3 OR NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.customer = jobs.customer
+     AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2))
+   ORDER BY turn LIMIT 1";
+const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
+   AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
+   AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
+     AND r.state = 'running' AND r.lease_until >= $2)
+   AND ($3 OR NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.customer = jobs.customer
+     AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2))
+   ORDER BY turn LIMIT 1 FOR UPDATE SKIP LOCKED";
+
+impl Tx<System> {
+    /// Claims the due job of a class whose turn it is: a lease, the next attempt, and the next fence of its machine. A
+    /// customer who has a job running comes after all who have none. Jobs on one machine run one at a time.
+    pub async fn claim_job(
+        &mut self,
+        class: &str,
+        worker: &str,
+        lease: Duration,
+    ) -> Result<Option<JobRow>, StoreError> {
+        let now = self.lease_now().await?;
+        let mut found = self.due_job(class, now, false).await?;
+        if found.is_none() {
+            found = self.due_job(class, now, true).await?;
+        }
+        let Some(mut job) = found else { return Ok(None) };
+        if job.state == "running" {
+            sql!(
+                self,
+                execute,
+                "UPDATE job_attempts SET outcome = 'lost', cause = 'the lease ran out', ended_at = $4
+                 WHERE tenant = $1 AND job_id = $2 AND attempt = $3 AND ended_at IS NULL",
+                &job.tenant,
+                job.id,
+                job.attempt,
+                now
+            )?;
+        }
+        if let Some(machine) = job.machine {
+            let (fence,) = sql!(
+                self,
+                one: (i64,),
+                "UPDATE machines SET fence = fence + 1 WHERE tenant = $1 AND id = $2 RETURNING fence",
+                &job.tenant,
+                machine
+            )?;
+            job.fence = fence;
+            // The machine's row is locked now: nobody else claims a job on it until we are through.
+            let (busy,) = sql!(
+                self,
+                one: (i64,),
+                "SELECT COUNT(*) FROM jobs WHERE tenant = $1 AND machine = $2 AND id <> $3 AND state = 'running'
+                 AND lease_until >= $4",
+                &job.tenant,
+                machine,
+                job.id,
+                now
+            )?;
+            if busy > 0 {
+                return Ok(None);
+            }
+        }
+        job.state = "running".into();
+        job.attempt += 1;
+        job.worker = Some(worker.to_owned());
+        job.lease_until = Some(now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX));
+        sql!(
+            self,
+            execute,
+            "UPDATE jobs SET state = 'running', attempt = $3, worker = $4, lease_until = $5, fence = $6
+             WHERE tenant = $1 AND id = $2",
+            &job.tenant,
+            job.id,
+            job.attempt,
+            worker,
+            job.lease_until,
+            job.fence
+        )?;
+        sql!(
+            self,
+            execute,
+            "INSERT INTO job_attempts (tenant, job_id, attempt, phase, worker, started_at) VALUES ($1,$2,$3,$4,$5,$6)",
+            &job.tenant,
+            job.id,
+            job.attempt,
+            &job.phase,
+            worker,
+            now
+        )?;
+        Ok(Some(job))
+    }
+
+    async fn due_job(
+        &mut self,
+        class: &str,
+        now: DateTime<Utc>,
+        of_busy_customers: bool,
+    ) -> Result<Option<JobRow>, StoreError> {
+        if self.is_postgres() {
+            sql!(self, optional: JobRow, DUE_POSTGRES, class, now, of_busy_customers)
+        } else {
+            sql!(self, optional: JobRow, DUE_SQLITE, class, now, of_busy_customers)
+        }
+    }
+
+    /// Jobs that are due and unclaimed, or whose lease ran out: (class, tenant, id).
+    pub async fn due_jobs(&mut self, limit: i64) -> Result<Vec<(String, String, Uuid)>, StoreError> {
+        let now = self.lease_now().await?;
+        sql!(
+            self,
+            all: (String, String, Uuid),
+            "SELECT class, tenant, id FROM jobs
+             WHERE state IN ('ready', 'running')
+               AND ((state = 'ready' AND run_after <= $1) OR (state = 'running' AND lease_until < $1))
+             ORDER BY turn LIMIT $2",
+            now,
+            limit
+        )
+    }
+
+    /// Jobs by state, for metrics.
+    pub async fn count_jobs(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+        sql!(
+            self,
+            all: (String, i64),
+            "SELECT state, COUNT(*) FROM jobs WHERE state IN ('ready', 'running', 'fallout') GROUP BY state"
+        )
+    }
+
+    /// Runs every delayed job at once (tests: the queue runs to empty without waiting).
+    pub async fn next_due(&mut self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = sql!(
+            self,
+            one: (Option<DateTime<Utc>>,),
+            "SELECT MIN(run_after) FROM jobs WHERE state = 'ready'"
+        )?;
+        Ok(row.0)
+    }
+}
+
+impl Tx<Tenant> {
+    /// Renews the lease and proves that the job is still this worker's; false when it is not.
+    pub async fn hold_job(
+        &mut self,
+        job: &JobRow,
+        lease: Duration,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let now = self.lease_now().await?;
+        let until = now + TimeDelta::from_std(lease).unwrap_or(TimeDelta::MAX);
+        let rows = sql!(
+            self,
+            execute,
+            "UPDATE jobs SET lease_until = $5
+             WHERE tenant = $1 AND id = $2 AND worker = $3 AND attempt = $4 AND state = 'running' AND phase = $6",
+            &job.tenant,
+            job.id,
+            &job.worker,
+            job.attempt,
+            until,
+            &job.phase
+        )?;
+        Ok((rows == 1).then_some(until))
+    }
+}
