@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::api::io::Counting;
 use crate::api::{self, Doors};
@@ -212,7 +213,12 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     let mut urls = vec![];
     if role.has_api() {
-        let doors = Doors { engine: engine.clone(), metrics: recorder(), draining: shutdown.clone() };
+        let doors = Doors {
+            engine: engine.clone(),
+            metrics: recorder(),
+            draining: shutdown.clone(),
+            downloads: TaskTracker::new(),
+        };
         for address in &engine.config.listen {
             let listener = Counting::bind(*address)
                 .with_context(|| format!("listen: {address} cannot be used; is another server on it?"))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Extension, Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -62,32 +62,41 @@ fn check(engine: &Engine, tenant: &str, link: &str, raw: Option<&str>) -> Result
     Ok(id)
 }
 
-/// The one range asked for, as [from, to); none: the whole.
-fn range(headers: &HeaderMap, size: u64) -> Result<Option<(u64, u64)>, Problem> {
-    let Some(text) = headers.get(header::RANGE).and_then(|v| v.to_str().ok()) else {
-        return Ok(None);
+/// What a request asks for of the octets.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    Whole,
+    /// [from, to).
+    Part(u64, u64),
+    /// A range that lies outside.
+    Nothing,
+}
+
+/// Reads `Range` and `If-Range` (RFC 9110, 13.1.5 and 14.2). What is no range, or more than one, is left alone; so is
+/// a range of other octets than those that `etag` names.
+fn wanted(headers: &HeaderMap, etag: &str, size: u64) -> Wanted {
+    let same = headers.get(header::IF_RANGE).is_none_or(|v| v.as_bytes() == etag.as_bytes());
+    let range = headers.get(header::RANGE).and_then(|v| v.to_str().ok()).filter(|_| same);
+    let (from, to) = match range.and_then(one_range) {
+        None | Some((None, None)) => return Wanted::Whole,
+        Some((Some(from), Some(last))) if last < from => return Wanted::Whole,
+        Some((Some(from), last)) => (from, last.map_or(size, |l| l.saturating_add(1).min(size))),
+        Some((None, Some(count))) => (size.saturating_sub(count), size),
     };
-    let Some(spec) = text.strip_prefix("bytes=").filter(|s| !s.contains(',')) else {
-        return Ok(None);
+    if from < to { Wanted::Part(from, to) } else { Wanted::Nothing }
+}
+
+/// The two numbers of `bytes=FROM-LAST`, either of which may be left out.
+fn one_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let (unit, range) = text.split_once('=')?;
+    let (from, last) = range.split_once('-').filter(|_| unit.trim().eq_ignore_ascii_case("bytes"))?;
+    let number = |text: &str| match text.trim() {
+        "" => Some(None),
+        // More digits than we count lie beyond every end.
+        t if t.bytes().all(|b| b.is_ascii_digit()) => Some(Some(t.parse().unwrap_or(u64::MAX))),
+        _ => None,
     };
-    let Some((from, to)) = spec.split_once('-') else {
-        return Ok(None);
-    };
-    let parsed = match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
-        (Ok(from), Ok(to)) if from <= to => Some((from, to.saturating_add(1).min(size))),
-        (Ok(from), Err(_)) if to.trim().is_empty() => Some((from, size)),
-        (Err(_), Ok(last)) if from.trim().is_empty() && last > 0 => Some((size.saturating_sub(last), size)),
-        _ => return Ok(None),
-    };
-    match parsed {
-        Some((from, to)) if from < to => Ok(Some((from, to))),
-        _ => Err(Problem::new(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "range",
-            "no such range",
-            format!("the backup has {size} octets"),
-        )),
-    }
+    Some((number(from)?, number(last)?))
 }
 
 /// GET and HEAD.
@@ -112,44 +121,61 @@ pub async fn get(
         tx.backup(row.backup).await?.filter(|b| b.state == "available").ok_or_else(missing)?
     };
     let size = u64::try_from(backup.size.unwrap_or(0)).unwrap_or(0);
-    let range = range(&headers, size)?;
-    let (from, to) = range.unwrap_or((0, size));
-    let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let etag = format!("\"{}\"", backup.sha256.clone().unwrap_or_default());
+    // A range is defined for GET alone.
+    let wanted = if method == Method::GET { wanted(&headers, &etag, size) } else { Wanted::Whole };
+    let (status, from, to) = match wanted {
+        Wanted::Whole => (StatusCode::OK, 0, size),
+        Wanted::Part(from, to) => (StatusCode::PARTIAL_CONTENT, from, to),
+        Wanted::Nothing => (StatusCode::RANGE_NOT_SATISFIABLE, 0, 0),
+    };
+    let mut out = vec![(header::ETAG, etag), (header::ACCEPT_RANGES, "bytes".to_owned())];
+    if wanted == Wanted::Nothing {
+        let message = format!("the backup has {size} octets");
+        out.push((header::CONTENT_RANGE, format!("bytes */{size}")));
+        return Ok(with(Problem::new(status, "range", "no such range", message).into_response(), out));
+    }
+    out.extend([
+        (header::CONTENT_LENGTH, (to - from).to_string()),
+        (header::CONTENT_TYPE, "application/zstd".into()),
+        // Whoever has the link may read the customer's data, and no cache beside.
+        (header::CACHE_CONTROL, "private".into()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{}-{}.tar.zst\"", backup.application, backup.id),
+        ),
+    ]);
+    if status == StatusCode::PARTIAL_CONTENT {
+        out.push((header::CONTENT_RANGE, format!("bytes {from}-{}/{size}", to - 1)));
+    }
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        send(engine.clone(), &connection, tenant, id, backup.clone(), (from, to)).await?
+        send(&doors, &connection, tenant, id, backup, (from, to)).await?
     };
-    let mut response = (status, body).into_response();
-    let h = response.headers_mut();
-    let mut put = |name, value: String| {
+    Ok(with((status, body).into_response(), out))
+}
+
+/// A response with these headers.
+fn with(mut response: Response, headers: Vec<(HeaderName, String)>) -> Response {
+    for (name, value) in headers {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            h.insert(name, value);
+            response.headers_mut().insert(name, value);
         }
-    };
-    put(header::CONTENT_LENGTH, (to - from).to_string());
-    put(header::CONTENT_TYPE, "application/zstd".into());
-    put(header::ACCEPT_RANGES, "bytes".into());
-    put(header::ETAG, format!("\"{}\"", backup.sha256.clone().unwrap_or_default()));
-    put(
-        header::CONTENT_DISPOSITION,
-        format!("attachment; filename=\"{}-{}.tar.zst\"", backup.application, backup.id),
-    );
-    if range.is_some() {
-        put(header::CONTENT_RANGE, format!("bytes {from}-{}/{size}", to - 1));
     }
-    Ok(response)
+    response
 }
 
 /// The body, and beside it the task that notes what has really gone out.
 async fn send(
-    engine: Arc<Engine>,
+    doors: &Doors,
     connection: &Connection,
     tenant: String,
     link: Uuid,
     backup: BackupRow,
     (from, to): (u64, u64),
 ) -> Result<Body, Problem> {
+    let engine = doors.engine.clone();
     let (file, _) = engine.objects.read(&backup.object_key, from).await.map_err(|e| {
         tracing::error!(error = %e, backup = %backup.id, "the object of an available backup cannot be read");
         Problem::not_found("backup", &backup.id.to_string())
@@ -157,7 +183,7 @@ async fn send(
     let sent = connection.sent.begin();
     let response = Noted { engine, tenant, link, backup, response: new_id() };
     response.note(Step::Begin(from)).await;
-    tokio::spawn(watch(response, sent.clone(), from, to));
+    doors.downloads.spawn(watch(response, sent.clone(), from, to));
     let reader = file.take(to - from);
     let octets = stream::try_unfold((reader, sent), |(mut reader, sent)| async move {
         // No more goes out than can be told after a crash.
@@ -255,17 +281,31 @@ mod tests {
 
     #[test]
     fn ranges_are_read_as_http_says() {
-        let of = |text: &'static str| {
-            let mut h = HeaderMap::new();
-            h.insert(header::RANGE, HeaderValue::from_static(text));
-            range(&h, 100)
+        let of = |pairs: &[(HeaderName, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, text)| (name.clone(), HeaderValue::from_static(text)));
+            wanted(&pairs.collect(), "\"e\"", 100)
         };
-        assert_eq!(of("bytes=0-9").unwrap(), Some((0, 10)));
-        assert_eq!(of("bytes=90-").unwrap(), Some((90, 100)));
-        assert_eq!(of("bytes=-10").unwrap(), Some((90, 100)));
-        assert_eq!(of("bytes=50-500").unwrap(), Some((50, 100)));
-        assert!(of("bytes=100-").is_err());
-        assert_eq!(of("lines=1-2").unwrap(), None);
-        assert_eq!(of("bytes=0-1,5-6").unwrap(), None);
+        for (text, expected) in [
+            ("bytes=0-9", Wanted::Part(0, 10)),
+            ("Bytes = 90-", Wanted::Part(90, 100)),
+            ("bytes=-10", Wanted::Part(90, 100)),
+            ("bytes=50-500", Wanted::Part(50, 100)),
+            ("bytes=50-99999999999999999999999", Wanted::Part(50, 100)),
+            ("bytes=100-", Wanted::Nothing),
+            ("bytes=99999999999999999999999-", Wanted::Nothing),
+            ("bytes=-0", Wanted::Nothing),
+            ("lines=1-2", Wanted::Whole),
+            ("bytes=0-1,5-6", Wanted::Whole),
+            ("bytes=5-2", Wanted::Whole),
+            ("bytes=+5-9", Wanted::Whole),
+            ("bytes=-", Wanted::Whole),
+        ] {
+            assert_eq!(of(&[(header::RANGE, text)]), expected, "{text}");
+        }
+        let range = (header::RANGE, "bytes=0-9");
+        assert_eq!(of(&[range.clone(), (header::IF_RANGE, "\"e\"")]), Wanted::Part(0, 10));
+        for other in ["\"f\"", "W/\"e\"", "Mon, 23 Nov 2026 08:00:00 GMT"] {
+            assert_eq!(of(&[range.clone(), (header::IF_RANGE, other)]), Wanted::Whole, "{other}");
+        }
     }
 }

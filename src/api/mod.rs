@@ -21,6 +21,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use self::io::{Connection, Counting};
 use crate::engine::Engine;
@@ -32,6 +33,8 @@ pub struct Doors {
     pub metrics: PrometheusHandle,
     /// Cancelled when the server drains: readiness says so.
     pub draining: CancellationToken,
+    /// The tasks that note what has gone out of downloads.
+    pub downloads: TaskTracker,
 }
 
 /// TMF641 Service Ordering, base path.
@@ -43,14 +46,18 @@ pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
 /// Our own API, base path.
 pub const OWN: &str = "/api/v1";
 
-/// Answers on one listener until the doors drain; requests that run are brought to their end.
+/// Answers on one listener until the doors drain; requests that run are brought to their end, and what went out of
+/// downloads is noted.
 ///
 /// # Errors
 /// When the listener breaks.
 pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
-    let stop = doors.draining.clone();
+    let (stop, downloads) = (doors.draining.clone(), doors.downloads.clone());
     let service = router(doors).into_make_service_with_connect_info::<Connection>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await?;
+    downloads.close();
+    downloads.wait().await;
+    Ok(())
 }
 
 /// All routes.

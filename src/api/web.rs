@@ -77,12 +77,18 @@ fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> 
     }
 }
 
-/// `version-traceid-parentid-flags` in lower-case hex (W3C Trace Context, 3.2).
+/// `version-traceid-parentid-flags` in lower-case hex (W3C Trace Context, 3.2): no version ff, no id of zeros. What is
+/// none is dropped, as the standard says.
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|p| p.len()).collect();
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    let some = |id: &str| id.bytes().any(|b| b != b'0');
     lengths == [2, 32, 16, 2]
-        && parts.iter().all(|p| p.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+        && parts.iter().all(|p| p.bytes().all(hex))
+        && parts[0] != "ff"
+        && some(parts[1])
+        && some(parts[2])
 }
 
 /// While the server is open, a web page in the user's browser must not place orders: only requests that name a
@@ -157,6 +163,33 @@ mod tests {
             ["example.com", "localhost.example.com", "10.0.0.1:80", "127.0.0.1.example.com", "", "[::2]"]
         {
             assert!(!is_loopback(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_traceparent_is_kept_only_in_its_form() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let kept = |text: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static("traceparent"),
+                HeaderValue::from_static(text),
+            )]);
+            caller("/", &headers, "r", None).trace_parent
+        };
+        assert_eq!(kept(good).as_deref(), Some(good));
+        for bad in [
+            "",
+            "00",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01",
+            "'; DROP TABLE orders; --",
+        ] {
+            assert_eq!(kept(bad), None, "{bad}");
         }
     }
 

@@ -7,13 +7,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use telvisor_model::catalogue::{Application, Version};
 use telvisor_model::plan::{Size, Target};
 
 use super::{Package, PackageError};
+use crate::access::{Caller, DEFAULT_TENANT, Door};
 use crate::hypervisor::Role;
 use crate::store::subscriptions::SubscriptionRow;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, StoreError, System, Tx};
 
 /// Why packages could not be imported.
 #[derive(Debug, thiserror::Error)]
@@ -150,10 +152,40 @@ pub async fn import(db: &Db, dir: &Path) -> Result<usize, ImportError> {
 /// An application whose folder is gone stays usable for its subscriptions and cannot be ordered.
 async fn withdraw_absent(db: &Db, present: &[String]) -> Result<(), ImportError> {
     let mut tx = db.system().await?;
-    for version in tx.package_versions().await? {
-        if !present.contains(&version.application) {
-            tx.set_withdrawn(&version.application, &version.version, true).await?;
+    let mut deeds = vec![];
+    for v in tx.package_versions().await? {
+        if !present.contains(&v.application) && tx.set_withdrawn(&v.application, &v.version, true).await? {
+            deeds.push(Deed::withdrawn(&v.application, &v.version, "its package is gone"));
         }
+    }
+    write_down(tx, deeds).await?;
+    Ok(())
+}
+
+/// What an import did to a version, for the audit.
+struct Deed {
+    action: &'static str,
+    /// Application and version.
+    object: String,
+    detail: Value,
+}
+
+impl Deed {
+    fn new(action: &'static str, application: &str, version: &str, detail: Value) -> Self {
+        Self { action, object: format!("{application} {version}"), detail }
+    }
+
+    fn withdrawn(application: &str, version: &str, why: &str) -> Self {
+        Self::new("package.withdraw", application, version, json!({ "reason": why }))
+    }
+}
+
+/// Commits, with what was done in the audit. Packages are the installation's, whose audit is the default tenant's.
+async fn write_down(tx: Tx<System>, deeds: Vec<Deed>) -> Result<(), StoreError> {
+    let caller = Caller::system(DEFAULT_TENANT, Door::System);
+    let mut tx = tx.for_tenant(DEFAULT_TENANT);
+    for d in deeds {
+        tx.audit(&caller, d.action, &d.object, Some(&d.detail)).await?;
     }
     tx.commit().await?;
     Ok(())
@@ -163,12 +195,18 @@ async fn withdraw_absent(db: &Db, present: &[String]) -> Result<(), ImportError>
 async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), ImportError> {
     let mut tx = db.system().await?;
     let mut application = package.application.clone();
+    let mut deeds = vec![];
     let known = known(&mut tx, &application.id).await?;
     if let Some(known) = &known {
         if let Some(gone) = known.plans.iter().find(|p| application.plan(&p.id).is_none()) {
             return Err(ImportError::PlanGone { application: application.id, plan: gone.id.clone() });
         }
         keep_gone(&known.versions, &mut application.versions);
+        for v in application.versions.iter().filter(|v| package.application.version(&v.id).is_none()) {
+            if tx.set_withdrawn(&application.id, &v.id, true).await? {
+                deeds.push(Deed::withdrawn(&application.id, &v.id, "it left the manifest"));
+            }
+        }
     }
     for version in &package.versions {
         let entry = application.version(&version.version).cloned();
@@ -183,7 +221,8 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
                 .collect(),
         };
         let content = serde_json::to_value(&content).expect("plain data");
-        let stands = tx.publish_version(&application.id, &version.version, &version.digest, &content).await?;
+        let (stands, new) =
+            tx.publish_version(&application.id, &version.version, &version.digest, &content).await?;
         if stands != version.digest {
             return Err(ImportError::Changed {
                 application: application.id,
@@ -192,7 +231,22 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
                 found: version.digest.clone(),
             });
         }
-        tx.set_withdrawn(&application.id, &version.version, entry.withdrawn).await?;
+        let (id, v) = (&application.id, &version.version);
+        if new {
+            deeds.push(Deed::new("package.publish", id, v, json!({ "digest": version.digest })));
+        }
+        match (tx.set_withdrawn(id, v, entry.withdrawn).await?, entry.withdrawn) {
+            (true, true) => deeds.push(Deed::withdrawn(id, v, "the manifest says so")),
+            (true, false) => {
+                deeds.push(Deed::new(
+                    "package.offer",
+                    id,
+                    v,
+                    json!({ "reason": "the manifest has it again" }),
+                ));
+            }
+            (false, _) => {}
+        }
     }
     let pictures: BTreeMap<&str, String> = std::iter::once(&package.icon)
         .chain(&package.screenshots)
@@ -201,7 +255,7 @@ async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), Import
     let body = serde_json::to_value(&application).expect("plain data");
     let pictures = serde_json::to_value(&pictures).expect("plain data");
     tx.save_application(&application.id, position, &body, &pictures).await?;
-    tx.commit().await?;
+    write_down(tx, deeds).await?;
     Ok(())
 }
 
@@ -218,9 +272,6 @@ fn keep_gone(known: &[Version], versions: &mut Vec<Version>) {
     }
 }
 
-async fn known(
-    tx: &mut crate::store::Tx<crate::store::System>,
-    id: &str,
-) -> Result<Option<Application>, StoreError> {
+async fn known(tx: &mut Tx<System>, id: &str) -> Result<Option<Application>, StoreError> {
     Ok(tx.applications().await?.into_iter().find(|a| a.id == id))
 }

@@ -228,7 +228,14 @@ fn lines(before: Option<&Order>, now: &Order) -> Vec<String> {
 
 fn job_lines(was: Option<&Job>, now: &Job, lines: &mut Vec<String>) {
     let title = clean(&now.title);
-    let undoing = |job: &Job| job.phase.as_deref() == Some("undo");
+    if let Some(error) = &now.error
+        && was.is_none_or(|was| {
+            was.error.as_ref() != Some(error) || was.tries < now.tries && undoing(was) == undoing(now)
+        })
+    {
+        let number = failed_try(was, now).map_or_else(String::new, |n| format!("try {n} "));
+        lines.push(format!("  {title}: {number}failed: {}", clean(error)));
+    }
     if undoing(now) && !was.is_some_and(undoing) {
         lines.push(format!("  {title}: undoing"));
     }
@@ -239,10 +246,18 @@ fn job_lines(was: Option<&Job>, now: &Job, lines: &mut Vec<String>) {
             lines.push(format!("  {title}: {} {state}", clean(&step.title)));
         }
     }
-    if let Some(error) = &now.error
-        && was.is_none_or(|was| was.error.as_ref() != Some(error) || was.tries != now.tries)
-    {
-        lines.push(format!("  {title}: try {} failed: {}", now.tries, clean(error)));
+}
+
+fn undoing(job: &Job) -> bool {
+    job.phase.as_deref() == Some("undo")
+}
+
+/// Which try, from 1, it was that failed last. A job that is turned around counts anew, so the last try before that
+/// is known only to those who saw the one before it.
+fn failed_try(was: Option<&Job>, now: &Job) -> Option<i64> {
+    match was.filter(|was| undoing(now) && !undoing(was)) {
+        Some(was) => Some(was.tries + 1),
+        None => (now.tries > 0).then_some(now.tries),
     }
 }
 
@@ -290,8 +305,9 @@ impl Bars {
                 let done = job.steps.iter().filter(|s| s.state == "done").count();
                 bar.set_position(done as u64);
                 let current = job.steps.iter().find(|s| s.state == "begun").map(|s| clean(&s.title));
-                let trouble = job.error.as_ref().map(|e| format!("(try {}: {})", job.tries, clean(e)));
-                let undo = (job.phase.as_deref() == Some("undo")).then(|| "undoing".to_owned());
+                let number = failed_try(None, job).map_or_else(String::new, |n| format!("try {n}: "));
+                let trouble = job.error.as_ref().map(|e| format!("({number}{})", clean(e)));
+                let undo = undoing(job).then(|| "undoing".to_owned());
                 let parts = [Some(clean(&job.title)), undo, current, trouble];
                 bar.set_message(parts.into_iter().flatten().collect::<Vec<_>>().join(" · "));
                 if job.state == "done" || now.is_final() {
@@ -382,6 +398,40 @@ mod tests {
             ]
         );
         assert!(last.is_final() && !last.is_completed());
+    }
+
+    #[test]
+    fn tries_are_counted_from_one() {
+        let job = |phase: &str, state: &str, tries: i64, error: &str| {
+            let mut order = order("inProgress", "inProgress", &[]);
+            let job = &mut order["items"][0]["jobs"][0];
+            (job["phase"], job["state"]) = (phase.into(), state.into());
+            (job["tries"], job["error"]) = (tries.into(), error.into());
+            if error.is_empty() {
+                job["error"] = Value::Null;
+            }
+            read(order)
+        };
+        let told = |was: &Order, now: &Order| lines(Some(was), now);
+        let fresh = job("do", "running", 0, "");
+        // Given up after the first try, and turned around: the count begins anew.
+        assert_eq!(
+            told(&fresh, &job("undo", "ready", 0, "no disk")),
+            ["  machine: try 1 failed: no disk", "  machine: undoing"]
+        );
+        let third = job("do", "ready", 3, "busy");
+        assert_eq!(told(&third, &job("undo", "ready", 0, "no disk"))[0], "  machine: try 4 failed: no disk");
+        // Turned around by a cancel: no other try failed.
+        assert_eq!(told(&third, &job("undo", "ready", 0, "busy")), ["  machine: undoing"]);
+        let undo = job("undo", "ready", 0, "no disk");
+        assert_eq!(told(&undo, &job("undo", "ready", 1, "gone")), ["  machine: try 1 failed: gone"]);
+        // In fallout, and tried again by an operator.
+        let fallout = job("do", "fallout", 1, "no disk");
+        assert_eq!(told(&fresh, &fallout), ["  machine: try 1 failed: no disk"]);
+        assert!(told(&fallout, &job("do", "ready", 0, "no disk")).is_empty());
+        // Seen too late to know.
+        assert!(lines(None, &undo).contains(&"  machine: failed: no disk".to_owned()));
+        assert!(!lines(None, &undo).iter().any(|l| l.contains("try 0")));
     }
 
     #[test]

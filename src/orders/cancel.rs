@@ -64,7 +64,8 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     judge(engine, &mut tx, caller, &mut moving, &mut task).await?;
     tx.update_cancel(&task).await?;
     moving.save(&mut tx).await?;
-    tx.audit(caller, "order.cancel", &request.order.to_string(), None).await?;
+    let detail = serde_json::json!({ "task": task.id, "state": task.state, "reason": task.reason });
+    tx.audit(caller, "order.cancel", &request.order.to_string(), Some(&detail)).await?;
     if let (Some(id), true) = (moving.order.customer_id.clone(), moving.order.state.is_final()) {
         line::advance(engine, &mut tx, &id).await?;
     }

@@ -336,7 +336,9 @@ async fn decide_once(
     }
     moving.save(&mut tx).await?;
     let action = format!("fallout.{decision:?}").to_lowercase();
-    let detail = serde_json::json!({ "reason": reason });
+    let detail = serde_json::json!({
+        "order": moving.order.id, "item": moving.items[n].item_id, "job": job.title, "reason": reason,
+    });
     tx.audit(caller, &action, &job.id.to_string(), Some(&detail)).await?;
     line::advance(engine, &mut tx, &customer_id).await?;
     engine.commit(tx, ["decide.before_commit", "decide.after_commit"]).await?;

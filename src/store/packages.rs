@@ -55,16 +55,17 @@ impl<S> Tx<S> {
         )
     }
 
-    /// Publishes a version; what is there already stays as it is. Returns the digest that stands now.
+    /// Publishes a version; what is there already stays as it is. Returns the digest that stands now, and whether it
+    /// was published by this call.
     pub async fn publish_version(
         &mut self,
         application: &str,
         version: &str,
         digest: &str,
         content: &Value,
-    ) -> Result<String, StoreError> {
+    ) -> Result<(String, bool), StoreError> {
         let now = self.now();
-        sql!(
+        let written = sql!(
             self,
             execute,
             "INSERT INTO package_versions (application, version, digest, content, published_at) VALUES ($1,$2,$3,$4,$5)
@@ -82,18 +83,18 @@ impl<S> Tx<S> {
             application,
             version
         )?;
-        Ok(stands)
+        Ok((stands, written > 0))
     }
 
-    /// Withdraws a version, or offers it again.
+    /// Withdraws a version, or offers it again; whether that changed anything.
     pub async fn set_withdrawn(
         &mut self,
         application: &str,
         version: &str,
         withdrawn: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let at = withdrawn.then(|| self.now());
-        sql!(
+        let changed = sql!(
             self,
             execute,
             "UPDATE package_versions SET withdrawn_at = $3
@@ -102,7 +103,7 @@ impl<S> Tx<S> {
             version,
             at
         )?;
-        Ok(())
+        Ok(changed > 0)
     }
 
     /// The content of a version by its digest.

@@ -10,6 +10,7 @@ use telvisor::store::links::{End, LinkRow, Part};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::harness::{CRM, TestApp, noise};
@@ -49,8 +50,12 @@ impl Served {
 
     async fn open(app: TestApp, backup: String, octets: Vec<u8>) -> Self {
         let stop = CancellationToken::new();
-        let doors =
-            Doors { engine: app.running.engine.clone(), metrics: app::recorder(), draining: stop.clone() };
+        let doors = Doors {
+            engine: app.running.engine.clone(),
+            metrics: app::recorder(),
+            draining: stop.clone(),
+            downloads: TaskTracker::new(),
+        };
         let listener = Counting::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address().unwrap();
         let task = tokio::spawn(serve(listener, doors));

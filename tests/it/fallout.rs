@@ -43,6 +43,7 @@ async fn hold_undoes_nothing_and_a_retry_goes_on_where_it_stopped() {
     let jobs = fallout(&app, &order).await;
     assert_eq!(jobs.len(), 1);
     assert_eq!(jobs[0]["state"], "fallout");
+    assert_eq!(jobs[0]["tries"], 1, "a failure that is final counts too");
     assert!(jobs[0]["error"].as_str().unwrap().contains("install was ended by a fault rule"));
     let events = read(&app).await.events_of(uuid(&order["id"])).await.unwrap();
     assert_eq!(events.last().unwrap().1, "ServiceOrderJeopardyEvent");

@@ -1,6 +1,6 @@
 //! The real router on a real database, with a clock that stands still and a queue that is run to empty.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -24,6 +24,7 @@ use telvisor::queue::Queue;
 use telvisor::secrets::Secrets;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 mod data;
@@ -122,6 +123,7 @@ impl TestApp {
             engine: running.engine.clone(),
             metrics: app::recorder(),
             draining: CancellationToken::new(),
+            downloads: TaskTracker::new(),
         };
         let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: Arc::default() };
         let router = router(doors).layer(axum::Extension(ConnectInfo(connection)));
@@ -371,5 +373,19 @@ impl TestApp {
             out.extend(decoded["records"].as_array().unwrap().iter().cloned());
         }
         out
+    }
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).map(drop).unwrap();
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 mod actions;
 mod asking;
+mod audits;
 mod backups;
 mod bad_input;
 mod bad_requests;

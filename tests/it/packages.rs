@@ -6,26 +6,13 @@ use serde_json::json;
 use telvisor::apps::catalogue::{ImportError, import};
 use tempfile::TempDir;
 
-use crate::harness::{CRM, ORDERS, SPECS, TestApp, characteristic, create, modify, provision};
+use crate::harness::{CRM, ORDERS, SPECS, TestApp, characteristic, copy, create, modify, provision};
 
 /// A folder with the CRM's package in it, which a test may change.
 fn packages() -> TempDir {
     let folder = TempDir::new().unwrap();
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("apps").join(CRM), &folder.path().join(CRM));
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).unwrap();
-        }
-    }
 }
 
 fn change_manifest(packages: &TempDir, change: impl FnOnce(&str) -> String) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::harness::{ORDERS, TestApp, create, provision, terminate};
+use crate::harness::{ORDERS, TestApp, copy, create, provision, terminate};
 
 /// A catalogue of one application that must know a domain before it starts.
 fn catalogue(folder: &Path) {
@@ -15,19 +15,6 @@ fn catalogue(folder: &Path) {
     let more = "\n[[characteristic]]\nname = \"domain\"\nkind = \"string\"\nrequired = \"before-start\"\n\
                 description = \"name under which it is reached\"\n";
     std::fs::write(&manifest, text + more).unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).map(drop).unwrap();
-        }
-    }
 }
 
 #[tokio::test]

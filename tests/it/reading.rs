@@ -97,6 +97,33 @@ async fn a_list_of_orders_is_paged_sorted_filtered_and_cut_to_fields() {
 }
 
 #[tokio::test]
+async fn more_than_a_page_holds_is_cut_and_counted() {
+    let app = TestApp::with(|c| (c.api.page, c.api.page_most) = (2, 3)).await;
+    let placed = seven(&app).await;
+    for (query, shown) in [("", 2), ("?limit=3", 3), ("?limit=1000", 3), ("?limit=0", 0)] {
+        let answer = app.get(&format!("{ORDERS}{query}")).await;
+        assert_eq!(header(&answer, "x-total-count"), "7");
+        assert_eq!(header(&answer, "x-result-count"), shown.to_string(), "{query}");
+        assert_eq!(header(&answer, "link").is_empty(), shown == 0, "{query}");
+        let next = format!("offset={shown}&limit={shown}>; rel=\"next\"");
+        assert!(shown == 0 || header(&answer, "link").contains(&next), "{query}");
+        assert_eq!(answer.expect(200).as_array().unwrap().len(), shown, "{query}");
+    }
+    // The links lead through everything, however much was asked for.
+    let mut seen = vec![];
+    let mut next = Some(format!("{ORDERS}?limit=1000"));
+    while let Some(path) = next {
+        let answer = app.get(&path).await;
+        let link = header(&answer, "link").to_owned();
+        let found = link.split(", ").find(|l| l.contains("\"next\""));
+        next = found
+            .map(|l| l.trim_start_matches("<http://localhost:8080").split('>').next().unwrap().to_owned());
+        seen.extend(ids(&answer.expect(200)));
+    }
+    assert_eq!(seen, placed.into_iter().rev().collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_of_a_list_is_named() {
     let app = TestApp::new().await;
     for (list, query, name) in [

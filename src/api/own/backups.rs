@@ -176,7 +176,8 @@ pub async fn link(
         created_at: tx.now(),
     };
     tx.save_link(&row).await?;
-    tx.audit(&caller, "backup.link", &b.id.to_string(), None).await?;
+    let detail = json!({ "link": row.id, "customer": owner.customer_id, "expiresAt": time(row.expires_at) });
+    tx.audit(&caller, "backup.link", &b.id.to_string(), Some(&detail)).await?;
     tx.commit().await?;
     let url = format!("{}{}", base(&doors, &headers), download::path(&doors.engine, &caller.tenant, &row));
     Ok((StatusCode::CREATED, Json(json!({ "url": url, "expiresAt": time(row.expires_at) }))).into_response())

@@ -20,9 +20,11 @@ pub(super) async fn job(tx: &mut Tx<Tenant>, j: &JobRow) -> Result<Value, StoreE
         .into_iter()
         .map(|s| json!({ "title": s.title, "state": s.state, "lastChance": s.last_chance }))
         .collect();
+    // The try after which a job was given up is not in the row's count.
+    let tries = j.tries + i64::from(j.state == "fallout");
     Ok(json!({
         "id": j.id, "title": j.title, "order": j.order_id, "item": j.item_id, "state": j.state, "phase": j.phase,
-        "tries": j.tries, "error": j.error, "machine": j.machine, "steps": steps,
+        "tries": tries, "error": j.error, "machine": j.machine, "steps": steps,
     }))
 }
 

@@ -1,5 +1,7 @@
 //! Downloads that run to their end, in one piece or in several: octets, headers and one record each.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use telvisor::store::links::End;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -48,15 +50,58 @@ async fn ranges_are_answered_as_http_says() {
     for range in [format!("bytes={size}-"), format!("bytes={}-{}", size + 5, size + 9)] {
         let refused = s.request(reqwest::Method::GET, &third, Some(&range)).send().await.unwrap();
         assert_eq!(refused.status(), 416, "{range}");
+        assert_eq!(refused.headers()["content-range"], format!("bytes */{size}").as_str());
+        assert_eq!(refused.json::<Value>().await.unwrap()["code"], "range");
     }
     assert_eq!(s.row(&third).await.first_sent_at, None);
+}
+
+#[tokio::test]
+async fn a_range_of_other_octets_is_answered_with_the_whole() {
+    let s = Served::new(MIB).await;
+    let (link, size) = (s.link().await, s.octets.len());
+    let head = s.request(reqwest::Method::HEAD, &link, None).send().await.unwrap();
+    let etag = head.headers()["etag"].to_str().unwrap().to_owned();
+    for (validator, status, length) in
+        [(etag.as_str(), 206, 10), ("\"other\"", 200, size), ("Mon, 23 Nov 2026 08:00:00 GMT", 200, size)]
+    {
+        let request = s.request(reqwest::Method::GET, &link, Some("bytes=5-14"));
+        let answer = request.header("if-range", validator).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{validator}");
+        assert_eq!(answer.headers()["etag"], etag.as_str());
+        assert_eq!(answer.bytes().await.unwrap().len(), length, "{validator}");
+    }
+    // A range that cannot be is nothing to complain about when it is one of other octets.
+    let request = s.request(reqwest::Method::GET, &link, Some("bytes=99999999-"));
+    assert_eq!(request.header("if-range", "\"other\"").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_server_that_stops_writes_down_what_has_gone_out() {
+    let mut s = Served::new(MIB).await;
+    let link = s.link().await;
+    let mut stream = s.begin(&link, 0).await;
+    head(&mut stream).await;
+    // The record cannot be written as long as another has the link.
+    let mut tx = s.app.engine().db.tenant("default").await.unwrap();
+    tx.lock_link(s.row(&link).await.id).await.unwrap();
+    let mut body = vec![0; s.octets.len()];
+    stream.read_exact(&mut body).await.unwrap();
+    drop(stream);
+    s.stop.cancel();
+    let ended = tokio::time::timeout(Duration::from_millis(300), &mut s.task).await;
+    assert!(ended.is_err(), "it waits for the record");
+    drop(tx);
+    (&mut s.task).await.unwrap().unwrap();
+    assert!(s.row(&link).await.completed_at.is_some());
+    assert_eq!(s.downloaded().await.len(), 1);
 }
 
 #[tokio::test]
 async fn head_tells_and_sends_nothing() {
     let s = Served::new(MIB).await;
     let (link, size) = (s.link().await, s.octets.len());
-    for range in [None, Some("bytes=0-")] {
+    for range in [None, Some("bytes=0-9"), Some("bytes=99999999-")] {
         let answer = s.request(reqwest::Method::HEAD, &link, range).send().await.unwrap();
         assert_eq!(answer.headers()["content-length"], size.to_string().as_str());
         assert_eq!(answer.headers()["accept-ranges"], "bytes");
