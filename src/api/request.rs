@@ -87,12 +87,15 @@ async fn read(request: Request, doors: &Doors) -> Result<Bytes, Problem> {
 }
 
 fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let kind = given.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    if matches!(kind.as_str(), "application/json" | "application/merge-patch+json") {
+    let given = headers.get(header::CONTENT_TYPE).map(|v| String::from_utf8_lossy(v.as_bytes()));
+    let kind = given.as_deref().and_then(|text| text.split(';').next()).unwrap_or("").trim();
+    if ["application/json", "application/merge-patch+json"].iter().any(|k| k.eq_ignore_ascii_case(kind)) {
         return Ok(());
     }
-    let message = format!("Content-Type {given:?} is not understood; send application/json");
+    let message = match given {
+        Some(given) => format!("Content-Type {given:?} is not understood; send application/json"),
+        None => "Content-Type is missing; send application/json".to_owned(),
+    };
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "mediaType", "unsupported media type", message))
 }
 
