@@ -13,17 +13,10 @@ async fn holding() -> TestApp {
     TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await
 }
 
-fn breaks(app: &TestApp, operation: &str) {
-    app.faults(json!({ "rules": [{ "operation": operation, "effect": "fail" }] }));
-}
-
 /// A provision that is held because its start fails; the cause is mended.
 async fn held(app: &TestApp) -> Value {
     app.customer("C1").await;
-    breaks(app, "start");
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    app.faults(json!({}));
-    assert_eq!(order["state"], "held", "{order:#}");
+    let order = app.held("start", provision("C1", CRM, "solo", None)).await;
     assert_eq!(order["errorMessage"].as_array().unwrap().len(), 1, "{order:#}");
     assert_eq!(order["jeopardyAlert"].as_array().unwrap().len(), 1, "{order:#}");
     order
@@ -92,10 +85,7 @@ async fn an_abandoned_order_tells_what_is_left() {
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", Some("1.0")).await;
     // The last step of an upgrade, after which there is no return.
-    breaks(&app, "delete_spool");
-    let order = app.order(json!([modify(&s, &[("version", "2.0")])])).await;
-    app.faults(json!({}));
-    assert_eq!(order["state"], "held", "{order:#}");
+    let order = app.held("delete_spool", modify(&s, &[("version", "2.0")])).await;
     let order = decide(&app, &order, "abandon").await;
     assert_eq!(order["state"], "cancelled", "{order:#}");
     let errors = order["errorMessage"].as_array().unwrap();

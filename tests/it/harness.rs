@@ -29,7 +29,7 @@ use tower::ServiceExt as _;
 mod data;
 mod items;
 
-pub use data::{MIB, files_below, noise};
+pub use data::{MIB, copy_package, files_below, noise};
 pub use items::{
     characteristic, create, item, modify, provision, restore, service_id, set_state, take_backup, terminate,
 };

@@ -4,30 +4,16 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::harness::{ORDERS, TestApp, create, provision, terminate};
+use crate::harness::{ORDERS, TestApp, copy_package, create, provision, terminate};
 
 /// A catalogue of one application that must know a domain before it starts.
 fn catalogue(folder: &Path) {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps/kinfolk");
-    copy(&from, &folder.join("kinfolk"));
+    copy_package("kinfolk", folder);
     let manifest = folder.join("kinfolk/manifest.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let more = "\n[[characteristic]]\nname = \"domain\"\nkind = \"string\"\nrequired = \"before-start\"\n\
                 description = \"name under which it is reached\"\n";
     std::fs::write(&manifest, text + more).unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).map(drop).unwrap();
-        }
-    }
 }
 
 #[tokio::test]
