@@ -1,5 +1,6 @@
 //! The one door of configuration: embedded defaults, a TOML file, `TELVISOR_` variables, flags; in that order.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -242,6 +243,9 @@ pub struct Overrides {
     pub hypervisor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<UrlOnly>,
+    /// The flag or the variable that gave a value, by its key.
+    #[serde(skip)]
+    pub came_from: BTreeMap<&'static str, String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -290,6 +294,14 @@ pub fn layers(file: Option<&PathBuf>, flags: &Overrides) -> Figment {
         .merge(flags)
 }
 
+/// Most days that anything is kept: a hundred years.
+const DAYS_MOST: i64 = 36_500;
+
+/// A count as a number that can be compared.
+fn whole(n: impl TryInto<i64>) -> i64 {
+    n.try_into().unwrap_or(i64::MAX)
+}
+
 impl Config {
     /// Reads and cross-checks.
     ///
@@ -298,7 +310,7 @@ impl Config {
     pub fn load(file: Option<&PathBuf>, flags: &Overrides) -> Result<Self, ConfigError> {
         let figment = layers(file, flags);
         let config: Self = figment.extract().map_err(|e| ConfigError::Read(Box::new(e)))?;
-        config.check(&figment)?;
+        config.check(&figment, flags)?;
         Ok(config)
     }
 
@@ -328,9 +340,9 @@ impl Config {
         self.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC)
     }
 
-    fn check(&self, figment: &Figment) -> Result<(), ConfigError> {
+    fn check(&self, figment: &Figment, flags: &Overrides) -> Result<(), ConfigError> {
         let wrong = |key: &'static str, problem: String, fix: &'static str| {
-            let source_of = describe::source_of(figment, key);
+            let source_of = describe::source_of(figment, flags, key);
             Err(ConfigError::Wrong { key, source_of, problem, fix })
         };
         if self.access.mode == AccessMode::Required {
@@ -376,11 +388,58 @@ impl Config {
                 "use role = \"all\", or PostgreSQL",
             );
         }
-        if self.jobs.workers == 0 || self.jobs.attempts < 1 || self.jobs.lease_s == 0 {
-            return wrong("jobs", "workers, attempts and lease_s must be at least 1".into(), "raise them");
+        let has_host = |scheme| self.base_url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty());
+        if !(self.base_url.is_empty() || has_host("http://") || has_host("https://")) {
+            let problem = format!("{:?} is no http or https URL", self.base_url);
+            return wrong(
+                "base_url",
+                problem,
+                "use one such as https://orders.example.com, or leave it empty",
+            );
         }
-        if self.terminate.retention_days < 0 {
-            return wrong("terminate.retention_days", "negative".into(), "use 0 to keep nothing");
+        for (key, value) in [
+            ("database.connections", i64::from(self.database.connections)),
+            ("api.body_limit_kib", whole(self.api.body_limit_kib)),
+            ("api.page", self.api.page),
+            ("api.page_most", self.api.page_most),
+            ("jobs.workers", whole(self.jobs.workers)),
+            ("jobs.attempts", self.jobs.attempts),
+            ("jobs.lease_s", whole(self.jobs.lease_s)),
+            ("jobs.sweep_ms", whole(self.jobs.sweep_ms)),
+            ("backup.link_seconds", self.backup.link_seconds),
+            ("backup.link_seconds_most", self.backup.link_seconds_most),
+        ] {
+            if value < 1 {
+                return wrong(key, format!("{value} is too little"), "use 1 or more");
+            }
+        }
+        for (key, days) in [
+            ("terminate.retention_days", self.terminate.retention_days),
+            ("backup.keep_days", self.backup.keep_days),
+        ] {
+            if !(0..=DAYS_MOST).contains(&days) {
+                return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
+            }
+        }
+        if self.api.page > self.api.page_most {
+            let problem = format!("{} is more than api.page_most, {}", self.api.page, self.api.page_most);
+            return wrong("api.page", problem, "lower it, or raise api.page_most");
+        }
+        if self.backup.link_seconds_most > DAYS_MOST * 86_400 {
+            return wrong("backup.link_seconds_most", "more than 100 years".into(), "lower it");
+        }
+        if self.backup.link_seconds > self.backup.link_seconds_most {
+            return wrong(
+                "backup.link_seconds",
+                format!(
+                    "{} is more than backup.link_seconds_most, {}",
+                    self.backup.link_seconds, self.backup.link_seconds_most
+                ),
+                "lower it, or raise backup.link_seconds_most",
+            );
+        }
+        if !matches!(self.log.format.as_str(), "text" | "json") {
+            return wrong("log.format", format!("{:?} is not known", self.log.format), "use text or json");
         }
         if !(self.hypervisor == "sim" || self.hypervisor.starts_with("sim+unix:")) {
             return wrong(

@@ -1,7 +1,7 @@
 //! Named points at which a test lets the process die, as `kill -9` would.
 //!
 //! A point costs one atomic read when no fault is set. The plan comes from the configuration
-//! (`TELVISOR_FAULT=point:n`: die at the n-th passing of the point), so that a seed replays exactly.
+//! (`test.fault`, or `TELVISOR_TEST__FAULT=point:n`: die at the n-th passing of the point), so that a seed replays exactly.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

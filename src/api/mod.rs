@@ -2,6 +2,7 @@
 
 pub mod download;
 pub mod health;
+pub mod idempotency;
 pub mod io;
 pub mod own;
 pub mod problem;

@@ -5,7 +5,8 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use crate::orders::OrderError;
+use super::idempotency;
+use crate::orders::{Member, OrderError};
 use crate::store::StoreError;
 
 /// A refusal. The internal cause is logged, never sent.
@@ -52,8 +53,8 @@ impl Problem {
 
     /// Renders a refusal of `orders`, with the door's own paths.
     #[must_use]
-    pub fn of_order(e: OrderError, path: impl Fn(Option<usize>, &crate::orders::Member) -> String) -> Self {
-        let at = |item: Option<usize>| item.map(|n| path(Some(n), &crate::orders::Member::Items));
+    pub fn of_order(e: OrderError, path: impl Fn(Option<usize>, &Member) -> String) -> Self {
+        let at = |item: Option<usize>| item.map(|n| path(Some(n), &Member::Items));
         let message_at = |item: Option<usize>, m: String| at(item).map_or(m.clone(), |p| format!("{p}: {m}"));
         match e {
             OrderError::Invalid { item, member, message } => Self::invalid(&path(item, &member), message),
@@ -63,7 +64,9 @@ impl Problem {
             OrderError::Forbidden { item, message } => {
                 Self::conflict("forbiddenState", message_at(item, message))
             }
-            OrderError::KeyConflict { .. } => Self::conflict("idempotencyConflict", e.to_string()),
+            OrderError::KeyConflict { key, order } => {
+                idempotency::conflict(&key, order, &path(None, &Member::ExternalId))
+            }
             OrderError::NotFound(id) => Self::not_found("order", &id),
             OrderError::Store(e) => Self::from(e),
         }

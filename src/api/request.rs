@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use axum::body::{Bytes, HttpBody as _, to_bytes};
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::value::MapAccessDeserializer;
@@ -23,20 +23,33 @@ impl FromRequest<Doors> for JsonBody {
 
     async fn from_request(request: Request, doors: &Doors) -> Result<Self, Problem> {
         media_type(request.headers())?;
-        let limit = doors.engine.config.api.body_limit_kib * 1024;
-        let octets = read(request, limit).await?;
-        let value: Value = serde_json::from_slice(&octets).map_err(|e| {
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "malformed",
-                "the body is not JSON",
-                format!("line {}, column {}: {e}", e.line(), e.column()),
-            )
-        })?;
-        match with_nul(&value) {
-            Some(path) => Err(Problem::invalid(path.trim_start_matches('.'), NO_NUL)),
-            None => Ok(Self(value)),
+        parse(&read(request, doors).await?)
+    }
+}
+
+/// A body may be left out where nothing in it is mandatory; what no body's type is said to be does not matter.
+impl OptionalFromRequest<Doors> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, doors: &Doors) -> Result<Option<Self>, Problem> {
+        let kind = media_type(request.headers());
+        let octets = read(request, doors).await?;
+        if octets.is_empty() {
+            return Ok(None);
         }
+        kind?;
+        parse(&octets).map(Some)
+    }
+}
+
+fn parse(octets: &[u8]) -> Result<JsonBody, Problem> {
+    let value: Value = serde_json::from_slice(octets).map_err(|e| {
+        let at = format!("line {}, column {}: {e}", e.line(), e.column());
+        Problem::new(StatusCode::BAD_REQUEST, "malformed", "the body is not JSON", at)
+    })?;
+    match with_nul(&value) {
+        Some(path) => Err(Problem::invalid(path.trim_start_matches('.'), NO_NUL)),
+        None => Ok(JsonBody(value)),
     }
 }
 
@@ -59,19 +72,8 @@ fn with_nul(value: &Value) -> Option<String> {
     }
 }
 
-/// A body may be left out where nothing in it is mandatory.
-impl OptionalFromRequest<Doors> for JsonBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, doors: &Doors) -> Result<Option<Self>, Problem> {
-        if request.body().is_end_stream() {
-            return Ok(None);
-        }
-        <Self as FromRequest<Doors>>::from_request(request, doors).await.map(Some)
-    }
-}
-
-async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+async fn read(request: Request, doors: &Doors) -> Result<Bytes, Problem> {
+    let limit = doors.engine.config.api.body_limit_kib * 1024;
     let too_large = || {
         let message = format!("the body is larger than {limit} octets (api.body_limit_kib)");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "tooLarge", "the body is too large", message)
@@ -95,7 +97,7 @@ fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// A JSON object read into a type. A derived type alone would take an array of its members too.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Object<T>(T);
 
 impl<T> Deref for Object<T> {

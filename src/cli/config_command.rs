@@ -31,10 +31,9 @@ pub fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyhow::Res
         Command::Check if out.json => out.json(&json!({ "ok": true }))?,
         Command::Check => out.line("the configuration is well")?,
         Command::Show => {
-            let figment = config::layers(global.config.as_ref(), &global.overrides());
-            let source = |key: &str| {
-                global.came_from.get(key).cloned().unwrap_or_else(|| describe::source_of(&figment, key))
-            };
+            let flags = global.overrides();
+            let figment = config::layers(global.config.as_ref(), &flags);
+            let source = |key: &str| describe::source_of(&figment, &flags, key);
             config.database.url = describe::masked_url(&config.database.url);
             if out.json {
                 let sources: BTreeMap<_, _> = describe::keys()

@@ -2,9 +2,11 @@
 //! database.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -114,8 +116,9 @@ impl Cli {
     /// Parses the process's arguments; prints help or the mistake and ends the process where there is one.
     #[must_use]
     pub fn from_process() -> Self {
-        let matches = Self::command().get_matches();
-        Self::from_matches(&matches).unwrap_or_else(|e| e.exit())
+        let matches = Self::command().try_get_matches();
+        let matches = matches.map_err(|e| name_variable(e, std::env::args_os().skip(1)));
+        matches.and_then(|m| Self::from_matches(&m)).unwrap_or_else(|e| e.exit())
     }
 
     fn from_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
@@ -138,6 +141,23 @@ impl Cli {
     }
 }
 
+/// The parser names a flag for what is wrong with a variable that stands for one; this names the variable.
+fn name_variable(mut error: clap::Error, given: impl Iterator<Item = OsString>) -> clap::Error {
+    let Some(ContextValue::String(named)) = error.get(ContextKind::InvalidArg) else { return error };
+    let flag = named.split_whitespace().next().unwrap_or_default().to_owned();
+    let is_flag = |word: OsString| word.to_string_lossy().split('=').next() == Some(&flag);
+    if given.into_iter().any(is_flag) {
+        return error;
+    }
+    let command = Cli::command();
+    let variable = command.get_arguments().find(|a| a.get_long() == flag.strip_prefix("--"));
+    if let Some(name) = variable.and_then(clap::Arg::get_env) {
+        let name = name.to_string_lossy().into_owned();
+        error.insert(ContextKind::InvalidArg, ContextValue::String(name));
+    }
+    error
+}
+
 impl Global {
     fn overrides(&self) -> Overrides {
         Overrides {
@@ -146,6 +166,7 @@ impl Global {
             role: self.role,
             hypervisor: self.hypervisor.clone(),
             database: self.database.clone().map(|url| UrlOnly { url }),
+            came_from: self.came_from.clone(),
         }
     }
 

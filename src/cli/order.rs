@@ -85,9 +85,8 @@ fn row(order: &Value) -> Vec<String> {
     let all = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let is = |value: &Value, word: &str| value.as_str().is_some_and(|v| v.eq_ignore_ascii_case(word));
     let items = all(&order["serviceOrderItem"]);
-    let parties = std::iter::once(order).chain(items.iter().map(|item| &item["service"]));
-    let customer = parties
-        .flat_map(|of| all(&of["relatedParty"]))
+    let customer = all(&order["relatedParty"])
+        .into_iter()
         .find(|party| is(&party["role"], "customer"))
         .map_or_else(|| "-".into(), |party| text(&party["id"]));
     let channel = all(&order["externalReference"])
@@ -246,8 +245,9 @@ mod tests {
         let order = json!({
             "id": "o", "state": "completed", "orderDate": "2026-01-01T00:00:00Z",
             "externalReference": [{ "externalReferenceType": "channel", "id": "tmf641" }],
+            "relatedParty": [{ "id": "5", "role": "seller" }, { "id": "7", "role": "Customer" }],
             "serviceOrderItem": [{ "id": "1", "action": "add", "service": {
-                "serviceSpecification": { "id": "crm" }, "relatedParty": [{ "id": "7", "role": "Customer" }] } }],
+                "serviceSpecification": { "id": "crm" } } }],
         });
         assert_eq!(row(&order), ["o", "completed", "2026-01-01T00:00:00Z", "7", "tmf641", "-", "add crm"]);
         assert_eq!(row(&json!({})), ["-", "-", "-", "-", "-", "-", ""]);

@@ -1,6 +1,9 @@
 //! Names, origins and masks: what can be said of a configuration without its values doing harm.
 
-use figment::Figment;
+use figment::error::Kind;
+use figment::{Figment, Metadata};
+
+use super::Overrides;
 
 /// How figment calls the layer of flags and of the variables that stand for one.
 pub(super) const COMMAND_LINE: &str = "command line";
@@ -40,27 +43,59 @@ pub fn variable(key: &str) -> String {
     }
 }
 
-/// Where a key's value came from, in words.
+/// Where a key's value came from: a file, the variable, the flag, or `default`.
 #[must_use]
-pub fn source_of(figment: &Figment, key: &str) -> String {
-    let Some(metadata) = figment.find_metadata(key) else {
-        return "default".into();
-    };
-    match &metadata.source {
+pub fn source_of(figment: &Figment, flags: &Overrides, key: &str) -> String {
+    if let Some(from) = flags.came_from.get(key) {
+        return from.clone();
+    }
+    figment.find_metadata(key).map_or_else(|| "default".into(), |layer| origin(layer, key))
+}
+
+/// Where a layer has a key from.
+fn origin(layer: &Metadata, key: &str) -> String {
+    match &layer.source {
         Some(figment::Source::File(path)) => path.display().to_string(),
-        _ if metadata.name == COMMAND_LINE => {
-            let flag = if key == "database.url" { "database" } else { key };
-            format!("--{flag} or {}", variable(key))
+        _ if layer.name == COMMAND_LINE => {
+            format!("--{}", if key == "database.url" { "database" } else { key })
         }
         // The embedded text is the only TOML that is not a file.
-        _ if metadata.name.contains("TOML") => "default".into(),
-        _ => variable(key),
+        _ if layer.name.contains("TOML") => "default".into(),
+        _ => {
+            // A value may lie within that of its key, as in a list.
+            let within = |k: &String| key.strip_prefix(k.as_str()).is_some_and(|rest| rest.starts_with('.'));
+            let key = keys().into_iter().find(within).unwrap_or_else(|| key.to_owned());
+            format!("TELVISOR_{}", key.replace('.', "__").to_uppercase())
+        }
     }
 }
 
-/// What figment could not read, on one line: it puts the file on a line of its own.
+/// What could not be read, on one line: key, where it was set, what is wrong with it.
 pub(super) fn unreadable(error: &figment::Error) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    let told: Vec<_> = error.clone().into_iter().map(|e| misfit(&e)).collect();
+    told.join("; ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn misfit(e: &figment::Error) -> String {
+    let mut key = e.path.join(".");
+    let problem = match &e.kind {
+        Kind::UnknownField(name, _)
+            if key.is_empty() || key == *name || key.ends_with(&format!(".{name}")) =>
+        {
+            if key.is_empty() {
+                key.clone_from(name);
+            }
+            "there is no such key".to_owned()
+        }
+        other => other.to_string(),
+    };
+    let from = e.metadata.as_ref().map(|layer| origin(layer, &key)).unwrap_or_default();
+    match (key.as_str(), from.as_str()) {
+        ("", "") => problem,
+        ("", from) => format!("{from}: {problem}"),
+        (key, "") => format!("{key}: {problem}"),
+        (key, from) => format!("{key} ({from}): {problem}"),
+    }
 }
 
 /// The URL of a database with its password hidden.
@@ -122,7 +157,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Overrides, UrlOnly, layers};
+    use super::super::{UrlOnly, layers};
     use super::*;
 
     fn unknown(name: &str) -> Option<(String, String)> {
@@ -149,11 +184,12 @@ mod tests {
     #[test]
     fn the_source_of_a_key_is_told() {
         let database = Some(UrlOnly { url: "postgres://x".into() });
-        let figment =
-            layers(None, &Overrides { data: Some("/srv".into()), database, ..Overrides::default() });
-        assert_eq!(source_of(&figment, "data"), "--data or TELVISOR_DATA");
-        assert_eq!(source_of(&figment, "database.url"), "--database or TELVISOR_DATABASE");
-        assert_eq!(source_of(&figment, "jobs.attempts"), "default");
+        let mut flags = Overrides { data: Some("/srv".into()), database, ..Overrides::default() };
+        flags.came_from.insert("data", "TELVISOR_DATA".into());
+        let figment = layers(None, &flags);
+        assert_eq!(source_of(&figment, &flags, "data"), "TELVISOR_DATA");
+        assert_eq!(source_of(&figment, &flags, "database.url"), "--database");
+        assert_eq!(source_of(&figment, &flags, "jobs.attempts"), "default");
         assert!(keys().contains(&"jobs.attempts".to_owned()) && keys().contains(&"listen".to_owned()));
     }
 
@@ -165,10 +201,18 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             super::super::Config::load(Some(&file), &Overrides::default()).unwrap_err().to_string()
         };
-        for (text, named) in [("[jobs]\nattempts = 'x'", "jobs.attempts"), ("colour = 1", "colour")] {
-            let words = words(text);
-            assert!(words.contains(named) && words.contains("t.toml") && !words.contains('\n'), "{words}");
+        for (text, key) in [
+            ("[jobs]\nattempts = 'x'", "jobs.attempts"),
+            ("[jobs]\nattempts = 0", "jobs.attempts"),
+            ("colour = 1", "colour"),
+            ("[jobs]\ncolour = 1", "jobs.colour"),
+            ("[[mediation.recipient]]\nname = 'a'\nformat = 'xml'", "mediation.recipient.0.format"),
+        ] {
+            let (words, start) = (words(text), format!("{key} ({}): ", file.display()));
+            assert!(words.starts_with(&start) && !words.contains('\n'), "{words}");
         }
+        let broken = words("[jobs");
+        assert!(broken.contains("t.toml") && !broken.contains('\n'), "{broken}");
         let absent = super::super::Config::load(Some(&dir.path().join("absent")), &Overrides::default());
         assert!(absent.unwrap_err().to_string().contains("absent"));
     }

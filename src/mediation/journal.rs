@@ -82,7 +82,7 @@ fn fetched(jobs: &[Done], backup: Uuid) -> Option<DateTime<Utc>> {
     jobs.iter().flat_map(|(_, steps)| steps).filter(|s| fits(&s.act.0)).find_map(|s| s.ended_at)
 }
 
-fn missing(what: &'static str, id: impl ToString) -> StoreError {
+fn missing(what: &'static str, id: &impl ToString) -> StoreError {
     StoreError::Missing { what, id: id.to_string() }
 }
 
@@ -104,7 +104,7 @@ pub async fn completed_item(
     let before = item.before.as_ref().map(|b| b.0.clone()).unwrap_or_default();
     match intent.action {
         Action::ReactivateCustomer if before.state.as_deref() == Some("terminated") => {
-            let customer = order.customer.ok_or_else(|| missing("customer of order", order.id))?;
+            let customer = order.customer.ok_or_else(|| missing("customer of order", &order.id))?;
             for s in tx.subscriptions_of(customer).await? {
                 if let Some(at) = ended(jobs, s.id, &[Role::Install]) {
                     let entry = installed(&s, order, at);
@@ -118,10 +118,10 @@ pub async fn completed_item(
         | Action::Change
         | Action::Backup
         | Action::Restore => {
-            let id = intent.subscription.ok_or_else(|| missing("subscription of item", item.uid))?;
-            let s = tx.subscription(id).await?.ok_or_else(|| missing("subscription", id))?;
+            let id = intent.subscription.ok_or_else(|| missing("subscription of item", &item.uid))?;
+            let s = tx.subscription(id).await?.ok_or_else(|| missing("subscription", &id))?;
             let backup = match intent.backup {
-                Some(id) => Some(tx.backup(id).await?.ok_or_else(|| missing("backup", id))?),
+                Some(id) => Some(tx.backup(id).await?.ok_or_else(|| missing("backup", &id))?),
                 None => None,
             };
             let now = tx.now();
@@ -221,7 +221,7 @@ async fn write(
     s: &SubscriptionRow,
     mut entry: Entry,
 ) -> Result<(), StoreError> {
-    let customer = tx.customer(s.customer).await?.ok_or_else(|| missing("customer", s.customer))?;
+    let customer = tx.customer(s.customer).await?.ok_or_else(|| missing("customer", &s.customer))?;
     let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
     if let Some(started) = item.started_at {
         let seconds = (entry.event_time - started).num_seconds().max(0);
@@ -298,7 +298,8 @@ pub async fn downloaded(
     backup: &BackupRow,
     seconds: i64,
 ) -> Result<(), StoreError> {
-    let customer = tx.customer(backup.customer).await?.ok_or_else(|| missing("customer", backup.customer))?;
+    let customer =
+        tx.customer(backup.customer).await?.ok_or_else(|| missing("customer", &backup.customer))?;
     let subject = tx.subject(customer.uid, &customer.customer_id, customer.phone.as_deref()).await?;
     let body = Body {
         application: backup.application.clone(),

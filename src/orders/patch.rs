@@ -32,7 +32,7 @@ pub struct Patch {
     pub request: Option<Value>,
 }
 
-/// Patches an order.
+/// Patches an order. Where nothing changes there is no event, and nothing is written.
 ///
 /// # Errors
 /// [`OrderError::NotFound`]; [`OrderError::Forbidden`] when the order has ended or its start has passed.
@@ -48,6 +48,7 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
         tx.lock_line(customer_id).await?;
     }
     let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(missing)?;
+    let before = moving.order.clone();
     if let Some(start) = patch.requested_start
         && start != moving.order.requested_start
     {
@@ -72,9 +73,14 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
     set(&mut o.requested_completion, patch.requested_completion.as_ref());
     set(&mut o.expected_completion, patch.expected_completion.as_ref());
     let personal = tx.personal(id).await?;
+    let request = patch.request.as_ref().unwrap_or(&personal.request.0);
+    let same = moving.order == before && *request == personal.request.0;
+    if same && patch.notes.is_empty() && patch.supplied.is_empty() {
+        return Ok(());
+    }
     let mut notes = personal.notes.0;
     notes.extend(patch.notes.iter().cloned());
-    tx.update_personal(id, patch.request.as_ref().unwrap_or(&personal.request.0), &notes).await?;
+    tx.update_personal(id, request, &notes).await?;
     if !patch.supplied.is_empty() {
         supply(engine, &mut tx, &mut moving, &patch.supplied).await?;
     }

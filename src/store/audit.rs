@@ -1,10 +1,21 @@
 //! Who did what: one row in the transaction of each change.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{Json, StoreError, Tenant, Tx, sql};
 use crate::access::Caller;
 use crate::clock::new_id;
+
+/// One deed.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct AuditRow {
+    pub at: DateTime<Utc>,
+    pub principal: String,
+    pub door: String,
+    pub action: String,
+    pub detail: Option<Json<Value>>,
+}
 
 impl Tx<Tenant> {
     pub async fn audit(
@@ -31,5 +42,18 @@ impl Tx<Tenant> {
             detail.map(Json)
         )?;
         Ok(())
+    }
+
+    /// What was done to an object, oldest first.
+    pub async fn audited(&mut self, object: &str) -> Result<Vec<AuditRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            all: AuditRow,
+            "SELECT at, principal, door, action, detail FROM audit WHERE tenant = $1 AND object = $2
+             ORDER BY at, id",
+            &tenant,
+            object
+        )
     }
 }

@@ -65,22 +65,6 @@ impl Tx<Tenant> {
         sql!(self, optional: CancelRow, "SELECT * FROM cancel_orders WHERE tenant = $1 AND id = $2", &tenant, id)
     }
 
-    /// Cancel tasks, newest first.
-    pub async fn cancels(&mut self, limit: i64, offset: i64) -> Result<(Vec<CancelRow>, i64), StoreError> {
-        let tenant = self.tenant();
-        let rows = sql!(
-            self,
-            all: CancelRow,
-            "SELECT * FROM cancel_orders WHERE tenant = $1 ORDER BY requested_at DESC, id DESC LIMIT $2 OFFSET $3",
-            &tenant,
-            limit,
-            offset
-        )?;
-        let (total,) =
-            sql!(self, one: (i64,), "SELECT COUNT(*) FROM cancel_orders WHERE tenant = $1", &tenant)?;
-        Ok((rows, total))
-    }
-
     /// The cancel task of an order that has not ended.
     pub async fn open_cancel(&mut self, order: Uuid) -> Result<Option<CancelRow>, StoreError> {
         let tenant = self.tenant();

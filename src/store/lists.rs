@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::cancels::CancelRow;
 use super::orders::OrderRow;
 use super::{Conn, StoreError, Tenant, Tx};
 
@@ -25,7 +26,8 @@ pub enum Compare {
     LessOrEqual,
 }
 
-/// One condition: any of the values fits. `column` comes from the doors' whitelists, never from a client.
+/// One condition: any of the values fits. `column`, a column or an expression of columns, comes from the doors'
+/// whitelists, never from a client.
 #[derive(Debug, Clone)]
 pub struct Condition {
     pub column: &'static str,
@@ -142,6 +144,11 @@ impl Tx<Tenant> {
             "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
             page
         )
+    }
+
+    /// Cancel tasks and their number.
+    pub async fn list_cancels(&mut self, page: &Page) -> Result<(Vec<CancelRow>, i64), StoreError> {
+        page_of!(self, CancelRow, "*", "cancel_orders WHERE tenant = $1", page)
     }
 
     /// Customers, subscriptions and machines as services, and their number. `v` has the columns of [`ServiceRow`].

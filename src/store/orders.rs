@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Json, StoreError, Tenant, Tx, sql};
 
 /// One order, version-neutral.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct OrderRow {
     pub id: Uuid,
     pub kind: String,

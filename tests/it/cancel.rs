@@ -291,3 +291,66 @@ async fn an_unknown_order_cannot_be_cancelled() {
     app.post(CANCELS, &json!({})).await.expect(400);
     app.get(&format!("{CANCELS}/7c2d4c1e-7f3e-4f0e-9f7d-1f2e3d4c5b6a")).await.expect(404);
 }
+
+#[tokio::test]
+async fn tasks_are_filtered_and_sorted_as_they_are_shown() {
+    let app = TestApp::new().await;
+    let mut tasks = vec![];
+    let mut orders = vec![];
+    for n in 0..3 {
+        let body = json!({
+            "requestedStartDate": "2026-12-24T00:00:00Z", "serviceOrderItem": [create(&format!("C{n}"))],
+        });
+        let order = app.post(ORDERS, &body).await.expect(201);
+        let mut ask =
+            json!({ "serviceOrder": { "id": order["id"] }, "cancellationReason": format!("reason {n}") });
+        if n == 1 {
+            ask["requestedCancellationDate"] = json!("2026-12-01T00:00:00Z");
+        }
+        tasks.push(app.post(CANCELS, &ask).await.expect(201));
+        orders.push(order);
+        app.clock.advance(chrono::TimeDelta::minutes(1));
+    }
+    // One that is refused.
+    app.customer("C9").await;
+    let s = app.provision("C9", CRM, "solo", None).await;
+    app.faults(json!({ "rules": [{ "operation": "delete_machine", "nth": 1, "effect": "retry" }] }));
+    let order = app.place(json!([terminate(&s)])).await;
+    work_once(&app).await;
+    tasks.push(ask(&app, &order).await);
+    let text = |v: &Value| v.as_str().unwrap().to_owned();
+    let list = async |query: &str| {
+        let answer = app.get(&format!("{CANCELS}?{query}")).await;
+        let total = answer.headers["x-total-count"].to_str().unwrap().to_owned();
+        let found: Vec<_> = answer.expect(200).as_array().unwrap().iter().map(|t| text(&t["id"])).collect();
+        assert_eq!(total, found.len().to_string(), "{query}");
+        found
+    };
+    let ids: Vec<_> = tasks.iter().map(|t| text(&t["id"])).collect();
+    let newest: Vec<_> = ids.iter().rev().cloned().collect();
+    assert_eq!(list("").await, newest);
+    assert_eq!(list("state=done").await, newest[1..]);
+    assert_eq!(list("state=done,terminatedWithError").await, newest);
+    assert_eq!(list("state=terminatedWithError").await, newest[..1]);
+    assert!(list("state=inProgress").await.is_empty());
+    assert_eq!(list(&format!("id={}", ids[1])).await, [ids[1].clone()]);
+    assert_eq!(list(&format!("serviceOrder.id={}", text(&orders[2]["id"]))).await, [ids[2].clone()]);
+    assert_eq!(list("cancellationReason=reason+0,reason+1").await, [ids[1].clone(), ids[0].clone()]);
+    assert_eq!(list("requestedCancellationDate=2026-12-01T00:00:00Z").await, [ids[1].clone()]);
+    assert_eq!(list("sort=-requestedCancellationDate").await[0], ids[1]);
+    assert_eq!(
+        list("effectiveCancellationDate.lte=2026-11-23T08:01:30Z").await,
+        [ids[1].clone(), ids[0].clone()]
+    );
+    for (query, name) in [
+        ("colour=red", "colour"),
+        ("sort=href", "href"),
+        ("requestedCancellationDate=soon", "requestedCancellationDate"),
+        ("limit=-1", "limit"),
+    ] {
+        let refused = app.get(&format!("{CANCELS}?{query}")).await.expect(400);
+        assert!(refused["message"].as_str().unwrap().starts_with(name), "{refused}");
+    }
+    let one = app.get(&format!("{CANCELS}/{}?fields=state", ids[0])).await.expect(200);
+    assert!(one["state"] == "done" && one.get("cancellationReason").is_none(), "{one}");
+}

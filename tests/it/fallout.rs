@@ -1,5 +1,6 @@
 //! What an operator sees of a job that cannot go on, and what his decisions do.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 use telvisor::config::OnFailure;
 
@@ -57,6 +58,31 @@ async fn hold_undoes_nothing_and_a_retry_goes_on_where_it_stopped() {
         cannot(&app, &jobs[0], decision).await;
     }
     assert_eq!(app.records("mediation-csv").await.len(), 1);
+    validate(&app).await;
+}
+
+#[tokio::test]
+async fn a_decision_needs_no_body_and_a_body_must_be_right() {
+    let app = holding().await;
+    app.customer("C1").await;
+    for (decision, ends) in [("retry", "completed"), ("skip", "failed"), ("abandon", "cancelled")] {
+        app.breaks("install");
+        let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
+        app.mends();
+        let job = fallout(&app, &order).await.remove(0);
+        let path = format!("/api/v1/fallout/{}/{decision}", job["id"].as_str().unwrap());
+        for bad in ["[]", "[\"why\"]", "\"why\"", "{\"reason\": 7}", "null", " "] {
+            app.request(Method::POST, &path, &[], Some(bad.as_bytes())).await.expect(400);
+        }
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        app.request(Method::POST, &path, &form, Some(b"reason=why")).await.expect(415);
+        app.request(Method::POST, &path, &form, Some(b"")).await.expect(202);
+        app.run().await;
+        assert_eq!(app.show(&order).await["state"], ends, "{decision}");
+        if ends == "completed" {
+            app.order(json!([terminate(&service_id(&order, 0))])).await;
+        }
+    }
     validate(&app).await;
 }
 

@@ -90,9 +90,14 @@ async fn other_content_under_a_used_key_is_refused() {
     let counts = app.counts().await;
     let other = app.post(ORDERS, &with_external_id("E1", json!([create("C2")]))).await.expect(409);
     assert_eq!(other["code"], "idempotencyConflict");
-    assert!(other["message"].as_str().unwrap().contains(first["id"].as_str().unwrap()), "{other}");
-    keyed(&app, &order(json!([create("C2")])), Some("K")).await.expect(201);
-    keyed(&app, &order(json!([create("C3")])), Some("K")).await.expect(409);
+    let told = |what: &str, order: &Value| {
+        let order = order["id"].as_str().unwrap();
+        json!(format!("{what} was used before with other content, for order {order}"))
+    };
+    assert_eq!(other["message"], told("externalId: \"E1\"", &first));
+    let second = keyed(&app, &order(json!([create("C2")])), Some("K")).await.expect(201);
+    let other = keyed(&app, &order(json!([create("C3")])), Some("K")).await.expect(409);
+    assert_eq!(other["message"], told("Idempotency-Key: \"K\"", &second));
     assert_eq!(app.counts().await.0, (counts.0.parse::<usize>().unwrap() + 1).to_string());
     // The header stands above the externalId, and the two never meet.
     keyed(&app, &with_external_id("E1", json!([create("C4")])), Some("K4")).await.expect(201);
@@ -226,4 +231,42 @@ async fn of_conflicting_orders_at_once_exactly_one_wins() {
     }
     app.run().await;
     assert_eq!(app.service(&id).await["state"], "active");
+}
+
+#[tokio::test]
+async fn backups_by_the_own_api_take_a_key_as_orders_do() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    let s = app.provision("C1", CRM, "solo", None).await;
+    let take = format!("/api/v1/subscriptions/{s}/backups");
+    let post = async |path: &str, key: &[u8]| {
+        let key = std::str::from_utf8(key).unwrap();
+        app.request(Method::POST, path, &[("idempotency-key", key)], None).await
+    };
+    let first = post(&take, b"K1").await;
+    assert!(!replayed(&first) && first.status == 202, "{:#}", first.body);
+    app.run().await;
+    let repeat = post(&take, b"K1").await;
+    assert!(replayed(&repeat) && repeat.status == 202, "{:#}", repeat.body);
+    assert_eq!(repeat.headers["location"], first.headers["location"]);
+    assert_eq!(repeat.body, first.body);
+    let backups = app.get(&take).await.expect(200);
+    assert_eq!(backups.as_array().unwrap().len(), 1, "one backup was taken");
+    // Another request under the same key.
+    let restore = format!("/api/v1/backups/{}/restore", backups[0]["id"].as_str().unwrap());
+    let clash = post(&restore, b"K1").await.expect(409);
+    assert_eq!(clash["code"], "idempotencyConflict");
+    assert!(clash["message"].as_str().unwrap().starts_with("Idempotency-Key: \"K1\" was used"), "{clash}");
+    let first = post(&restore, b"K2").await;
+    let repeat = post(&restore, b"K2").await;
+    assert!(!replayed(&first) && replayed(&repeat));
+    assert_eq!(repeat.expect(202), first.expect(202));
+    let orders = app.counts().await.0;
+    for bad in [&b""[..], &[b'x'; 256], b"two words"] {
+        for path in [&take, &restore] {
+            let refused = post(path, bad).await.expect(400);
+            assert!(refused["message"].as_str().unwrap().starts_with("Idempotency-Key"), "{refused}");
+        }
+    }
+    assert_eq!(app.counts().await.0, orders);
 }

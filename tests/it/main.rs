@@ -9,6 +9,7 @@ mod bad_requests;
 mod cancel;
 mod collisions;
 mod commands;
+mod configuring;
 mod crash;
 mod docs;
 mod downloads;

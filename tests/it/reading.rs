@@ -8,6 +8,7 @@ use crate::harness::{
     Answer, CRM, ORDERS, SERVICES, SPECS, TestApp, characteristic, create, modify, provision, set_state,
     terminate,
 };
+use crate::probe::{read, uuid};
 
 fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
     answer.headers.get(name).map_or("", |v| v.to_str().unwrap())
@@ -286,6 +287,81 @@ async fn patch_changes_what_the_update_schema_has_and_nothing_else() {
     let xml = [("content-type", "text/xml")];
     app.request(Method::PATCH, &path, &xml, Some(b"<a/>")).await.expect(415);
     app.patch(&path, &json!({ "state": "completed" })).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_order_shows_the_customer_that_it_is_for() {
+    let app = TestApp::new().await;
+    let party = |id: &Value| json!([{ "id": id, "role": "customer", "@type": "RelatedParty", "@referredType": "Customer" }]);
+    // Named in the item's service.
+    let placed = app.place(json!([create("C1")])).await;
+    assert_eq!(placed["relatedParty"], party(&json!("C1")));
+    app.run().await;
+    // Known by the service that the order is about.
+    let placed = app.place(json!([set_state("C1", "inactive")])).await;
+    assert_eq!(placed["relatedParty"], party(&json!("C1")));
+    let shown = app.show(&placed).await;
+    assert_eq!(shown["relatedParty"], placed["relatedParty"]);
+    assert_eq!(
+        app.get(&format!("{ORDERS}?relatedParty.id=C1&state=acknowledged")).await.expect(200)[0],
+        shown
+    );
+    // Sent back as it is shown, it is no change.
+    app.patch(&format!("{ORDERS}/{}", shown["id"].as_str().unwrap()), &shown).await.expect(200);
+    // A number that we gave.
+    let mut item = create("x");
+    item["service"].as_object_mut().unwrap().remove("relatedParty");
+    let placed = app.place(json!([item])).await;
+    let id = &placed["serviceOrderItem"][0]["service"]["id"];
+    assert!(id.is_string());
+    assert_eq!(placed["relatedParty"], party(id));
+    // Beside others, and where the client names it, once.
+    let body = json!({
+        "relatedParty": [{ "id": "shop", "role": "seller" }], "serviceOrderItem": [set_state("C1", "active")],
+    });
+    let placed = app.post(ORDERS, &body).await.expect(201);
+    assert_eq!(placed["relatedParty"][0]["@referredType"], "Organization");
+    assert_eq!(placed["relatedParty"][1], party(&json!("C1"))[0]);
+    let body = json!({
+        "relatedParty": [{ "id": "C1", "role": "Customer" }], "serviceOrderItem": [set_state("C1", "active")],
+    });
+    let placed = app.post(ORDERS, &body).await.expect(201);
+    assert_eq!(placed["relatedParty"].as_array().unwrap().len(), 1);
+    assert_eq!(placed["relatedParty"][0]["role"], "Customer", "as it was given");
+    // No customer, no list.
+    let rejected = app.place(json!([{ "id": "1", "action": "add", "service": {} }])).await;
+    assert_eq!(rejected["state"], "rejected");
+    assert_eq!(rejected.get("relatedParty"), None);
+}
+
+#[tokio::test]
+async fn a_patch_that_changes_nothing_leaves_no_trace() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    let body = json!({
+        "description": "first", "priority": "1", "requestedStartDate": "2026-12-01T00:00:00Z",
+        "note": [{ "text": "hello" }], "serviceOrderItem": [provision("C1", CRM, "solo", None)],
+    });
+    let placed = app.post(ORDERS, &body).await.expect(201);
+    let path = format!("{ORDERS}/{}", placed["id"].as_str().unwrap());
+    let traces = async || {
+        let mut tx = read(&app).await;
+        let events = tx.events_of(uuid(&placed["id"])).await.unwrap().len();
+        (events, tx.audited(placed["id"].as_str().unwrap()).await.unwrap().len())
+    };
+    let before = traces().await;
+    for same in [
+        json!({}),
+        placed.clone(),
+        json!({ "description": "first", "externalId": null }),
+        json!({ "requestedStartDate": "2026-12-01T01:00:00+01:00" }),
+        json!({ "note": [{ "text": "hello" }] }),
+    ] {
+        assert_eq!(app.patch(&path, &same).await.expect(200), placed, "{same}");
+        assert_eq!(traces().await, before, "{same}");
+    }
+    app.patch(&path, &json!({ "priority": "2" })).await.expect(200);
+    assert_eq!(traces().await, (before.0 + 1, before.1 + 1));
 }
 
 #[tokio::test]

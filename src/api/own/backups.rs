@@ -12,11 +12,11 @@ use uuid::Uuid;
 use super::ordered;
 use crate::access::Caller;
 use crate::api::problem::Problem;
-use crate::api::request::{JsonBody, typed};
+use crate::api::request::{JsonBody, Object, typed};
 use crate::api::web::base;
-use crate::api::{Doors, download};
+use crate::api::{Doors, download, idempotency};
 use crate::clock::{new_id, show as time};
-use crate::orders::accept::accept;
+use crate::orders::accept::{Accepted, accept};
 use crate::orders::{Ask, Draft, DraftItem, Given, Member};
 use crate::store::Json as Stored;
 use crate::store::backups::BackupRow;
@@ -67,9 +67,8 @@ async fn order(
     let list: Vec<Value> =
         operation.iter().map(|(n, v)| json!({ "name": n, "valueType": "string", "value": v })).collect();
     let given = |(name, value): &(&str, String)| Given { name: (*name).to_owned(), value: json!(value) };
-    let key = headers.get("idempotency-key").and_then(|v| v.to_str().ok()).map(|k| format!("key:{k}"));
     let draft = Draft {
-        key,
+        key: idempotency::key(headers)?,
         category: Some("backup".into()),
         request: json!({
             "category": "backup",
@@ -95,13 +94,17 @@ async fn order(
             _ => String::new(),
         })
     })?;
-    Ok(ordered(&base(doors, headers), accepted.id()))
+    let mut response = ordered(&base(doors, headers), accepted.id());
+    if let Accepted::Replayed(_) = accepted {
+        idempotency::replayed(&mut response);
+    }
+    Ok(response)
 }
 
 /// POST: takes a backup.
 ///
 /// # Errors
-/// 404, 409 when the state forbids it.
+/// 404, 409 when the state or a used key forbids it, 400 for a key that is none.
 pub async fn take(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
@@ -115,7 +118,7 @@ pub async fn take(
 /// POST: puts the data of a backup back.
 ///
 /// # Errors
-/// 404, 409 when a state forbids it or the backup is of a newer version.
+/// 404, 409 when a state or a used key forbids it or the backup is of a newer version, 400 for a key that is none.
 pub async fn restore(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
@@ -146,7 +149,7 @@ pub async fn link(
     Path(id): Path<String>,
     body: Option<JsonBody>,
 ) -> Result<Response, Problem> {
-    let body: LinkBody = body.map(|JsonBody(v)| typed(&v)).transpose()?.unwrap_or_default();
+    let body: Object<LinkBody> = body.map(|JsonBody(v)| typed(&v)).transpose()?.unwrap_or_default();
     let b = backup(&doors, &caller, &id).await?;
     let config = &doors.engine.config.backup;
     let seconds = body.expires_in_seconds.unwrap_or(config.link_seconds);

@@ -11,7 +11,7 @@ use super::orders::job;
 use crate::access::Caller;
 use crate::api::Doors;
 use crate::api::problem::Problem;
-use crate::api::request::{JsonBody, typed};
+use crate::api::request::{JsonBody, Object, typed};
 use crate::orders::OrderError;
 use crate::orders::fallout::{Decision, decide as carry_out};
 use crate::store::jobs::JobRow;
@@ -49,20 +49,21 @@ pub async fn fallout(
     render(&doors, &caller, jobs).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Body {
     reason: Option<String>,
 }
 
-/// POST: retry, skip or abandon a job in fallout; the reason goes into the order's history and the audit.
+/// POST: retry, skip or abandon a job in fallout; a reason, where the body gives one, goes into the order's history
+/// and the audit.
 ///
 /// # Errors
-/// 404, 409 when the job is not in fallout.
+/// 404, 409 when the job is not in fallout, 400 for a body that is none.
 pub async fn decide(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
     Path((id, decision)): Path<(String, String)>,
-    JsonBody(given): JsonBody,
+    given: Option<JsonBody>,
 ) -> Result<StatusCode, Problem> {
     let decision = match decision.as_str() {
         "retry" => Decision::Retry,
@@ -70,7 +71,7 @@ pub async fn decide(
         "abandon" => Decision::Abandon,
         other => return Err(Problem::not_found("decision", other)),
     };
-    let body: Body = typed(&given)?;
+    let body: Object<Body> = given.map(|JsonBody(v)| typed(&v)).transpose()?.unwrap_or_default();
     let uuid: Uuid = id.parse().map_err(|_| Problem::not_found("job", &id))?;
     carry_out(&doors.engine, &caller, uuid, decision, body.reason.as_deref()).await.map_err(|e| match e {
         OrderError::NotFound(id) => Problem::not_found("job", &id),

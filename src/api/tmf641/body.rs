@@ -168,7 +168,7 @@ struct ItemRef {
     id: Option<String>,
 }
 
-/// Reads a POST body.
+/// Reads a POST body; `key` is the idempotency key, if the client gave one.
 ///
 /// # Errors
 /// 400 with the path of the member that does not fit.
@@ -206,7 +206,7 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
     Ok(Draft {
         customer,
         external_id: order.external_id,
-        key: key.map(|k| format!("key:{k}")),
+        key,
         channel,
         category: order.category,
         priority: order.priority,
@@ -339,17 +339,18 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
     })
 }
 
+/// Whether a related party is the customer; roles have no case.
+#[must_use]
+pub fn is_customer(party: &Value) -> bool {
+    party["role"].as_str().is_some_and(|r| r.eq_ignore_ascii_case("customer"))
+}
+
 /// A related party as it always goes out.
 #[must_use]
 pub fn party_out(mut party: Value) -> Value {
+    let referred = if is_customer(&party) { "Customer" } else { "Organization" };
     if let Some(map) = party.as_object_mut() {
         map.entry("@type").or_insert(json!("RelatedParty"));
-        let referred =
-            if map.get("role").and_then(Value::as_str).is_some_and(|r| r.eq_ignore_ascii_case("customer")) {
-                "Customer"
-            } else {
-                "Organization"
-            };
         map.entry("@referredType").or_insert(json!(referred));
     }
     party

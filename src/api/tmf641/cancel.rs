@@ -11,12 +11,23 @@ use uuid::Uuid;
 use super::{path, render};
 use crate::access::Caller;
 use crate::api::problem::Problem;
-use crate::api::query::{Query, list_headers};
+use crate::api::query::{Attribute, Kind, Query, list_headers};
 use crate::api::request::{JsonBody, Object, takes_json, typed};
 use crate::api::web::base;
 use crate::api::{Doors, TMF641};
 use crate::orders::OrderError;
 use crate::orders::cancel::{CancelRequest, cancel};
+
+/// What a task can be filtered and sorted by; the dates as they are shown.
+const ATTRIBUTES: &[Attribute] = &[
+    ("id", "id", Kind::Id),
+    ("state", "state", Kind::Text),
+    ("serviceOrder.id", "order_id", Kind::Id),
+    ("cancellationReason", "reason", Kind::Text),
+    ("completionMessage", "message", Kind::Text),
+    ("requestedCancellationDate", "COALESCE(requested_for, requested_at)", Kind::Time),
+    ("effectiveCancellationDate", "CASE WHEN state = 'done' THEN ended_at END", Kind::Time),
+];
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,10 +92,11 @@ pub async fn list(
     takes_json(&headers)?;
     let api = &doors.engine.config.api;
     let query = Query::parse(raw.as_deref())?;
-    let page = query.page(&[], &[], (api.page, api.page_most))?;
+    let newest = [("requested_at", true), ("id", true)];
+    let page = query.page(ATTRIBUTES, &newest, (api.page, api.page_most))?;
     let base = base(&doors, &headers);
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let (rows, total) = tx.cancels(page.limit, page.offset).await?;
+    let (rows, total) = tx.list_cancels(&page).await?;
     let shown: Vec<_> = rows.iter().map(|c| query.select(render::cancel_order(&base, c))).collect();
     let uri = format!("{base}{TMF641}/cancelServiceOrder");
     let headers = list_headers(&query, &uri, raw.as_deref(), page.limit, shown.len(), total);
@@ -100,10 +112,13 @@ pub async fn show(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     Path(id): Path<String>,
+    RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
+    takes_json(&headers)?;
+    let query = Query::parse(raw.as_deref())?;
     let missing = || Problem::not_found("cancelServiceOrder", &id);
     let uuid: Uuid = id.parse().map_err(|_| missing())?;
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let task = tx.cancel(uuid).await?.ok_or_else(missing)?;
-    Ok(Json(render::cancel_order(&base(&doors, &headers), &task)).into_response())
+    Ok(Json(query.select(render::cancel_order(&base(&doors, &headers), &task))).into_response())
 }

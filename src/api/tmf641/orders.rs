@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::api::problem::Problem;
 use crate::api::query::{Attribute, Kind, Query, list_headers};
 use crate::api::request::{JsonBody, takes_json};
 use crate::api::web::base;
-use crate::api::{Doors, TMF641};
+use crate::api::{Doors, TMF641, idempotency};
 use crate::orders::accept::{Accepted, accept};
 
 const ATTRIBUTES: &[Attribute] = &[
@@ -43,11 +43,7 @@ pub async fn create(
     JsonBody(given): JsonBody,
 ) -> Result<Response, Problem> {
     takes_json(&headers)?;
-    let key = headers.get("idempotency-key").map(|v| v.to_str().map(str::to_owned)).transpose();
-    let key = key.map_err(|_| Problem::invalid("Idempotency-Key", "must be plain text"))?;
-    if key.as_ref().is_some_and(|k| k.is_empty() || k.len() > 255) {
-        return Err(Problem::invalid("Idempotency-Key", "must be 1 to 255 characters"));
-    }
+    let key = idempotency::key(&headers)?;
     let draft = body::draft(&given, key, doors.engine.db.clock().now())?;
     let accepted = accept(&doors.engine, &caller, &draft)
         .await
@@ -74,8 +70,7 @@ pub async fn create(
         response.headers_mut().insert(header::LOCATION, value);
     }
     if matches!(accepted, Accepted::Replayed(_)) {
-        let name = HeaderName::from_static("idempotency-replayed");
-        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+        idempotency::replayed(&mut response);
     }
     Ok(response)
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use telvisor_model::{Action, ItemState, OrderState};
 
-use super::body::party_out;
+use super::body::{is_customer, party_out};
 use crate::api::{TMF633, TMF638, TMF641};
 use crate::clock::show;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
@@ -57,8 +57,12 @@ pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
     if let Some(reason) = &o.cancel_reason {
         out.insert("cancellationReason".into(), json!(reason));
     }
-    let parties = request["relatedParty"].as_array().cloned().unwrap_or_default();
-    out.insert("relatedParty".into(), parties.into_iter().map(party_out).collect());
+    let parties = parties(o, request);
+    if parties.is_empty() {
+        out.remove("relatedParty");
+    } else {
+        out.insert("relatedParty".into(), Value::Array(parties));
+    }
     out.insert("externalReference".into(), references(o, request));
     let mut shown: Vec<Value> = notes.to_vec();
     if let Some(text) = &o.waits_for {
@@ -75,6 +79,15 @@ pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
     out.insert("serviceOrderItem".into(), Value::Array(rendered));
     out.insert("@type".into(), json!("ServiceOrder"));
     Value::Object(out)
+}
+
+/// The client's parties, and the customer that the order is for where they do not name it.
+fn parties(o: &OrderRow, request: &Value) -> Vec<Value> {
+    let given = request["relatedParty"].as_array().cloned().unwrap_or_default();
+    let named = given.iter().any(is_customer);
+    let own = o.customer_id.as_ref().filter(|_| !named);
+    let own = own.map(|id| json!({ "id": id, "role": "customer" }));
+    given.into_iter().chain(own).map(party_out).collect()
 }
 
 /// The client's references, and the channel through which the order came.

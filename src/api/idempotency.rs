@@ -1,0 +1,81 @@
+//! Idempotency keys at the doors: how a client gives one, how an answer tells of a repeat, how a clash is told.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+/// The header that gives the key.
+const HEADER: &str = "Idempotency-Key";
+/// What `orders` keeps before a key of the header. A key that is an external id has another word there, so that the
+/// two never meet.
+const OF_HEADER: &str = "key:";
+const OF_EXTERNAL_ID: &str = "ext:";
+
+/// The key that the header gives, as `orders` keeps it; none without the header.
+///
+/// # Errors
+/// 400 unless it is given once and has 1 to 255 visible ASCII characters.
+pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let mut given = headers.get_all("idempotency-key").iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(Problem::invalid(HEADER, "must be given once"));
+    }
+    match value.to_str() {
+        Ok(text) if (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) => {
+            Ok(Some(format!("{OF_HEADER}{text}")))
+        }
+        _ => Err(Problem::invalid(HEADER, "must be 1 to 255 visible ASCII characters")),
+    }
+}
+
+/// Says in an answer that it repeats one given before.
+pub fn replayed(response: &mut Response) {
+    let name = HeaderName::from_static("idempotency-replayed");
+    response.headers_mut().insert(name, HeaderValue::from_static("true"));
+}
+
+/// 409: the key was used with other content. Names what the client sent: the header, or its member `external_id`.
+#[must_use]
+pub fn conflict(key: &str, order: Uuid, external_id: &str) -> Problem {
+    let (name, value) = match (key.strip_prefix(OF_HEADER), key.strip_prefix(OF_EXTERNAL_ID)) {
+        (Some(value), _) => (HEADER, value),
+        (None, Some(value)) => (external_id, value),
+        (None, None) => ("key", key),
+    };
+    let message = format!("{name}: {value:?} was used before with other content, for order {order}");
+    Problem::new(StatusCode::CONFLICT, "idempotencyConflict", "the idempotency key is used", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[&[u8]]) -> Result<Option<String>, String> {
+        let mut headers = HeaderMap::new();
+        for v in values {
+            headers.append("idempotency-key", HeaderValue::from_bytes(v).unwrap());
+        }
+        key(&headers).map_err(|p| p.message)
+    }
+
+    #[test]
+    fn a_key_is_visible_characters_given_once() {
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&[b"a-1"]), Ok(Some("key:a-1".into())));
+        assert!(read(&[&[b'x'; 255]]).unwrap().is_some());
+        for bad in [&[&b""[..]][..], &[&[b'x'; 256]], &[b"a b"], &[b"a\tb"], &[&[0xc3, 0xa4]], &[b"a", b"a"]]
+        {
+            assert!(read(bad).unwrap_err().starts_with("Idempotency-Key: "), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_clash_names_what_the_client_sent() {
+        let told = |key| conflict(key, Uuid::nil(), "externalId").message;
+        assert!(told("key:ext:7").starts_with("Idempotency-Key: \"ext:7\" was used"));
+        assert!(told("ext:key:7").starts_with("externalId: \"key:7\" was used"));
+    }
+}
