@@ -1,17 +1,12 @@
 //! What an order tells when it has ended: what went wrong for good, once, and nothing of what was mended.
 
 use serde_json::{Value, json};
-use telvisor::config::OnFailure;
 use telvisor::orders::fallout;
 use telvisor::orders::moves::Moving;
 use telvisor::store::StoreError;
 
 use crate::harness::{CANCELS, CRM, TestApp, modify, provision};
 use crate::probe::{TENANT, begin, decide, inside, uuid, validate, validate_orders};
-
-async fn holding() -> TestApp {
-    TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await
-}
 
 /// A provision that is held because its start fails; the cause is mended.
 async fn held(app: &TestApp) -> Value {
@@ -33,7 +28,7 @@ async fn history_tells(app: &TestApp, order: &Value) {
 
 #[tokio::test]
 async fn an_order_that_was_held_and_completes_tells_of_no_error() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     let order = held(&app).await;
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "completed", "{order:#}");
@@ -47,7 +42,7 @@ async fn an_order_that_was_held_and_completes_tells_of_no_error() {
 
 #[tokio::test]
 async fn a_skipped_order_tells_once_why_it_failed_and_what_is_left() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     let order = held(&app).await;
     let order = decide(&app, &order, "skip").await;
     assert_eq!(order["state"], "failed", "{order:#}");
@@ -67,7 +62,7 @@ async fn a_skipped_order_tells_once_why_it_failed_and_what_is_left() {
 
 #[tokio::test]
 async fn a_held_order_that_is_cancelled_and_undone_is_in_no_jeopardy_any_more() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     let order = held(&app).await;
     app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
     app.run().await;

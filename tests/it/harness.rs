@@ -14,7 +14,7 @@ use telvisor::api::{Doors, router};
 use telvisor::app::{self, Running};
 use telvisor::apps::catalogue::Catalogue;
 use telvisor::clock::{TestClock, new_id};
-use telvisor::config::{Config, Overrides};
+use telvisor::config::{Config, OnFailure, Overrides};
 use telvisor::engine::Engine;
 use telvisor::hypervisor::simulator::{Settings, Simulator};
 use telvisor::inventory::objects::Objects;
@@ -112,6 +112,11 @@ impl TestApp {
         }
         change(&mut config);
         Self::open(folder, config, TestClock::at(start_time())).await
+    }
+
+    /// One that holds what fails, for an operator to decide.
+    pub async fn holding() -> Self {
+        Self::with(|c| c.jobs.on_failure = OnFailure::Hold).await
     }
 
     async fn open(folder: TempDir, config: Config, clock: TestClock) -> Self {
