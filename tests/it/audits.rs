@@ -1,13 +1,11 @@
 //! Who did what: every change has its row in the audit, with what an auditor asks for next.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use telvisor::apps::catalogue::import;
 use telvisor::config::OnFailure;
 use telvisor::store::audit::AuditRow;
 
-use crate::harness::{CANCELS, CRM, TestApp, copy, create, modify, provision, service_id};
+use crate::harness::{CANCELS, CRM, TestApp, copy_package, create, modify, provision, service_id};
 use crate::probe::{fallout, read};
 
 async fn audited(app: &TestApp, object: &str) -> Vec<AuditRow> {
@@ -32,8 +30,9 @@ async fn packages_are_published_withdrawn_and_offered_again_in_the_audit() {
     assert_eq!(rows[0].detail.as_ref().unwrap()["digest"].as_str().unwrap().len(), 64);
 
     let apps = tempfile::tempdir().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps");
-    copy(&from, apps.path());
+    for application in ["filenook", "kinfolk", "ledgerwell", "stallfront", "yardmaster"] {
+        copy_package(application, apps.path());
+    }
     let again = async || {
         import(&app.engine().db, apps.path()).await.unwrap();
         (deeds(&app, "stallfront 3.4").await.split_off(1), deeds(&app, "stallfront 4.0").await.split_off(1))
@@ -47,9 +46,9 @@ async fn packages_are_published_withdrawn_and_offered_again_in_the_audit() {
     assert_eq!(again().await, (vec![gone.clone()], vec![gone.clone()]));
 
     // Back with its older version alone.
-    let (from, to) = (from.join("stallfront"), apps.path().join("stallfront"));
-    copy(&from, &to);
-    let manifest = std::fs::read_to_string(from.join("manifest.toml")).unwrap();
+    let to = apps.path().join("stallfront");
+    copy_package("stallfront", apps.path());
+    let manifest = std::fs::read_to_string(to.join("manifest.toml")).unwrap();
     let older = manifest.rsplit_once("[[version]]").unwrap().0;
     std::fs::write(to.join("manifest.toml"), older).unwrap();
     assert_eq!(again().await, (vec![gone.clone(), back.clone()], vec![gone.clone()]));
