@@ -8,6 +8,7 @@ use figment::providers::{Env, Format as _, Serialized, Toml};
 use figment::{Figment, Metadata, Provider};
 use serde::{Deserialize, Serialize};
 
+mod check;
 pub mod describe;
 pub mod document;
 
@@ -294,14 +295,6 @@ pub fn layers(file: Option<&PathBuf>, flags: &Overrides) -> Figment {
         .merge(flags)
 }
 
-/// Most days that anything is kept: a hundred years.
-const DAYS_MOST: i64 = 36_500;
-
-/// A count as a number that can be compared.
-fn whole(n: impl TryInto<i64>) -> i64 {
-    n.try_into().unwrap_or(i64::MAX)
-}
-
 impl Config {
     /// Reads and cross-checks.
     ///
@@ -310,7 +303,7 @@ impl Config {
     pub fn load(file: Option<&PathBuf>, flags: &Overrides) -> Result<Self, ConfigError> {
         let figment = layers(file, flags);
         let config: Self = figment.extract().map_err(|e| ConfigError::Read(Box::new(e)))?;
-        config.check(&figment, flags)?;
+        check::check(&config, &figment, flags)?;
         Ok(config)
     }
 
@@ -338,148 +331,5 @@ impl Config {
     #[must_use]
     pub fn zone(&self) -> chrono_tz::Tz {
         self.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC)
-    }
-
-    fn check(&self, figment: &Figment, flags: &Overrides) -> Result<(), ConfigError> {
-        let wrong = |key: &'static str, problem: String, fix: &'static str| {
-            let source_of = describe::source_of(figment, flags, key);
-            Err(ConfigError::Wrong { key, source_of, problem, fix })
-        };
-        if self.access.mode == AccessMode::Required {
-            return wrong(
-                "access.mode",
-                "clients and users do not exist yet in this release".into(),
-                "use open, on loopback",
-            );
-        }
-        if let Some(address) = self.listen.iter().find(|a| !a.ip().is_loopback()) {
-            return wrong(
-                "listen",
-                format!(
-                    "{address} is not a loopback address, and without credentials anybody could place orders there"
-                ),
-                "listen on 127.0.0.1 or [::1]; other addresses need access.mode = \"required\"",
-            );
-        }
-        if self.listen.is_empty() && self.role.has_api() {
-            return wrong("listen", "no address".into(), "give at least one, such as 127.0.0.1:8080");
-        }
-        if self.time_zone.parse::<chrono_tz::Tz>().is_err() {
-            return wrong(
-                "time_zone",
-                format!("{:?} is no IANA time zone", self.time_zone),
-                "use a name such as Europe/Athens or UTC",
-            );
-        }
-        if self.node_id.is_empty()
-            || self.node_id.len() > 20
-            || !self.node_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-        {
-            return wrong(
-                "node_id",
-                format!("{:?} cannot stand in file names and records", self.node_id),
-                "use 1 to 20 letters, digits, - or _",
-            );
-        }
-        if self.role != Role::All && self.database_url().starts_with("sqlite:") && self.role != Role::Api {
-            return wrong(
-                "role",
-                "SQLite allows one server process".into(),
-                "use role = \"all\", or PostgreSQL",
-            );
-        }
-        let has_host = |scheme| self.base_url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty());
-        if !(self.base_url.is_empty() || has_host("http://") || has_host("https://")) {
-            let problem = format!("{:?} is no http or https URL", self.base_url);
-            return wrong(
-                "base_url",
-                problem,
-                "use one such as https://orders.example.com, or leave it empty",
-            );
-        }
-        for (key, value) in [
-            ("database.connections", i64::from(self.database.connections)),
-            ("api.body_limit_kib", whole(self.api.body_limit_kib)),
-            ("api.page", self.api.page),
-            ("api.page_most", self.api.page_most),
-            ("jobs.workers", whole(self.jobs.workers)),
-            ("jobs.attempts", self.jobs.attempts),
-            ("jobs.lease_s", whole(self.jobs.lease_s)),
-            ("jobs.sweep_ms", whole(self.jobs.sweep_ms)),
-            ("backup.link_seconds", self.backup.link_seconds),
-            ("backup.link_seconds_most", self.backup.link_seconds_most),
-        ] {
-            if value < 1 {
-                return wrong(key, format!("{value} is too little"), "use 1 or more");
-            }
-        }
-        for (key, days) in [
-            ("terminate.retention_days", self.terminate.retention_days),
-            ("backup.keep_days", self.backup.keep_days),
-        ] {
-            if !(0..=DAYS_MOST).contains(&days) {
-                return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
-            }
-        }
-        if self.api.page > self.api.page_most {
-            let problem = format!("{} is more than api.page_most, {}", self.api.page, self.api.page_most);
-            return wrong("api.page", problem, "lower it, or raise api.page_most");
-        }
-        if self.backup.link_seconds_most > DAYS_MOST * 86_400 {
-            return wrong("backup.link_seconds_most", "more than 100 years".into(), "lower it");
-        }
-        if self.backup.link_seconds > self.backup.link_seconds_most {
-            return wrong(
-                "backup.link_seconds",
-                format!(
-                    "{} is more than backup.link_seconds_most, {}",
-                    self.backup.link_seconds, self.backup.link_seconds_most
-                ),
-                "lower it, or raise backup.link_seconds_most",
-            );
-        }
-        if !matches!(self.log.format.as_str(), "text" | "json") {
-            return wrong("log.format", format!("{:?} is not known", self.log.format), "use text or json");
-        }
-        if !(self.hypervisor == "sim" || self.hypervisor.starts_with("sim+unix:")) {
-            return wrong(
-                "hypervisor",
-                format!("no driver for {:?}", self.hypervisor),
-                "use sim or sim+unix:PATH",
-            );
-        }
-        for r in &self.mediation.recipient {
-            if r.framing != "raw" {
-                return wrong(
-                    "mediation.recipient",
-                    format!("{}: framing {:?} is not there", r.name, r.framing),
-                    "use raw",
-                );
-            }
-            if let Err(problem) = crate::mediation::schedule::Schedule::parse(&r.schedule) {
-                return wrong(
-                    "mediation.recipient",
-                    format!("{}: {problem}", r.name),
-                    "use day, week, month or a cron expression",
-                );
-            }
-            let twice = self.mediation.recipient.iter().filter(|o| o.name == r.name).count() > 1;
-            let plain = r.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-            if twice || r.name.is_empty() || !plain || r.name.starts_with('-') {
-                return wrong(
-                    "mediation.recipient",
-                    format!("name {:?} is empty, doubled or not plain", r.name),
-                    "use letters, digits, - and _",
-                );
-            }
-            if r.records == 0 || r.bytes < 4096 {
-                return wrong(
-                    "mediation.recipient",
-                    format!("{}: limits too small", r.name),
-                    "records from 1, bytes from 4096",
-                );
-            }
-        }
-        Ok(())
     }
 }

@@ -1,0 +1,144 @@
+//! What a configuration must be to be used, over all its keys.
+
+use figment::Figment;
+
+use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describe};
+
+/// Most days that anything is kept: a hundred years.
+const DAYS_MOST: i64 = 36_500;
+
+/// # Errors
+/// Naming the key, its source and the fix.
+pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<(), ConfigError> {
+    let wrong = |key: &'static str, problem: String, fix: &'static str| {
+        let source_of = describe::source_of(figment, flags, key);
+        Err(ConfigError::Wrong { key, source_of, problem, fix })
+    };
+    if config.access.mode == AccessMode::Required {
+        return wrong(
+            "access.mode",
+            "clients and users do not exist yet in this release".into(),
+            "use open, on loopback",
+        );
+    }
+    if let Some(address) = config.listen.iter().find(|a| !a.ip().is_loopback()) {
+        return wrong(
+            "listen",
+            format!(
+                "{address} is not a loopback address, and without credentials anybody could place orders there"
+            ),
+            "listen on 127.0.0.1 or [::1]; other addresses need access.mode = \"required\"",
+        );
+    }
+    if config.listen.is_empty() && config.role.has_api() {
+        return wrong("listen", "no address".into(), "give at least one, such as 127.0.0.1:8080");
+    }
+    if config.time_zone.parse::<chrono_tz::Tz>().is_err() {
+        return wrong(
+            "time_zone",
+            format!("{:?} is no IANA time zone", config.time_zone),
+            "use a name such as Europe/Athens or UTC",
+        );
+    }
+    if config.node_id.is_empty()
+        || config.node_id.len() > 20
+        || !config.node_id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    {
+        return wrong(
+            "node_id",
+            format!("{:?} cannot stand in file names and records", config.node_id),
+            "use 1 to 20 letters, digits, - or _",
+        );
+    }
+    if config.role != Role::All && config.database_url().starts_with("sqlite:") && config.role != Role::Api {
+        return wrong("role", "SQLite allows one server process".into(), "use role = \"all\", or PostgreSQL");
+    }
+    let has_host = |scheme| config.base_url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty());
+    if !(config.base_url.is_empty() || has_host("http://") || has_host("https://")) {
+        let problem = format!("{:?} is no http or https URL", config.base_url);
+        return wrong("base_url", problem, "use one such as https://orders.example.com, or leave it empty");
+    }
+    for (key, value) in [
+        ("database.connections", i64::from(config.database.connections)),
+        ("api.body_limit_kib", whole(config.api.body_limit_kib)),
+        ("api.page", config.api.page),
+        ("api.page_most", config.api.page_most),
+        ("jobs.workers", whole(config.jobs.workers)),
+        ("jobs.attempts", config.jobs.attempts),
+        ("jobs.lease_s", whole(config.jobs.lease_s)),
+        ("jobs.sweep_ms", whole(config.jobs.sweep_ms)),
+        ("backup.link_seconds", config.backup.link_seconds),
+        ("backup.link_seconds_most", config.backup.link_seconds_most),
+    ] {
+        if value < 1 {
+            return wrong(key, format!("{value} is too little"), "use 1 or more");
+        }
+    }
+    for (key, days) in [
+        ("terminate.retention_days", config.terminate.retention_days),
+        ("backup.keep_days", config.backup.keep_days),
+    ] {
+        if !(0..=DAYS_MOST).contains(&days) {
+            return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
+        }
+    }
+    if config.api.page > config.api.page_most {
+        let problem = format!("{} is more than api.page_most, {}", config.api.page, config.api.page_most);
+        return wrong("api.page", problem, "lower it, or raise api.page_most");
+    }
+    if config.backup.link_seconds_most > DAYS_MOST * 86_400 {
+        return wrong("backup.link_seconds_most", "more than 100 years".into(), "lower it");
+    }
+    if config.backup.link_seconds > config.backup.link_seconds_most {
+        return wrong(
+            "backup.link_seconds",
+            format!(
+                "{} is more than backup.link_seconds_most, {}",
+                config.backup.link_seconds, config.backup.link_seconds_most
+            ),
+            "lower it, or raise backup.link_seconds_most",
+        );
+    }
+    if !matches!(config.log.format.as_str(), "text" | "json") {
+        return wrong("log.format", format!("{:?} is not known", config.log.format), "use text or json");
+    }
+    if !(config.hypervisor == "sim" || config.hypervisor.starts_with("sim+unix:")) {
+        return wrong(
+            "hypervisor",
+            format!("no driver for {:?}", config.hypervisor),
+            "use sim or sim+unix:PATH",
+        );
+    }
+    for recipient in &config.mediation.recipient {
+        if let Err((problem, fix)) = check_recipient(config, recipient) {
+            return wrong("mediation.recipient", problem, fix);
+        }
+    }
+    Ok(())
+}
+
+fn check_recipient(config: &Config, r: &Recipient) -> Result<(), (String, &'static str)> {
+    if r.framing != "raw" {
+        return Err((format!("{}: framing {:?} is not there", r.name, r.framing), "use raw"));
+    }
+    if let Err(problem) = crate::mediation::schedule::Schedule::parse(&r.schedule) {
+        return Err((format!("{}: {problem}", r.name), "use day, week, month or a cron expression"));
+    }
+    let twice = config.mediation.recipient.iter().filter(|o| o.name == r.name).count() > 1;
+    let plain = r.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if twice || r.name.is_empty() || !plain || r.name.starts_with('-') {
+        return Err((
+            format!("name {:?} is empty, doubled or not plain", r.name),
+            "use letters, digits, - and _",
+        ));
+    }
+    if r.records == 0 || r.bytes < 4096 {
+        return Err((format!("{}: limits too small", r.name), "records from 1, bytes from 4096"));
+    }
+    Ok(())
+}
+
+/// A count as a number that can be compared.
+fn whole(n: impl TryInto<i64>) -> i64 {
+    n.try_into().unwrap_or(i64::MAX)
+}
