@@ -53,16 +53,20 @@ pub struct Running {
     /// The in-process simulator, where it is one.
     pub simulator: Option<Arc<Simulator>>,
     /// Held as long as the process uses the data folder.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl Running {
-    /// Releases the world's lock and the database.
+    /// Releases the world's lock, the database and the data folder.
     pub async fn close(self) {
         if let Some(simulator) = self.simulator {
             simulator.close().await;
         }
         self.engine.db.close().await;
+        if let Some(lock) = self.lock {
+            // By word: a process that is just being started still holds the file open, too.
+            lock.unlock().ok();
+        }
     }
 }
 
@@ -99,7 +103,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     };
     seal::configure(&engine).await?;
     sweep::hosts(&engine).await?;
-    Ok(Running { engine: Arc::new(engine), simulator, _lock: lock })
+    Ok(Running { engine: Arc::new(engine), simulator, lock })
 }
 
 /// SQLite serves one server process: the second on a data folder does not start.

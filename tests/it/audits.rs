@@ -1,13 +1,11 @@
 //! Who did what: every change has its row in the audit, with what an auditor asks for next.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use telvisor::apps::catalogue::import;
 use telvisor::config::OnFailure;
 use telvisor::store::audit::AuditRow;
 
-use crate::harness::{CANCELS, CRM, TestApp, copy, create, modify, provision, service_id};
+use crate::harness::{CANCELS, CRM, TestApp, copy_package, create, modify, provision, service_id};
 use crate::probe::{fallout, read};
 
 async fn audited(app: &TestApp, object: &str) -> Vec<AuditRow> {
@@ -32,8 +30,9 @@ async fn packages_are_published_withdrawn_and_offered_again_in_the_audit() {
     assert_eq!(rows[0].detail.as_ref().unwrap()["digest"].as_str().unwrap().len(), 64);
 
     let apps = tempfile::tempdir().unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps");
-    copy(&from, apps.path());
+    for application in ["filenook", "kinfolk", "ledgerwell", "stallfront", "yardmaster"] {
+        copy_package(application, apps.path());
+    }
     let again = async || {
         import(&app.engine().db, apps.path()).await.unwrap();
         (deeds(&app, "kinfolk 1.1").await.split_off(1), deeds(&app, "kinfolk 2.0").await.split_off(1))
@@ -47,16 +46,16 @@ async fn packages_are_published_withdrawn_and_offered_again_in_the_audit() {
     assert_eq!(again().await, (vec![gone.clone()], vec![gone.clone()]));
 
     // Back without its newest version, then whole, then without it again.
-    let (from, to) = (from.join(CRM), apps.path().join(CRM));
+    let to = apps.path().join(CRM);
     let lose_newest = || {
-        copy(&from, &to);
-        let manifest = std::fs::read_to_string(from.join("manifest.toml")).unwrap();
+        copy_package(CRM, apps.path());
+        let manifest = std::fs::read_to_string(to.join("manifest.toml")).unwrap();
         std::fs::write(to.join("manifest.toml"), manifest.rsplit_once("[[version]]").unwrap().0).unwrap();
         std::fs::remove_dir_all(to.join("versions/2.0")).unwrap();
     };
     lose_newest();
     assert_eq!(again().await, (vec![gone.clone(), back.clone()], vec![gone.clone()]));
-    copy(&from, &to);
+    copy_package(CRM, apps.path());
     assert_eq!(again().await.1, [gone.clone(), back.clone()]);
     lose_newest();
     assert_eq!(again().await, (vec![gone.clone(), back.clone()], vec![gone, back, left]));

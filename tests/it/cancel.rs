@@ -201,7 +201,7 @@ async fn a_held_order_goes_back_to_held_after_the_point_of_no_return() {
 
 #[tokio::test]
 async fn a_held_order_is_undone_before_the_point_of_no_return() {
-    let app = TestApp::with(|c| c.jobs.on_failure = telvisor::config::OnFailure::Hold).await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     let before = snapshot(&app, &["C1"]).await;
     let order = app.held("start", provision("C1", CRM, "solo", None)).await;

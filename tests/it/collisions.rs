@@ -2,7 +2,6 @@
 //! so that there only the way through the doors is tried.
 
 use serde_json::{Value, json};
-use telvisor::config::OnFailure;
 
 use crate::harness::{CANCELS, CRM, ORDERS, TestApp, modify, provision};
 use crate::probe::{begin, decide, read, uuid, validate, work_once};
@@ -26,7 +25,7 @@ CREATE TRIGGER strike BEFORE UPDATE ON job_steps FOR EACH ROW EXECUTE FUNCTION s
 ";
 
 async fn struck() -> TestApp {
-    let app = TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await;
+    let app = TestApp::holding().await;
     if app.config.database.url.starts_with("postgres") {
         let pool = sqlx::PgPool::connect(&app.config.database.url).await.unwrap();
         sqlx::raw_sql(STRIKE).execute(&pool).await.unwrap();

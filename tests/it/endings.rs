@@ -1,7 +1,6 @@
 //! What an order tells when it has ended: what went wrong for good, once, and nothing of what was mended.
 
 use serde_json::{Value, json};
-use telvisor::config::OnFailure;
 use telvisor::orders::fallout;
 use telvisor::orders::moves::Moving;
 use telvisor::store::StoreError;
@@ -9,17 +8,10 @@ use telvisor::store::StoreError;
 use crate::harness::{CANCELS, CRM, TestApp, modify, provision};
 use crate::probe::{TENANT, begin, decide, inside, uuid, validate, validate_orders};
 
-async fn holding() -> TestApp {
-    TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await
-}
-
 /// A provision that is held because its start fails; the cause is mended.
 async fn held(app: &TestApp) -> Value {
     app.customer("C1").await;
-    app.breaks("start");
-    let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    app.mends();
-    assert_eq!(order["state"], "held", "{order:#}");
+    let order = app.held("start", provision("C1", CRM, "solo", None)).await;
     assert_eq!(order["errorMessage"].as_array().unwrap().len(), 1, "{order:#}");
     assert_eq!(order["jeopardyAlert"].as_array().unwrap().len(), 1, "{order:#}");
     order
@@ -36,7 +28,7 @@ async fn history_tells(app: &TestApp, order: &Value) {
 
 #[tokio::test]
 async fn an_order_that_was_held_and_completes_tells_of_no_error() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     let order = held(&app).await;
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "completed", "{order:#}");
@@ -50,7 +42,7 @@ async fn an_order_that_was_held_and_completes_tells_of_no_error() {
 
 #[tokio::test]
 async fn a_skipped_order_tells_once_why_it_failed_and_what_is_left() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     let order = held(&app).await;
     let order = decide(&app, &order, "skip").await;
     assert_eq!(order["state"], "failed", "{order:#}");
@@ -70,7 +62,7 @@ async fn a_skipped_order_tells_once_why_it_failed_and_what_is_left() {
 
 #[tokio::test]
 async fn a_held_order_that_is_cancelled_and_undone_is_in_no_jeopardy_any_more() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     let order = held(&app).await;
     app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
     app.run().await;
@@ -88,10 +80,7 @@ async fn an_abandoned_order_tells_what_is_left() {
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", Some("1.0")).await;
     // The last step of an upgrade, after which there is no return.
-    app.breaks("delete_spool");
-    let order = app.order(json!([modify(&s, &[("version", "2.0")])])).await;
-    app.mends();
-    assert_eq!(order["state"], "held", "{order:#}");
+    let order = app.held("delete_spool", modify(&s, &[("version", "2.0")])).await;
     let order = decide(&app, &order, "abandon").await;
     assert_eq!(order["state"], "cancelled", "{order:#}");
     let errors = order["errorMessage"].as_array().unwrap();

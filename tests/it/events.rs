@@ -40,7 +40,7 @@ async fn an_order_that_is_being_cancelled_shows_its_item_so() {
     app.faults(json!({ "rules": [{ "operation": "upgrade", "effect": "retry" }] }));
     let order = app.place(json!([modify(&s, &[("version", "2.0")])])).await;
     work_once(&app).await;
-    app.faults(json!({}));
+    app.mends();
     app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
     app.run().await;
     assert_eq!(

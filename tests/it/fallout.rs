@@ -11,11 +11,6 @@ use crate::probe::{decide, fallout, inside, operations, read, snapshot, uuid, va
 
 const FILES: &str = "filenook";
 
-/// A server that holds what fails.
-async fn holding() -> TestApp {
-    TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await
-}
-
 /// The entry of the history that has the operator's reason.
 async fn reasoned(app: &TestApp, order: &Value) -> Value {
     let inside = inside(app, order).await;
@@ -31,7 +26,7 @@ async fn cannot(app: &TestApp, job: &Value, decision: &str) {
 
 #[tokio::test]
 async fn hold_undoes_nothing_and_a_retry_goes_on_where_it_stopped() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     let order = app.held("install", provision("C1", CRM, "solo", None)).await;
     assert_eq!(order["serviceOrderItem"][0]["state"], "held");
@@ -64,7 +59,7 @@ async fn hold_undoes_nothing_and_a_retry_goes_on_where_it_stopped() {
 
 #[tokio::test]
 async fn a_decision_needs_no_body_and_a_body_must_be_right() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     for (decision, ends) in [("retry", "completed"), ("skip", "failed"), ("abandon", "cancelled")] {
         app.breaks("install");
@@ -89,7 +84,7 @@ async fn a_decision_needs_no_body_and_a_body_must_be_right() {
 
 #[tokio::test]
 async fn a_retry_that_fails_again_is_held_again() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     app.breaks("install");
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
@@ -122,7 +117,7 @@ async fn attempts_are_used_up_before_an_order_is_held_and_counted_anew_after_a_r
 
 #[tokio::test]
 async fn skip_ends_the_item_and_the_rest_goes_on() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     app.breaks("install");
     let mut second = provision("C1", FILES, "home", None);
@@ -148,7 +143,7 @@ async fn skip_ends_the_item_and_the_rest_goes_on() {
 
 #[tokio::test]
 async fn skip_of_the_only_item_fails_the_order() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
     app.breaks("backup");
@@ -164,7 +159,7 @@ async fn skip_of_the_only_item_fails_the_order() {
 
 #[tokio::test]
 async fn abandon_undoes_what_can_be_undone_and_cancels() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     let before = snapshot(&app, &["C1"]).await;
     let order = app.held("start", provision("C1", CRM, "solo", None)).await;
@@ -181,7 +176,7 @@ async fn abandon_undoes_what_can_be_undone_and_cancels() {
 
 #[tokio::test]
 async fn an_abandoned_order_whose_undo_fails_is_cancelled_after_all() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     let before = snapshot(&app, &["C1"]).await;
     app.breaks("start");
@@ -266,7 +261,7 @@ async fn nothing_moves_an_order_that_has_ended() {
 /// An item with a job on each of two machines, both in fallout: an operator decides about one after the other.
 #[tokio::test]
 async fn a_retry_of_one_of_two_jobs_leaves_the_order_held_for_the_other() {
-    let app = holding().await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     app.provision("C1", CRM, "solo", None).await;
     app.provision("C1", "yardmaster", "siding", None).await;

@@ -1,6 +1,6 @@
 //! The real router on a real database, with a clock that stands still and a queue that is run to empty.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -14,7 +14,7 @@ use telvisor::api::{Doors, router};
 use telvisor::app::{self, Running};
 use telvisor::apps::catalogue::Catalogue;
 use telvisor::clock::{TestClock, new_id};
-use telvisor::config::{Config, Overrides};
+use telvisor::config::{Config, OnFailure, Overrides};
 use telvisor::engine::Engine;
 use telvisor::hypervisor::simulator::{Settings, Simulator};
 use telvisor::inventory::objects::Objects;
@@ -30,7 +30,7 @@ use tower::ServiceExt as _;
 mod data;
 mod items;
 
-pub use data::{MIB, files_below, noise};
+pub use data::{MIB, copy_package, files_below, noise};
 pub use items::{
     characteristic, create, item, modify, provision, restore, service_id, set_state, take_backup, terminate,
 };
@@ -113,6 +113,11 @@ impl TestApp {
         }
         change(&mut config);
         Self::open(folder, config, TestClock::at(start_time())).await
+    }
+
+    /// One that holds what fails, for an operator to decide.
+    pub async fn holding() -> Self {
+        Self::with(|c| c.jobs.on_failure = OnFailure::Hold).await
     }
 
     async fn open(folder: TempDir, config: Config, clock: TestClock) -> Self {
@@ -373,19 +378,5 @@ impl TestApp {
             out.extend(decoded["records"].as_array().unwrap().iter().cloned());
         }
         out
-    }
-}
-
-/// Copies a folder with all that is in it.
-pub fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).map(drop).unwrap();
-        }
     }
 }

@@ -96,7 +96,7 @@ async fn a_held_order_that_has_work_on_the_machine_keeps_the_customer() {
 
 #[tokio::test]
 async fn a_machine_is_not_deleted_under_a_held_provision() {
-    let app = TestApp::with(|c| c.jobs.on_failure = telvisor::config::OnFailure::Hold).await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     let files = app.provision("C1", FILES, "home", None).await;
     let held = app.held("install", provision("C1", CRM, "solo", None)).await;

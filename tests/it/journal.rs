@@ -3,33 +3,17 @@
 use serde_json::json;
 use telvisor::apps::catalogue::Catalogue;
 use telvisor::engine::Engine;
-use telvisor::inventory::objects::Objects;
-use telvisor::mediation::files::Disk;
 use telvisor::mediation::journal;
 use telvisor::orders::finish;
 use telvisor::orders::moves::Moving;
-use telvisor::queue::Queue;
-use telvisor::secrets::Secrets;
 use telvisor::store::StoreError;
 
 use crate::harness::{CRM, TestApp, modify};
 use crate::probe::{TENANT, uuid};
 
 /// The same process without a catalogue.
-fn without_catalogue(app: &TestApp) -> Engine {
-    let first = app.engine();
-    Engine {
-        config: first.config.clone(),
-        db: first.db.clone(),
-        catalogue: Catalogue::default(),
-        queue: Queue::default(),
-        driver: first.driver.clone(),
-        objects: Objects::open(&app.data().join("backups")).unwrap(),
-        files: std::sync::Arc::new(Disk),
-        secrets: Secrets::open(&first.config.key_file()).unwrap(),
-        installation: first.installation,
-        worker: "without catalogue".into(),
-    }
+async fn without_catalogue(app: &TestApp) -> Engine {
+    Engine { catalogue: Catalogue::default(), ..app.another().await }
 }
 
 #[tokio::test]
@@ -42,7 +26,7 @@ async fn a_change_whose_direction_cannot_be_told_is_an_error() {
     let mut tx = app.engine().db.tenant(TENANT).await.unwrap();
     let moving = Moving::load(&mut tx, uuid(&order["id"])).await.unwrap().unwrap();
     let jobs = finish::jobs_of(&mut tx, &moving, 0).await.unwrap();
-    let blind = without_catalogue(&app);
+    let blind = without_catalogue(&app).await;
     let (o, i) = (&moving.order, &moving.items[0]);
     let told = journal::completed_item(&blind, &mut tx, o, i, &jobs).await;
     assert!(matches!(told, Err(StoreError::Missing { .. })), "{told:?}");

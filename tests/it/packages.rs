@@ -1,17 +1,15 @@
 //! Packages as they are published, changed and withdrawn, seen at the doors.
 
-use std::path::Path;
-
 use serde_json::json;
 use telvisor::apps::catalogue::{ImportError, import};
 use tempfile::TempDir;
 
-use crate::harness::{CRM, ORDERS, SPECS, TestApp, characteristic, copy, create, modify, provision};
+use crate::harness::{CRM, ORDERS, SPECS, TestApp, characteristic, copy_package, create, modify, provision};
 
 /// A folder with the CRM's package in it, which a test may change.
 fn packages() -> TempDir {
     let folder = TempDir::new().unwrap();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("apps").join(CRM), &folder.path().join(CRM));
+    copy_package(CRM, folder.path());
     folder
 }
 
@@ -113,8 +111,7 @@ async fn an_application_whose_folder_is_gone_cannot_be_ordered() {
     assert_eq!(imported(&app, &packages).await.unwrap(), 0);
     let order = json!({ "serviceOrderItem": [create("C2"), provision("C2", CRM, "solo", None)] });
     app.post(ORDERS, &order).await.expect(400);
-    let done = app.order(json!([modify(&s, &[("operation", "backup")])])).await;
-    assert_eq!(done["state"], "completed", "{done:#}");
+    app.back_up(&s).await;
 }
 
 #[tokio::test]

@@ -4,12 +4,11 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::harness::{ORDERS, TestApp, copy, create, provision, terminate};
+use crate::harness::{ORDERS, TestApp, copy_package, create, provision, terminate};
 
 /// A catalogue of one application that must know a domain before it starts.
 fn catalogue(folder: &Path) {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps/kinfolk");
-    copy(&from, &folder.join("kinfolk"));
+    copy_package("kinfolk", folder);
     let manifest = folder.join("kinfolk/manifest.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let more = "\n[[characteristic]]\nname = \"domain\"\nkind = \"string\"\nrequired = \"before-start\"\n\

@@ -1,7 +1,6 @@
 //! The events and the history that each way through the diagram leaves.
 
 use serde_json::{Value, json};
-use telvisor::config::OnFailure;
 
 use crate::harness::{
     CANCELS, CRM, TestApp, create, modify, provision, service_id, set_state, take_backup, terminate,
@@ -73,7 +72,7 @@ async fn a_failed_order() {
 
 /// An installation that is held, and an operator's decision about it; what was told of the order.
 async fn held_and_decided(decision: &str) -> Vec<String> {
-    let app = TestApp::with(|c| c.jobs.on_failure = OnFailure::Hold).await;
+    let app = TestApp::holding().await;
     app.customer("C1").await;
     let order = app.held("install", provision("C1", CRM, "solo", None)).await;
     decide(&app, &order, decision).await;

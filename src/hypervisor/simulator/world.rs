@@ -120,7 +120,11 @@ impl World {
     /// Lets the lock go; nothing can be changed afterwards.
     pub fn close(&self) {
         self.changes_left.store(0, Ordering::SeqCst);
-        *self.lock.lock().expect("no one panics holding it") = None;
+        if let Some(lock) = self.lock.lock().expect("no one panics holding it").take() {
+            // Unlocked by word, because a process that is just being started still holds the file open, too. It can
+            // only fail where nothing was locked.
+            lock.unlock().ok();
+        }
     }
 
     /// From now on only this many changes succeed, as if the process were killed after them.

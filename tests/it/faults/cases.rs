@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{CRM, TestApp, modify, provision, restore, set_state, terminate};
+use crate::harness::{CRM, TestApp, modify, provision, restore, set_state, take_backup, terminate};
 
 const FILES: &str = "filenook";
 const YARD: &str = "yardmaster";
@@ -82,7 +82,7 @@ pub(super) async fn prepare(app: &TestApp, case: Case, c: &str) -> Value {
             app.done(set_state(c, "inactive")).await;
             terminate(&s)
         }
-        Case::Backup => modify(&crm("solo", "2.0").await, &[("operation", "backup")]),
+        Case::Backup => take_backup(&crm("solo", "2.0").await),
         Case::Restore => {
             let s = crm("solo", "2.0").await;
             std::fs::write(app.volume(&s).join("contact"), "Ada").unwrap();

@@ -34,3 +34,13 @@ pub fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     out
 }
+
+/// Copies a package of the demo catalogue into a folder, under its id.
+pub fn copy_package(application: &str, into: &Path) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("apps").join(application);
+    for (path, octets) in files_below(&from) {
+        let path = into.join(application).join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, octets).unwrap();
+    }
+}
