@@ -21,7 +21,7 @@ async fn deeds(app: &TestApp, object: &str) -> Vec<(String, Value)> {
 #[tokio::test]
 async fn packages_are_published_withdrawn_and_offered_again_in_the_audit() {
     let app = TestApp::new().await;
-    let rows = audited(&app, "stallfront 4.0").await;
+    let rows = audited(&app, "kinfolk 2.0").await;
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert_eq!(
         (rows[0].action.as_str(), rows[0].principal.as_str(), rows[0].door.as_str()),
@@ -35,26 +35,29 @@ async fn packages_are_published_withdrawn_and_offered_again_in_the_audit() {
     }
     let again = async || {
         import(&app.engine().db, apps.path()).await.unwrap();
-        (deeds(&app, "stallfront 3.4").await.split_off(1), deeds(&app, "stallfront 4.0").await.split_off(1))
+        (deeds(&app, "kinfolk 1.1").await.split_off(1), deeds(&app, "kinfolk 2.0").await.split_off(1))
     };
     assert_eq!(again().await, (vec![], vec![]), "nothing new, nothing written");
     let gone = ("package.withdraw".to_owned(), json!({ "reason": "its package is gone" }));
     let back = ("package.offer".to_owned(), json!({ "reason": "the manifest has it again" }));
     let left = ("package.withdraw".to_owned(), json!({ "reason": "it left the manifest" }));
-    std::fs::remove_dir_all(apps.path().join("stallfront")).unwrap();
+    std::fs::remove_dir_all(apps.path().join(CRM)).unwrap();
     assert_eq!(again().await, (vec![gone.clone()], vec![gone.clone()]));
     assert_eq!(again().await, (vec![gone.clone()], vec![gone.clone()]));
 
-    // Back with its older version alone.
-    let to = apps.path().join("stallfront");
-    copy_package("stallfront", apps.path());
-    let manifest = std::fs::read_to_string(to.join("manifest.toml")).unwrap();
-    let older = manifest.rsplit_once("[[version]]").unwrap().0;
-    std::fs::write(to.join("manifest.toml"), older).unwrap();
+    // Back without its newest version, then whole, then without it again.
+    let to = apps.path().join(CRM);
+    let lose_newest = || {
+        copy_package(CRM, apps.path());
+        let manifest = std::fs::read_to_string(to.join("manifest.toml")).unwrap();
+        std::fs::write(to.join("manifest.toml"), manifest.rsplit_once("[[version]]").unwrap().0).unwrap();
+        std::fs::remove_dir_all(to.join("versions/2.0")).unwrap();
+    };
+    lose_newest();
     assert_eq!(again().await, (vec![gone.clone(), back.clone()], vec![gone.clone()]));
-    std::fs::write(to.join("manifest.toml"), &manifest).unwrap();
+    copy_package(CRM, apps.path());
     assert_eq!(again().await.1, [gone.clone(), back.clone()]);
-    std::fs::write(to.join("manifest.toml"), older).unwrap();
+    lose_newest();
     assert_eq!(again().await, (vec![gone.clone(), back.clone()], vec![gone, back, left]));
 }
 
