@@ -8,15 +8,14 @@ use telvisor_model::Role;
 use telvisor_model::plan::{Act, Target};
 use uuid::Uuid;
 
-use super::lease::Lease;
-use super::run::{Stop, save_step};
+use super::lease::{Lease, save_step};
+use super::stop::Stop;
 use crate::apps::catalogue::Content;
 use crate::apps::env::{GuestFolders, ScriptRun};
 use crate::engine::Engine;
 use crate::fault;
-use crate::hypervisor::{DriverError, Guard, Handle, Observation, Operation, Tag};
+use crate::hypervisor::{Guard, Handle, Observation, Operation, Tag};
 use crate::inventory::names;
-use crate::inventory::objects::ObjectError;
 use crate::orders::resolve::SEATS;
 use crate::store::jobs::{JobRow, StepRow};
 
@@ -35,24 +34,6 @@ pub struct Context<'a> {
     pub steps: &'a [StepRow],
     /// Key of the operation.
     pub key: String,
-}
-
-impl From<DriverError> for Stop {
-    fn from(e: DriverError) -> Self {
-        match e {
-            DriverError::Fenced { .. } => Self::Lost,
-            DriverError::Foreign(_) | DriverError::Refused(_) => Self::Fail(e.to_string()),
-            DriverError::Capacity(_) | DriverError::Absent(_) | DriverError::Unreachable(_) => {
-                Self::Retry(e.to_string())
-            }
-        }
-    }
-}
-
-impl From<ObjectError> for Stop {
-    fn from(e: ObjectError) -> Self {
-        Self::Retry(e.to_string())
-    }
 }
 
 /// Carries one act out, to its end.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::run::Stop;
+use super::stop::Stop;
 use crate::engine::Engine;
-use crate::store::jobs::JobRow;
+use crate::store::jobs::{JobRow, StepRow};
 use crate::store::retrying;
 
 /// The lease of one claimed job. Counted from before the claim was sent, so it never seems longer than it is.
@@ -52,4 +52,22 @@ impl<'a> Lease<'a> {
 #[must_use]
 pub fn length(engine: &Engine) -> Duration {
     Duration::from_secs(engine.config.jobs.lease_s)
+}
+
+/// Writes a step back, as long as the job is still this worker's.
+pub(super) async fn save_step(
+    engine: &Engine,
+    job: &JobRow,
+    step: &StepRow,
+    points: [&'static str; 2],
+) -> Result<(), Stop> {
+    retrying("step", async || {
+        let mut tx = engine.db.tenant(&job.tenant).await?;
+        if tx.hold_job(job, length(engine)).await?.is_none() {
+            return Err(Stop::Lost);
+        }
+        tx.update_step(step).await?;
+        Ok(engine.commit(tx, points).await?)
+    })
+    .await
 }

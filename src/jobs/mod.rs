@@ -4,4 +4,5 @@ pub mod act;
 pub mod lease;
 pub mod pool;
 pub mod run;
+pub mod stop;
 pub mod sweep;

@@ -10,39 +10,18 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::act::{self, Outcome};
-use super::lease::{self, Lease};
+use super::lease::{self, Lease, save_step};
+use super::stop::Stop;
 use crate::engine::Engine;
 use crate::fault;
 use crate::orders::fallout;
 use crate::orders::line;
 use crate::orders::moves::Moving;
 use crate::store::jobs::{JobRow, StepRow};
-use crate::store::{Again, Json, StoreError, retrying};
+use crate::store::{Json, StoreError, retrying};
 
 /// Claims beyond the counted tries after which a job that takes its workers down is given up.
 const MOST_LOST: i64 = 50;
-
-/// Why a worker stops with a job.
-#[derive(Debug, thiserror::Error)]
-pub enum Stop {
-    /// Another worker has claimed it, or it was turned around: nothing more may be written.
-    #[error("the job is another worker's")]
-    Lost,
-    /// Trying again may help.
-    #[error("{0}")]
-    Retry(String),
-    /// Trying again cannot help.
-    #[error("{0}")]
-    Fail(String),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Again for Stop {
-    fn worth_again(&self) -> bool {
-        matches!(self, Self::Store(e) if e.worth_again())
-    }
-}
 
 /// Claims the due job of a class whose turn it is and carries it out; false when none is due.
 ///
@@ -146,24 +125,6 @@ async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Out
     step.ended_at = Some(engine.db.clock().now());
     let points = ["step.before_done_commit", "step.after_done_commit"];
     save_step(engine, job, step, points).await
-}
-
-/// Writes a step back, as long as the job is still this worker's.
-pub(super) async fn save_step(
-    engine: &Engine,
-    job: &JobRow,
-    step: &StepRow,
-    points: [&'static str; 2],
-) -> Result<(), Stop> {
-    retrying("step", async || {
-        let mut tx = engine.db.tenant(&job.tenant).await?;
-        if tx.hold_job(job, lease::length(engine)).await?.is_none() {
-            return Err(Stop::Lost);
-        }
-        tx.update_step(step).await?;
-        Ok(engine.commit(tx, points).await?)
-    })
-    .await
 }
 
 async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: i64) -> Result<(), Stop> {
