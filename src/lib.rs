@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod fault;
+pub mod http;
 pub mod hypervisor;
 pub mod inventory;
 pub mod jobs;

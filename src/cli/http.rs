@@ -119,14 +119,13 @@ impl Http {
     pub fn new(base: &str, token: Option<String>) -> Result<Self, HttpError> {
         let bad = |reason: String| HttpError::BadServer { url: base.to_owned(), reason };
         let url = reqwest::Url::parse(base).map_err(|e| bad(e.to_string()))?;
-        if url.scheme() != "http" {
+        if !matches!(url.scheme(), "http" | "https") {
             return Err(bad(format!("{} is not spoken here", url.scheme())));
         }
-        let client = reqwest::Client::builder()
+        let client = crate::http::client()
             .connect_timeout(CONNECT)
             .read_timeout(ANSWER)
             .redirect(redirect::Policy::none())
-            .no_proxy()
             .build()
             .map_err(|e| bad(e.to_string()))?;
         Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token })

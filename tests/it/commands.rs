@@ -179,7 +179,7 @@ async fn every_line_about_an_order_names_order_and_request_and_an_interrupt_drai
 async fn health_and_metrics_are_served() {
     let desk = Desk::open().await;
     desk.run("order place --customer 1 --action create-customer --name Ada --wait").await.with(0);
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = telvisor::http::client().build().unwrap();
     let get = async |path: &str| {
         let answer = http.get(format!("{}{path}", desk.url)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
@@ -210,7 +210,7 @@ async fn an_address_that_others_reach_is_refused_without_authentication() {
 #[tokio::test]
 async fn a_foreign_page_cannot_place_orders() {
     let desk = Desk::open().await;
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = telvisor::http::client().build().unwrap();
     let orders = format!("{}/tmf-api/serviceOrdering/v4/serviceOrder", desk.url);
     for (name, value) in
         [("host", "shop.example"), ("origin", "https://shop.example"), ("sec-fetch-site", "cross-site")]

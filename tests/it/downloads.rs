@@ -59,7 +59,7 @@ impl Served {
         let listener = Counting::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address().unwrap();
         let task = tokio::spawn(serve(listener, doors));
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = telvisor::http::client().build().unwrap();
         Self { app, address, stop, task, backup, octets, http }
     }
 

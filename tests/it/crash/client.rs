@@ -45,7 +45,7 @@ pub struct Client {
 impl Client {
     /// `url`: where the server listens that runs now, empty while there is none. Counts answered POSTs in `posted`.
     pub fn new(url: watch::Receiver<String>, posted: watch::Sender<usize>) -> Self {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap();
+        let http = telvisor::http::client().timeout(Duration::from_secs(30)).build().unwrap();
         Self { http, url, posted }
     }
 
