@@ -4,6 +4,7 @@ pub mod download;
 pub mod health;
 pub mod idempotency;
 pub mod io;
+pub mod openapi;
 pub mod own;
 pub mod problem;
 pub mod progress;
@@ -43,6 +44,32 @@ pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
 pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
 /// TMF638 Service Inventory, base path.
 pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
+pub mod tmf630 {
+    pub use super::query::{Attribute, Kind};
+}
+pub const TMF641_V5: &str = "/tmf-api/serviceOrdering/v5";
+pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
+pub const TMF622_V5: &str = "/tmf-api/productOrderingManagement/v5";
+pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
+pub const TMF629: &str = "/tmf-api/customerManagement/v4";
+pub const TMF635: &str = "/tmf-api/usageManagement/v4";
+pub const TMF637: &str = "/tmf-api/productInventory/v4";
+pub const TMF639: &str = "/tmf-api/resourceInventoryManagement/v4";
+pub const TMF639_V5: &str = "/tmf-api/resourceInventoryManagement/v5";
+pub mod tmf622 {
+    pub mod orders {
+        pub use crate::api::tmf641::orders::ATTRIBUTES;
+    }
+    pub mod cancel {
+        pub use crate::api::tmf641::cancel::ATTRIBUTES;
+    }
+}
+pub mod tmf637 {
+    pub use crate::api::tmf638::ATTRIBUTES;
+}
+pub mod tmf639 {
+    pub use crate::api::tmf638::ATTRIBUTES;
+}
 /// Our own API, base path.
 pub const OWN: &str = "/api/v1";
 
@@ -95,6 +122,7 @@ pub fn router(doors: Doors) -> Router {
         .nest(TMF638, tmf638)
         .nest(OWN, own)
         .merge(watched)
+        .merge(openapi::routes())
         .route("/download/{tenant}/{link}", get(download::get))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -23,7 +23,7 @@ use crate::store::machines::MachineRow;
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{StoreError, Tenant, Tx};
 
-const ATTRIBUTES: &[Attribute] = &[
+pub const ATTRIBUTES: &[Attribute] = &[
     ("state", "v.shown", Kind::Text),
     ("category", "v.category", Kind::Text),
     ("relatedParty.id", "v.customer_id", Kind::Text),

@@ -19,6 +19,7 @@ mod doctor;
 pub mod http;
 mod jobs;
 mod migrate;
+mod openapi;
 mod order;
 pub mod out;
 mod place;
@@ -106,6 +107,8 @@ pub enum Command {
     Config(config_command::Command),
     /// Look for what would keep a server from running, and say how to mend it.
     Doctor,
+    /// The OpenAPI documents of the interfaces.
+    Openapi(openapi::Arguments),
     /// Bring the database's schema up to date.
     Migrate,
     /// Print a completion script for a shell.
@@ -214,6 +217,7 @@ pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
         Command::App(command) => app::run(&command, out),
         Command::Config(command) => config_command::run(global, &command, out),
         Command::Doctor => Box::pin(doctor::run(global, out)).await,
+        Command::Openapi(arguments) => openapi::run(&arguments, out),
         Command::Migrate => migrate::run(global, out).await,
         Command::Completions { .. } => unreachable!("answered above"),
     }

@@ -30,6 +30,7 @@ mod leases;
 mod limits;
 mod lines;
 mod machines;
+mod openapi;
 mod packages;
 mod pending;
 mod probe;

@@ -19,7 +19,7 @@ use crate::orders::OrderError;
 use crate::orders::cancel::{CancelRequest, cancel};
 
 /// What a task can be filtered and sorted by; the dates as they are shown.
-const ATTRIBUTES: &[Attribute] = &[
+pub const ATTRIBUTES: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "state", Kind::Text),
     ("serviceOrder.id", "order_id", Kind::Id),

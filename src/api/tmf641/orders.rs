@@ -15,7 +15,7 @@ use crate::api::web::base;
 use crate::api::{Doors, TMF641, idempotency};
 use crate::orders::accept::{Accepted, accept};
 
-const ATTRIBUTES: &[Attribute] = &[
+pub const ATTRIBUTES: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "state", Kind::Text),
     ("externalId", "external_id", Kind::Text),

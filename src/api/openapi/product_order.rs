@@ -1,0 +1,217 @@
+//! TMF622 Product Ordering.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
+
+use super::build::{Api, Examples, Resource, about, add_patches, attributes};
+use super::common::{Characteristic, EntityRef, Note, RelatedParty};
+use super::order::{CancelState, ItemAction, OrderState};
+use super::{hub, v5};
+use crate::api::{TMF622, TMF622_V5, tmf622};
+
+/// An order of products: it is taken apart into a service order.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductOrder {
+    pub id: String,
+    pub href: String,
+    /// The client's own id of the order; a repeat under it makes nothing new.
+    #[schema(max_length = 255)]
+    pub external_id: Option<String>,
+    pub category: Option<String>,
+    pub description: Option<String>,
+    /// 0 (most urgent) to 4.
+    #[schema(example = "2")]
+    pub priority: Option<String>,
+    pub state: OrderState,
+    pub order_date: DateTime<Utc>,
+    pub completion_date: Option<DateTime<Utc>>,
+    pub expected_completion_date: Option<DateTime<Utc>>,
+    pub requested_start_date: Option<DateTime<Utc>>,
+    pub requested_completion_date: Option<DateTime<Utc>>,
+    pub cancellation_date: Option<DateTime<Utc>>,
+    pub cancellation_reason: Option<String>,
+    pub notification_contact: Option<String>,
+    pub related_party: Option<Vec<RelatedParty>>,
+    /// Through which channel it was placed.
+    pub channel: Option<Vec<EntityRef>>,
+    pub note: Option<Vec<Note>>,
+    #[schema(min_items = 1)]
+    pub product_order_item: Vec<ProductOrderItem>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductOrderItem {
+    /// The client's own id of the item.
+    #[schema(example = "1", min_length = 1, max_length = 64)]
+    pub id: String,
+    pub action: ItemAction,
+    #[schema(minimum = 1, maximum = 1)]
+    pub quantity: Option<i64>,
+    #[schema(read_only)]
+    pub state: Option<OrderState>,
+    pub product_offering: Option<EntityRef>,
+    pub product: Option<OrderedProduct>,
+    pub product_order_item_relationship: Option<Vec<ProductItemRelationship>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// An item that must be completed before.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductItemRelationship {
+    pub id: String,
+    #[schema(example = "reliesOn")]
+    pub relationship_type: String,
+}
+
+/// The product that the item is about: named by `id`, or to be made by the item's offering.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct OrderedProduct {
+    /// Id of a subscription or a customer. Not chosen by the client when it is added.
+    pub id: Option<String>,
+    pub href: Option<String>,
+    pub name: Option<String>,
+    pub status: Option<ProductStatus>,
+    pub product_characteristic: Option<Vec<Characteristic>>,
+    pub product_specification: Option<EntityRef>,
+    pub realizing_service: Option<Vec<EntityRef>>,
+    pub related_party: Option<Vec<RelatedParty>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// Status of a product (TMF637).
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub enum ProductStatus {
+    Created,
+    PendingActive,
+    Cancelled,
+    Active,
+    PendingTerminate,
+    Terminated,
+    Suspended,
+}
+
+/// A request to cancel an order.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct CancelProductOrder {
+    pub id: String,
+    pub href: String,
+    pub state: CancelState,
+    pub cancellation_reason: Option<String>,
+    pub requested_cancellation_date: Option<DateTime<Utc>>,
+    pub effective_cancellation_date: Option<DateTime<Utc>>,
+    pub product_order: EntityRef,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// What the server gives, and no client sets.
+const GIVEN: &[&str] = &[
+    "id",
+    "href",
+    "state",
+    "orderDate",
+    "completionDate",
+    "expectedCompletionDate",
+    "cancellationDate",
+    "cancellationReason",
+];
+/// What a PATCH cannot change.
+const FIXED: &[&str] = &[
+    "id",
+    "href",
+    "orderDate",
+    "completionDate",
+    "cancellationDate",
+    "cancellationReason",
+    "channel",
+    "@type",
+];
+
+fn orders() -> Examples {
+    vec![
+        (
+            "create a customer",
+            json!({ "productOrderItem": [{
+                "id": "1", "action": "add", "productOffering": { "id": "customer-account" },
+                "product": { "productCharacteristic": [{ "name": "name", "value": "Ada Lovelace" }] },
+            }] }),
+        ),
+        (
+            "create a customer with an application",
+            json!({ "productOrderItem": [
+                { "id": "1", "action": "add", "productOffering": { "id": "customer-account" },
+                  "product": { "productCharacteristic": [{ "name": "name", "value": "Ada Lovelace" }] } },
+                { "id": "2", "action": "add", "productOffering": { "id": "kinfolk.team" },
+                  "productOrderItemRelationship": [{ "id": "1", "relationshipType": "reliesOn" }] },
+            ] }),
+        ),
+    ]
+}
+
+fn changes() -> Examples {
+    vec![
+        ("describe it", json!({ "description": "for the branch in Delft" })),
+        ("add a note", json!({ "note": [{ "author": "desk", "text": "the customer called" }] })),
+    ]
+}
+
+fn cancels() -> Examples {
+    let order = "00000000-0000-7000-8000-000000000000";
+    vec![("cancel it", json!({ "cancellationReason": "changed my mind", "productOrder": { "id": order } }))]
+}
+
+/// v4.0.0.
+#[must_use]
+pub fn v4() -> Api {
+    let mut api = Api::new("TMF622-v4", "Product Ordering", "4.0.0", TMF622);
+    api.about = "Orders of products: each is taken apart into one service order, whose states flow back.";
+    api.add::<ProductOrder>();
+    api.add_request::<ProductOrder>("ProductOrder_Create", GIVEN, &["productOrderItem"]);
+    api.add_request::<ProductOrder>("ProductOrder_Update", FIXED, &[]);
+    api.add::<CancelProductOrder>();
+    let given = ["id", "href", "state", "effectiveCancellationDate"];
+    api.add_request::<CancelProductOrder>("CancelProductOrder_Create", &given, &["productOrder"]);
+    add_patches(&mut api);
+    api.resource(&Resource {
+        name: "productOrder",
+        shown: "ProductOrder",
+        attributes: attributes(tmf622::orders::ATTRIBUTES),
+        create: Some(("ProductOrder_Create", orders())),
+        change: Some(("ProductOrder_Update", changes())),
+        delete: true,
+        patches: super::PATCHES,
+    });
+    api.resource(&Resource {
+        name: "cancelProductOrder",
+        shown: "CancelProductOrder",
+        attributes: attributes(tmf622::cancel::ATTRIBUTES),
+        create: Some(("CancelProductOrder_Create", cancels())),
+        change: None,
+        delete: false,
+        patches: &[],
+    });
+    let cancel = about("createCancelProductOrder", json!({ "productOrder": { "id": "$response.body#/id" } }));
+    api.link(&HttpMethod::Post, "/productOrder", "201", "cancel", cancel);
+    hub::v4(&mut api);
+    api
+}
+
+/// v5.0.0: the same operations, with the types of version 5.
+#[must_use]
+pub fn v5() -> Api {
+    let mut api = v4();
+    v5::turn(&mut api, "TMF622-v5", TMF622_V5);
+    api
+}
