@@ -8,8 +8,8 @@ pub mod openapi;
 pub mod own;
 pub mod problem;
 pub mod progress;
-pub mod query;
 pub mod request;
+pub mod tmf630;
 pub mod tmf633;
 pub mod tmf638;
 pub mod tmf641;
@@ -44,9 +44,6 @@ pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
 pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
 /// TMF638 Service Inventory, base path.
 pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
-pub mod tmf630 {
-    pub use super::query::{Attribute, Kind};
-}
 pub const TMF641_V5: &str = "/tmf-api/serviceOrdering/v5";
 pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
 pub const TMF622_V5: &str = "/tmf-api/productOrderingManagement/v5";
