@@ -18,10 +18,7 @@ use crate::store::machines::MachineRow;
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{StoreError, Tenant, Tx};
 
-<<<<<<< HEAD
-=======
 /// What a service can be filtered and sorted by, beside its `id`.
->>>>>>> main
 pub const ATTRIBUTES: &[Attribute] = &[
     ("state", "v.shown", Kind::Text),
     ("category", "v.category", Kind::Text),

@@ -88,6 +88,11 @@ impl Api {
         T::schemas(&mut self.schemas);
     }
 
+    /// Adds the type of a resource's answers. `fields` may leave out everything but id and href.
+    pub fn add_shown<T: ToSchema + PartialSchema>(&mut self) {
+        self.add_request::<T>(&T::name(), &[], &["id", "href"]);
+    }
+
     /// Adds a type for requests: that of the answer without what the server gives, and with what must be given.
     pub fn add_request<T: ToSchema + PartialSchema>(
         &mut self,

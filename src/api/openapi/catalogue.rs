@@ -111,7 +111,6 @@ entry! {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct SpecificationCharacteristic {
-    #[schema(example = "plan")]
     pub name: Option<String>,
     pub description: Option<String>,
     pub value_type: Option<String>,
@@ -138,7 +137,7 @@ fn entry<T: ToSchema + PartialSchema>(
     required: &[&str],
     more: &Value,
 ) {
-    api.add::<T>();
+    api.add_shown::<T>();
     api.add_request::<T>(create, GIVEN, required);
     api.add_request::<T>(update, GIVEN, &[]);
     api.resource(&Resource {

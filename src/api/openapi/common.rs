@@ -25,9 +25,7 @@ pub struct Error {
 #[derive(ToSchema)]
 pub struct RelatedParty {
     /// For a customer its id: the BSS's own number.
-    #[schema(example = "4711")]
     pub id: String,
-    #[schema(example = "customer")]
     pub role: Option<String>,
     pub name: Option<String>,
     pub href: Option<String>,
@@ -53,7 +51,6 @@ pub struct Note {
 pub struct ExternalReference {
     pub id: Option<String>,
     pub name: Option<String>,
-    #[schema(example = "channel")]
     pub external_reference_type: Option<String>,
     #[schema(rename = "@type")]
     pub type_: Option<String>,
@@ -63,7 +60,6 @@ pub struct ExternalReference {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct Characteristic {
-    #[schema(example = "plan")]
     pub name: String,
     /// Any JSON value.
     pub value: Value,
@@ -98,7 +94,6 @@ pub struct TimePeriod {
 #[derive(ToSchema)]
 pub struct Money {
     /// Currency (ISO 4217).
-    #[schema(example = "EUR")]
     pub unit: Option<String>,
     pub value: Option<f64>,
 }

@@ -43,7 +43,6 @@ pub enum CustomerStatus {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ContactMedium {
-    #[schema(example = "email")]
     pub medium_type: Option<String>,
     pub preferred: Option<bool>,
     pub characteristic: Option<MediumCharacteristic>,
@@ -62,7 +61,7 @@ pub fn api() -> Api {
     let mut api = Api::new("TMF629-v4", "Customer Management", "4.0.0", TMF629);
     api.about =
         "Customers. Each change of status is a service order, named by a Link header with rel `related`.";
-    api.add::<Customer>();
+    api.add_shown::<Customer>();
     api.add_request::<Customer>("Customer_Create", &["id", "href", "status"], &["name", "engagedParty"]);
     api.add_request::<Customer>("Customer_Update", &["id", "href"], &[]);
     add_patches(&mut api);

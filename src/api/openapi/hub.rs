@@ -12,10 +12,8 @@ use super::build::{Api, answer, by_id, id, refusals, request};
 pub struct EventSubscription {
     pub id: String,
     /// The address that events are POSTed to, exactly as registered.
-    #[schema(example = "http://127.0.0.1:9/listener")]
     pub callback: String,
     /// Which events: `eventType=A,B` and attribute filters, as in a URL.
-    #[schema(example = "eventType=ServiceOrderStateChangeEvent")]
     pub query: Option<String>,
     #[schema(rename = "@type")]
     pub type_: Option<String>,

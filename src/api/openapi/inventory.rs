@@ -64,7 +64,6 @@ pub struct InventoryService {
     pub description: Option<String>,
     pub state: Option<ServiceState>,
     /// `CFS` or `RFS`.
-    #[schema(example = "CFS")]
     pub category: Option<String>,
     pub service_type: Option<String>,
     pub has_started: Option<bool>,
@@ -145,7 +144,7 @@ const GIVEN: &[&str] = &["href"];
 pub fn products() -> Api {
     let mut api = Api::new("TMF637-v4", "Product Inventory Management", "4.0.0", TMF637);
     api.about = "The products that customers have; and what an operator brings in, which is only kept.";
-    api.add::<Product>();
+    api.add_shown::<Product>();
     api.add_request::<Product>("Product_Create", GIVEN, &["status"]);
     api.add_request::<Product>("Product_Update", &["id", "href"], &[]);
     add_patches(&mut api);
@@ -169,7 +168,7 @@ pub fn products() -> Api {
 pub fn services() -> Api {
     let mut api = Api::new("TMF638-v4", "Service Inventory Management", "4.0.0", TMF638);
     api.about = "The services of customers and the machines below them; and what an operator brings in.";
-    api.add::<InventoryService>();
+    api.add_shown::<InventoryService>();
     api.add_request::<InventoryService>("Service_Create", GIVEN, &["serviceSpecification", "state"]);
     api.add_request::<InventoryService>("Service_Update", &["id", "href"], &[]);
     add_patches(&mut api);
@@ -190,7 +189,7 @@ pub fn services() -> Api {
 fn resource_api(name: &'static str, version: &'static str, base: &'static str) -> Api {
     let mut api = Api::new(name, "Resource Inventory Management", version, base);
     api.about = "The machines; and what an operator brings in, which is only kept.";
-    api.add::<InventoryResource>();
+    api.add_shown::<InventoryResource>();
     api.add_request::<InventoryResource>("Resource_Create", GIVEN, &["name"]);
     api.add_request::<InventoryResource>("Resource_Update", &["id", "href"], &[]);
     add_patches(&mut api);

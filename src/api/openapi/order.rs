@@ -79,7 +79,7 @@ pub enum ItemAction {
 #[schema(rename_all = "camelCase")]
 pub struct ServiceOrderItem {
     /// The client's own id of the item.
-    #[schema(example = "1", min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     pub id: String,
     pub action: ItemAction,
     #[schema(minimum = 1, maximum = 1)]
@@ -98,7 +98,6 @@ pub struct ServiceOrderItem {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ItemRelationship {
-    #[schema(example = "reliesOn")]
     pub relationship_type: Option<String>,
     pub order_item: ItemRef,
 }
@@ -106,7 +105,7 @@ pub struct ItemRelationship {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ItemRef {
-    pub item_id: Option<String>,
+    pub item_id: String,
 }
 
 /// The service that the item is about: named by `id`, or to be made by its specification.
@@ -270,10 +269,10 @@ fn operations(api: &mut Api, patches: &'static [&'static str]) {
 pub fn v4() -> Api {
     let mut api = Api::new("TMF641-v4", "Service Ordering", "4.1.0", TMF641);
     api.about = "Orders about services: customer accounts and subscriptions of applications.";
-    api.add::<ServiceOrder>();
+    api.add_shown::<ServiceOrder>();
     api.add_request::<ServiceOrder>("ServiceOrder_Create", GIVEN, &["serviceOrderItem"]);
     api.add_request::<ServiceOrder>("ServiceOrder_Update", FIXED, &[]);
-    api.add::<CancelServiceOrder>();
+    api.add_shown::<CancelServiceOrder>();
     let given = ["id", "href", "state", "completionMessage", "effectiveCancellationDate", "errorMessage"];
     api.add_request::<CancelServiceOrder>("CancelServiceOrder_Create", &given, &["serviceOrder"]);
     add_patches(&mut api);

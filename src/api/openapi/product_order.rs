@@ -48,7 +48,7 @@ pub struct ProductOrder {
 #[schema(rename_all = "camelCase")]
 pub struct ProductOrderItem {
     /// The client's own id of the item.
-    #[schema(example = "1", min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64)]
     pub id: String,
     pub action: ItemAction,
     #[schema(minimum = 1, maximum = 1)]
@@ -67,7 +67,6 @@ pub struct ProductOrderItem {
 #[schema(rename_all = "camelCase")]
 pub struct ProductItemRelationship {
     pub id: String,
-    #[schema(example = "reliesOn")]
     pub relationship_type: String,
 }
 
@@ -177,10 +176,10 @@ fn cancels() -> Examples {
 pub fn v4() -> Api {
     let mut api = Api::new("TMF622-v4", "Product Ordering", "4.0.0", TMF622);
     api.about = "Orders of products: each is taken apart into one service order, whose states flow back.";
-    api.add::<ProductOrder>();
+    api.add_shown::<ProductOrder>();
     api.add_request::<ProductOrder>("ProductOrder_Create", GIVEN, &["productOrderItem"]);
     api.add_request::<ProductOrder>("ProductOrder_Update", FIXED, &[]);
-    api.add::<CancelProductOrder>();
+    api.add_shown::<CancelProductOrder>();
     let given = ["id", "href", "state", "effectiveCancellationDate"];
     api.add_request::<CancelProductOrder>("CancelProductOrder_Create", &given, &["productOrder"]);
     add_patches(&mut api);

@@ -18,7 +18,6 @@ pub struct Usage {
     pub href: String,
     pub description: Option<String>,
     pub usage_date: Option<DateTime<Utc>>,
-    #[schema(example = "backup")]
     pub usage_type: Option<String>,
     pub status: Option<UsageStatus>,
     pub usage_specification: Option<EntityRef>,
@@ -63,10 +62,10 @@ pub struct UsageSpecification {
 pub fn api() -> Api {
     let mut api = Api::new("TMF635-v4", "Usage Management", "4.0.0", TMF635);
     api.about = "Service detail records as usages; and usages that providers report, which are only kept.";
-    api.add::<Usage>();
+    api.add_shown::<Usage>();
     api.add_request::<Usage>("Usage_Create", &["id", "href"], &["usageDate", "usageType"]);
     api.add_request::<Usage>("Usage_Update", &["id", "href"], &[]);
-    api.add::<UsageSpecification>();
+    api.add_shown::<UsageSpecification>();
     api.add_request::<UsageSpecification>(
         "UsageSpecification_Create",
         &["id", "href", "lastUpdate"],

@@ -10,7 +10,6 @@ use super::build::Api;
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct RelatedPartyRefOrPartyRoleRef {
-    #[schema(example = "customer")]
     pub role: String,
     pub party_or_party_role: PartyRef,
     #[schema(rename = "@type")]
@@ -20,7 +19,6 @@ pub struct RelatedPartyRefOrPartyRoleRef {
 #[derive(ToSchema)]
 pub struct PartyRef {
     /// For a customer its id: the BSS's own number.
-    #[schema(example = "4711")]
     pub id: String,
     pub name: Option<String>,
     pub href: Option<String>,
