@@ -12,6 +12,7 @@ pub mod request;
 pub mod tmf633;
 pub mod tmf638;
 pub mod tmf641;
+pub mod v5;
 pub mod web;
 
 use std::sync::Arc;
@@ -37,8 +38,17 @@ pub struct Doors {
     pub downloads: TaskTracker,
 }
 
+/// Of an API that is served in two versions, the one that a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V4,
+    V5,
+}
+
 /// TMF641 Service Ordering, base path.
 pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
+/// TMF641 Service Ordering v5, base path.
+pub const TMF641_V5: &str = "/tmf-api/serviceOrdering/v5";
 /// TMF633 Service Catalog, base path.
 pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
 /// TMF638 Service Inventory, base path.

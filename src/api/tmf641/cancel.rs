@@ -68,7 +68,7 @@ pub async fn create(
     };
     let task = cancel(&doors.engine, &caller, &request).await.map_err(|e| match e {
         OrderError::NotFound(_) => unknown(),
-        other => Problem::of_order(other, |n, m| path(&given, n, m)),
+        other => Problem::of_order(other, |n, m| path(crate::api::Version::V4, &given, n, m)),
     })?;
     let shown = render::cancel_order(&base(&doors, &headers), &task);
     let location = format!("{}{TMF641}/cancelServiceOrder/{}", base(&doors, &headers), task.id);

@@ -46,7 +46,7 @@ pub async fn patch(
     let change = read(members, &stored, request, doors.engine.db.clock().now())?;
     patch::patch(&doors.engine, &caller, uuid, &change)
         .await
-        .map_err(|e| Problem::of_order(e, |n, m| path(&given, n, m)))?;
+        .map_err(|e| Problem::of_order(e, |n, m| path(crate::api::Version::V4, &given, n, m)))?;
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let order = tx.order(uuid).await?.ok_or_else(missing)?;
     Ok(Json(render::load(&mut tx, &base, &order).await?).into_response())
@@ -196,6 +196,6 @@ pub async fn delete(
     let uuid: Uuid = id.parse().map_err(|_| Problem::not_found("service order", &id))?;
     patch::delete(&doors.engine, &caller, uuid)
         .await
-        .map_err(|e| Problem::of_order(e, |n, m| path(&Value::Null, n, m)))?;
+        .map_err(|e| Problem::of_order(e, |n, m| path(crate::api::Version::V4, &Value::Null, n, m)))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -44,10 +44,10 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     takes_json(&headers)?;
     let key = idempotency::key(&headers)?;
-    let draft = body::draft(&given, key, doors.engine.db.clock().now())?;
+    let draft = body::draft(crate::api::Version::V4, &given, key, doors.engine.db.clock().now())?;
     let accepted = accept(&doors.engine, &caller, &draft)
         .await
-        .map_err(|e| Problem::of_order(e, |n, member| path(&draft.request, n, member)))?;
+        .map_err(|e| Problem::of_order(e, |n, member| path(crate::api::Version::V4, &draft.request, n, member)))?;
     metrics::counter!("telvisor_orders_accepted_total", "door" => caller.door.as_str()).increment(1);
     let base = base(&doors, &headers);
     let id = accepted.id();

@@ -1,0 +1,132 @@
+//! Every row of the contract's table of orders, at every door that takes it: one story, and what it leaves in the
+//! inventory after each order.
+
+use serde_json::{Value, json};
+
+use crate::harness::{
+    CRM, ORDERS, TestApp, characteristic, create, modify, provision, restore, service_id, set_state,
+    take_backup, terminate,
+};
+use crate::v5::{ORDERS_V5, named, order5};
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Row {
+    CreateCustomer,
+    Provision,
+    Change(&'static str, &'static str),
+    Suspend,
+    Reactivate,
+    Terminate,
+    SuspendCustomer,
+    ReactivateCustomer,
+    TerminateCustomer,
+    Backup,
+    Restore,
+}
+
+/// The story, and after each order: of the customer account or of the subscription, its state.
+const STORY: &[(Row, &str)] = &[
+    (Row::CreateCustomer, "active"),
+    (Row::Provision, "active"),
+    (Row::Change("plan", "team"), "active"),
+    (Row::Change("version", "2.0"), "active"),
+    (Row::Suspend, "inactive"),
+    (Row::Reactivate, "active"),
+    (Row::Backup, "active"),
+    (Row::Restore, "active"),
+    (Row::Terminate, "terminated"),
+    (Row::Reactivate, "active"),
+    (Row::SuspendCustomer, "inactive"),
+    (Row::ReactivateCustomer, "active"),
+    (Row::TerminateCustomer, "terminated"),
+    (Row::ReactivateCustomer, "active"),
+];
+
+/// What the story has made so far.
+#[derive(Default)]
+struct Made {
+    subscription: String,
+    backup: String,
+}
+
+/// A door: where its orders are placed, and how it writes each row; none where it has no such order.
+struct Door {
+    name: &'static str,
+    orders: &'static str,
+    write: fn(Row, &Made) -> Option<Value>,
+}
+
+const DOORS: &[Door] = &[
+    Door { name: "TMF641 v4", orders: ORDERS, write: tmf641_v4 },
+    Door { name: "TMF641 v5", orders: ORDERS_V5, write: tmf641_v5 },
+];
+
+const CUSTOMER: &str = "C1";
+
+/// The row as an item of TMF641 v4.
+fn item(row: Row, made: &Made, suspended: &str) -> Value {
+    let s = made.subscription.as_str();
+    match row {
+        Row::CreateCustomer => create(CUSTOMER),
+        Row::Provision => provision(CUSTOMER, CRM, "solo", Some("1.0")),
+        Row::Change(name, value) => modify(s, &[(name, value)]),
+        Row::Suspend => set_state(s, suspended),
+        Row::Reactivate => set_state(s, "active"),
+        Row::Terminate => terminate(s),
+        Row::SuspendCustomer => set_state(CUSTOMER, suspended),
+        Row::ReactivateCustomer => set_state(CUSTOMER, "active"),
+        Row::TerminateCustomer => terminate(CUSTOMER),
+        Row::Backup => take_backup(s),
+        Row::Restore => restore(s, &made.backup),
+    }
+}
+
+fn tmf641_v4(row: Row, made: &Made) -> Option<Value> {
+    Some(json!({ "serviceOrderItem": [item(row, made, "inactive")] }))
+}
+
+fn tmf641_v5(row: Row, made: &Made) -> Option<Value> {
+    Some(order5(json!([item(row, made, "suspended")])))
+}
+
+#[tokio::test]
+async fn every_order_at_every_door() {
+    for door in DOORS {
+        story(door).await;
+    }
+}
+
+async fn story(door: &Door) {
+    let app = TestApp::new().await;
+    let mut made = Made::default();
+    for (n, (row, state)) in STORY.iter().enumerate() {
+        let Some(body) = (door.write)(*row, &made) else { continue };
+        let at = format!("{}, order {n}, {row:?}", door.name);
+        let answer = app.post(door.orders, &body).await;
+        assert_eq!(answer.status, 201, "{at}: {:#}", answer.body);
+        app.run().await;
+        let path = format!("{}/{}", door.orders, answer.body["id"].as_str().unwrap());
+        let order = app.get(&path).await.expect(200);
+        assert_eq!(order["state"], "completed", "{at}: {order:#}");
+        match row {
+            Row::Provision => made.subscription = service_id(&order, 0),
+            Row::Backup => {
+                let service = &order["serviceOrderItem"][0]["service"];
+                made.backup = characteristic(service, "backupId").unwrap_or_else(|| panic!("{at}: {order:#}"));
+            }
+            _ => {}
+        }
+        let of_customer = matches!(
+            row,
+            Row::CreateCustomer | Row::SuspendCustomer | Row::ReactivateCustomer | Row::TerminateCustomer
+        );
+        let service = app.service(if of_customer { CUSTOMER } else { &made.subscription }).await;
+        assert_eq!(service["state"], *state, "{at}: {service:#}");
+        if let Row::Change(name, value) = row {
+            assert_eq!(named(&service["serviceCharacteristic"], name)["value"], *value, "{at}");
+        }
+    }
+    let written = app.records("mediation-csv").await;
+    assert!(written.len() >= 10, "{}: {written:#?}", door.name);
+}
