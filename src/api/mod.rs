@@ -7,8 +7,8 @@ pub mod io;
 pub mod own;
 pub mod problem;
 pub mod progress;
-pub mod query;
 pub mod request;
+pub mod tmf630;
 pub mod tmf633;
 pub mod tmf638;
 pub mod tmf641;
@@ -17,7 +17,7 @@ pub mod web;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Extension, Router};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -72,14 +72,15 @@ pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {
-    let tmf641 = Router::new()
+    let tmf641 = |version: Version| Router::new()
         .route("/serviceOrder", get(tmf641::orders::list).post(tmf641::orders::create))
         .route(
             "/serviceOrder/{id}",
             get(tmf641::orders::show).patch(tmf641::change::patch).delete(tmf641::change::delete),
         )
         .route("/cancelServiceOrder", get(tmf641::cancel::list).post(tmf641::cancel::create))
-        .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show));
+        .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show))
+        .layer(Extension(version));
     let tmf633 = Router::new()
         .route("/serviceSpecification", get(tmf633::list))
         .route("/serviceSpecification/{id}", get(tmf633::show));
@@ -100,7 +101,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics));
     Router::new()
-        .nest(TMF641, tmf641)
+        .nest(TMF641, tmf641(Version::V4))
+        .nest(TMF641_V5, tmf641(Version::V5))
         .nest(TMF633, tmf633)
         .nest(TMF638, tmf638)
         .nest(OWN, own)

@@ -42,4 +42,5 @@ mod smoke;
 mod states;
 mod stories;
 mod v5;
+mod tmf630;
 mod walls;

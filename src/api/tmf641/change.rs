@@ -1,69 +1,74 @@
-//! PATCH (merge patch) and DELETE of a service order.
+//! PATCH and DELETE of a service order.
 
-use axum::Json;
-use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Extension, Path};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use telvisor_model::catalogue::RESERVED_CHARACTERISTICS;
-use uuid::Uuid;
 
-use super::{path, render};
-use crate::access::Caller;
+use super::{path, render, versions};
+use crate::api::Version;
 use crate::api::problem::Problem;
-use crate::api::request::{JsonBody, takes_json};
-use crate::api::web::base;
-use crate::api::{Doors, TMF641};
+use crate::api::tmf630::{Ask, PatchBody, Patched, found, uuid};
 use crate::clock::show;
 use crate::orders::Given;
 use crate::orders::patch::{self, Patch};
 
+const WHAT: &str = "service order";
+
 /// PATCH: 200 with the order as it is then.
 ///
 /// # Errors
-/// 400 for a member outside the Update schema with another value, 409 for state and items, 404.
+/// 400 for a member outside the Update schema with another value, 409 for state and items, 404, 412.
 pub async fn patch(
-    State(doors): State<Doors>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
+    ask: Ask,
+    Extension(version): Extension<Version>,
     Path(id): Path<String>,
-    JsonBody(given): JsonBody,
+    given: PatchBody,
 ) -> Result<Response, Problem> {
-    takes_json(&headers)?;
-    let base = base(&doors, &headers);
-    let missing = || Problem::not_found("service order", &id);
-    let uuid: Uuid = id.parse().map_err(|_| missing())?;
-    let Value::Object(members) = &given else {
-        return Err(Problem::invalid("", "the body must be a JSON object: a merge patch of a ServiceOrder"));
-    };
-    let (stored, request) = {
-        let mut tx = doors.engine.db.read(&caller.tenant).await?;
-        let order = tx.order(uuid).await?.ok_or_else(missing)?;
-        let stored = render::load(&mut tx, &base, &order).await?;
-        (stored, tx.personal(uuid).await?.request.0)
-    };
-    let change = read(members, &stored, request, doors.engine.db.clock().now())?;
-    patch::patch(&doors.engine, &caller, uuid, &change)
-        .await
-        .map_err(|e| Problem::of_order(e, |n, m| path(crate::api::Version::V4, &given, n, m)))?;
-    let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let order = tx.order(uuid).await?.ok_or_else(missing)?;
-    Ok(Json(render::load(&mut tx, &base, &order).await?).into_response())
+    ask.unlost(|| patch_once(&ask, version, &id, &given)).await
 }
 
+async fn patch_once(
+    ask: &Ask,
+    version: Version,
+    id: &str,
+    given: &PatchBody,
+) -> Result<Response, Problem> {
+    let uuid = uuid(WHAT, id)?;
+    let (stored, request, read_version) = {
+        let mut tx = ask.read().await?;
+        let order = found(WHAT, id, tx.order(uuid).await?)?;
+        let stored = render::load(&mut tx, &ask.base, &order).await?;
+        (stored, tx.personal(uuid).await?.request.0, order.version)
+    };
+    let shown = versions::order(version, &ask.base, stored.clone());
+    ask.must_match(&shown)?;
+    let patched = versions::patched(version, given.patched(&shown)?, &stored)?;
+    let mut change = read(version, &patched, &stored, request, ask.engine().db.clock().now())?;
+    change.version = Some(read_version);
+    patch::patch(ask.engine(), &ask.caller, uuid, &change)
+        .await
+        .map_err(|e| Problem::of_order(e, |n, m| path(version, given.body(), n, m)))?;
+    let mut tx = ask.read().await?;
+    let order = found(WHAT, id, tx.order(uuid).await?)?;
+    let v4 = render::load(&mut tx, &ask.base, &order).await?;
+    Ok(ask.one(versions::order(version, &ask.base, v4)))
+}
+
+/// Reads what a patch changes; what is as it is stored may be named.
 fn read(
-    members: &Map<String, Value>,
+    version: Version,
+    patched: &Patched,
     stored: &Value,
     mut request: Value,
     now: DateTime<Utc>,
 ) -> Result<Patch, Problem> {
     let mut out = Patch::default();
     let mut echo = false;
-    for (name, value) in members {
-        if stored.get(name).unwrap_or(&Value::Null) == value {
-            continue;
-        }
+    for name in &patched.changed {
+        let value = patched.get(name);
         match name.as_str() {
             "category" => out.category = Some(text(name, value)?),
             "priority" => out.priority = Some(text(name, value)?),
@@ -83,8 +88,20 @@ fn read(
             "note" => out.notes = new_notes(&list(name, value)?, stored, now)?,
             "state" => {
                 let message = format!(
-                    "state: a client does not set the state of an order; to cancel it, POST to {TMF641}/cancelServiceOrder"
+                    "state: a client does not set the state of an order; to cancel it, POST to {}/cancelServiceOrder",
+                    versions::base(version)
                 );
+                return Err(Problem::conflict("forbiddenState", message));
+            }
+            "orderCharacteristic" | "orderSpecification" if version == Version::V5 => {
+                echo = true;
+                set(&mut request, name, Some(value.clone()).filter(|v| !v.is_null()));
+            }
+            // Inside the Update schema of v5, and still no client's to say.
+            "cancellationDate" | "cancellationReason" | "completionDate" | "startDate"
+                if version == Version::V5 =>
+            {
+                let message = format!("{name}: comes of what happens to the order; a client does not set it");
                 return Err(Problem::conflict("forbiddenState", message));
             }
             "serviceOrderItem" if stored["state"] == "pending" => {
@@ -98,8 +115,8 @@ fn read(
             _ => return Err(Problem::invalid(name, "cannot be patched")),
         }
     }
-    // The category stands outside the official Update schema.
-    if out.category.is_some() {
+    // The category stands outside the official Update schema of v4.
+    if out.category.is_some() && version == Version::V4 {
         return Err(Problem::invalid("category", "cannot be patched"));
     }
     if echo {
@@ -187,15 +204,26 @@ fn new_notes(given: &[Value], stored: &Value, now: DateTime<Utc>) -> Result<Vec<
 /// DELETE: 204; the order is hidden from reads and kept for audit.
 ///
 /// # Errors
-/// 409 while it has not ended, 404.
+/// 409 while it has not ended, 404, 412.
 pub async fn delete(
-    State(doors): State<Doors>,
-    Extension(caller): Extension<Caller>,
+    ask: Ask,
+    Extension(version): Extension<Version>,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    let uuid: Uuid = id.parse().map_err(|_| Problem::not_found("service order", &id))?;
-    patch::delete(&doors.engine, &caller, uuid)
+) -> Result<Response, Problem> {
+    ask.unlost(|| delete_once(&ask, version, &id)).await
+}
+
+async fn delete_once(ask: &Ask, version: Version, id: &str) -> Result<Response, Problem> {
+    let uuid = uuid(WHAT, id)?;
+    let read_version = {
+        let mut tx = ask.read().await?;
+        let order = found(WHAT, id, tx.order(uuid).await?)?;
+        let v4 = render::load(&mut tx, &ask.base, &order).await?;
+        ask.must_match(&versions::order(version, &ask.base, v4))?;
+        order.version
+    };
+    patch::delete(ask.engine(), &ask.caller, uuid, read_version)
         .await
-        .map_err(|e| Problem::of_order(e, |n, m| path(crate::api::Version::V4, &Value::Null, n, m)))?;
-    Ok(StatusCode::NO_CONTENT)
+        .map_err(|e| Problem::of_order(e, |n, m| path(version, &Value::Null, n, m)))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

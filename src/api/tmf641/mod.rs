@@ -6,6 +6,7 @@ pub mod change;
 pub mod orders;
 pub mod render;
 pub mod v5;
+pub mod versions;
 
 use serde_json::Value;
 

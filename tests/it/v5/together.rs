@@ -13,8 +13,8 @@ fn replayed(answer: &Answer) -> bool {
 async fn each_version_shows_the_orders_of_the_other() {
     let app = TestApp::new().await;
     app.customer("C1").await;
-    let v4 = app.post(ORDERS, &json!({ "externalId": "E1", "serviceOrderItem": [provision("C1", CRM, "solo", None)] }));
-    let v4 = v4.await.expect(201);
+    let body = json!({ "externalId": "E1", "serviceOrderItem": [provision("C1", CRM, "solo", None)] });
+    let v4 = app.post(ORDERS, &body).await.expect(201);
     let answer = app.post(ORDERS_V5, &order5(json!([create("C2")]))).await;
     let location = answer.headers["location"].to_str().unwrap().to_owned();
     let v5 = answer.expect(201);

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::problem::Problem;
+use crate::api::tmf630::Ask;
+use crate::api::tmf638;
 use crate::api::request::typed;
 use crate::api::v5::read::characteristic;
 
@@ -22,11 +24,31 @@ struct Operation {
 
 const LIST: &str = "serviceCharacteristic";
 
+/// The order with what its items' `modifyPath` come to in their services.
+///
+/// # Errors
+/// 400 with the path of the operation that cannot be applied.
+pub async fn meant(ask: &Ask, mut order: Value) -> Result<Value, Problem> {
+    let items = order.get_mut("serviceOrderItem").and_then(Value::as_array_mut);
+    for (n, item) in items.into_iter().flatten().enumerate() {
+        let Value::Object(item) = item else { continue };
+        if !item.contains_key("modifyPath") {
+            continue;
+        }
+        let shown = match item.get("service").and_then(|s| s["id"].as_str()) {
+            Some(id) => tmf638::find(ask, &mut ask.read().await?, id).await?,
+            None => None,
+        };
+        apply(item, &format!("serviceOrderItem[{n}]"), shown.as_ref())?;
+    }
+    Ok(order)
+}
+
 /// Puts what `modifyPath` comes to into the item's service; `shown` is the service as TMF638 shows it.
 ///
 /// # Errors
 /// 400 with the path of the operation that cannot be applied.
-pub fn apply(item: &mut Map<String, Value>, at: &str, shown: Option<&Value>) -> Result<(), Problem> {
+fn apply(item: &mut Map<String, Value>, at: &str, shown: Option<&Value>) -> Result<(), Problem> {
     let Some(given) = item.get("modifyPath") else { return Ok(()) };
     let operations: Vec<Operation> = typed(given).map_err(|mut p| {
         let colon = if p.message.starts_with('[') { "" } else { ": " };

@@ -89,14 +89,6 @@ fn external_id(out: &mut Map<String, Value>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The body of a POST of a cancel task.
-///
-/// # Errors
-/// 400 when it is no object, or its `@type` is missing.
-pub fn cancel(given: &Value) -> Result<Value, Problem> {
-    resource(given, "CancelServiceOrder").map(|map| Value::Object(map.clone()))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -38,9 +38,9 @@ pub fn cancel_order(base: &str, v4: Value) -> Value {
     if out.get("state").is_some_and(|s| s == "accepted") {
         out.insert("state".into(), json!("acknowledged"));
     }
-    if let Some(Value::Object(error)) = out.get_mut("errorMessage") {
-        error.entry("@type").or_insert(json!("ErrorMessage"));
-    }
+    // The file has no member that could say why a cancel was refused.
+    out.remove("completionMessage");
+    out.remove("errorMessage");
     finish(base, out)
 }
 
@@ -97,9 +97,10 @@ mod tests {
 
     #[test]
     fn a_task_that_is_accepted_is_acknowledged_in_v5() {
-        let v4 = json!({ "id": "1", "state": "accepted", "serviceOrder": { "id": "2" } });
+        let v4 = json!({ "id": "1", "state": "accepted", "completionMessage": "m", "serviceOrder": { "id": "2" } });
         let v5 = cancel_order("http://h", v4);
         assert_eq!(v5["state"], "acknowledged");
         assert_eq!(v5["serviceOrder"]["@type"], "ServiceOrderRef");
+        assert!(v5.get("completionMessage").is_none());
     }
 }
