@@ -17,9 +17,9 @@ pub mod web;
 
 use std::sync::Arc;
 
-use axum::{Extension, Router};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -72,15 +72,17 @@ pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {
-    let tmf641 = |version: Version| Router::new()
-        .route("/serviceOrder", get(tmf641::orders::list).post(tmf641::orders::create))
-        .route(
-            "/serviceOrder/{id}",
-            get(tmf641::orders::show).patch(tmf641::change::patch).delete(tmf641::change::delete),
-        )
-        .route("/cancelServiceOrder", get(tmf641::cancel::list).post(tmf641::cancel::create))
-        .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show))
-        .layer(Extension(version));
+    let tmf641 = |version: Version| {
+        Router::new()
+            .route("/serviceOrder", get(tmf641::orders::list).post(tmf641::orders::create))
+            .route(
+                "/serviceOrder/{id}",
+                get(tmf641::orders::show).patch(tmf641::change::patch).delete(tmf641::change::delete),
+            )
+            .route("/cancelServiceOrder", get(tmf641::cancel::list).post(tmf641::cancel::create))
+            .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show))
+            .layer(Extension(version))
+    };
     let tmf633 = Router::new()
         .route("/serviceSpecification", get(tmf633::list))
         .route("/serviceSpecification/{id}", get(tmf633::show));

@@ -85,8 +85,11 @@ impl Page {
     }
 
     fn order_text(&self) -> String {
-        let parts: Vec<String> =
-            self.order.iter().map(|(c, desc)| format!("{}{}", first(c), if *desc { " DESC" } else { "" })).collect();
+        let parts: Vec<String> = self
+            .order
+            .iter()
+            .map(|(c, desc)| format!("{}{}", first(c), if *desc { " DESC" } else { "" }))
+            .collect();
         parts.join(", ")
     }
 }

@@ -41,6 +41,6 @@ mod sdr_files;
 mod smoke;
 mod states;
 mod stories;
-mod v5;
 mod tmf630;
+mod v5;
 mod walls;

@@ -114,7 +114,8 @@ async fn story(door: &Door) {
             Row::Provision => made.subscription = service_id(&order, 0),
             Row::Backup => {
                 let service = &order["serviceOrderItem"][0]["service"];
-                made.backup = characteristic(service, "backupId").unwrap_or_else(|| panic!("{at}: {order:#}"));
+                made.backup =
+                    characteristic(service, "backupId").unwrap_or_else(|| panic!("{at}: {order:#}"));
             }
             _ => {}
         }

@@ -281,7 +281,8 @@ fn notes(request: &Value, notes: &[Object<Note>], now: DateTime<Utc>) -> Vec<Val
 fn customer(version: Version, order: &Order) -> Result<Option<String>, Problem> {
     let id = if version == Version::V5 { "partyOrPartyRole.id" } else { "id" };
     let mut found: Option<(String, String)> = None;
-    let of_order = order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].{id}"), p));
+    let of_order =
+        order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].{id}"), p));
     let of_items = order.service_order_item.iter().enumerate().flat_map(|(n, item)| {
         let path = move |i: usize| format!("serviceOrderItem[{n}].service.relatedParty[{i}].{id}");
         item.service.related_party.iter().enumerate().map(move |(i, p)| (path(i), p))

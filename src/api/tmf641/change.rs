@@ -30,12 +30,7 @@ pub async fn patch(
     ask.unlost(|| patch_once(&ask, version, &id, &given)).await
 }
 
-async fn patch_once(
-    ask: &Ask,
-    version: Version,
-    id: &str,
-    given: &PatchBody,
-) -> Result<Response, Problem> {
+async fn patch_once(ask: &Ask, version: Version, id: &str, given: &PatchBody) -> Result<Response, Problem> {
     let uuid = uuid(WHAT, id)?;
     let (stored, request, read_version) = {
         let mut tx = ask.read().await?;

@@ -4,10 +4,10 @@ use axum::extract::{Extension, Path};
 use axum::response::Response;
 
 use super::{path, render, versions};
-use crate::api::{Version, idempotency};
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
 use crate::api::tmf630::{Ask, found, uuid};
+use crate::api::{Version, idempotency};
 use crate::orders::accept::{Accepted, accept};
 
 /// POST: accepts an order. 201 with Location; a repeat under the same key shows the order as it is now.

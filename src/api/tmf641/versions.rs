@@ -132,7 +132,8 @@ pub fn patched(version: Version, patched: Patched, stored: &Value) -> Result<Pat
             value.entry(name).or_insert(Value::Null);
         }
     }
-    let same = |name: &String| value.get(name).unwrap_or(&Value::Null) == stored.get(name).unwrap_or(&Value::Null);
+    let same =
+        |name: &String| value.get(name).unwrap_or(&Value::Null) == stored.get(name).unwrap_or(&Value::Null);
     let changed = value.keys().filter(|name| !same(name)).cloned().collect();
     Ok(Patched { value: Value::Object(value), changed })
 }

@@ -20,6 +20,9 @@ pub fn resource<'a>(given: &'a Value, name: &str) -> Result<&'a Map<String, Valu
     }
 }
 
+/// An object of an array, with its path in the body.
+pub type Entry<'a> = (String, &'a mut Map<String, Value>);
+
 /// The entries of a member that is an array of objects; none where it is absent.
 ///
 /// # Errors
@@ -28,7 +31,7 @@ pub fn objects<'a>(
     map: &'a mut Map<String, Value>,
     path: &str,
     name: &str,
-) -> Result<Vec<(String, &'a mut Map<String, Value>)>, Problem> {
+) -> Result<Vec<Entry<'a>>, Problem> {
     let at = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     let list = match map.get_mut(name) {
         None | Some(Value::Null) => return Ok(vec![]),
@@ -57,7 +60,8 @@ pub fn unwrap(map: &mut Map<String, Value>, path: &str, name: &str, wrapper: Wra
             Some(Value::Object(flat)) => flat,
             Some(_) => return Err(Problem::invalid(&inner, "must be an object")),
             None => {
-                let why = format!("is missing: v5 wants {{\"role\": …, \"{}\": {{\"id\": …}}}}", wrapper.inner);
+                let why =
+                    format!("is missing: v5 wants {{\"role\": …, \"{}\": {{\"id\": …}}}}", wrapper.inner);
                 return Err(Problem::invalid(&inner, why));
             }
         };
@@ -158,9 +162,14 @@ mod tests {
             unwrap(&mut body, "serviceOrderItem[2].service", "relatedParty", PARTY).unwrap_err().message
         };
         let at = "serviceOrderItem[2].service.relatedParty[0]";
-        assert!(told(json!({ "id": "C1", "role": "customer" })).starts_with(&format!("{at}.partyOrPartyRole:")));
+        assert!(
+            told(json!({ "id": "C1", "role": "customer" })).starts_with(&format!("{at}.partyOrPartyRole:"))
+        );
         assert!(told(json!({ "partyOrPartyRole": {} })).starts_with(&format!("{at}.partyOrPartyRole.id:")));
-        assert!(told(json!({ "role": 7, "partyOrPartyRole": { "id": "C1" } })).starts_with(&format!("{at}.role:")));
+        assert!(
+            told(json!({ "role": 7, "partyOrPartyRole": { "id": "C1" } }))
+                .starts_with(&format!("{at}.role:"))
+        );
         assert!(told(json!(7)).starts_with(&format!("{at}:")));
     }
 

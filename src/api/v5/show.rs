@@ -200,7 +200,9 @@ fn wrapped(wrapper: Wrapper, mut flat: Map<String, Value>) -> Value {
     }
     let text = |key: &str| flat.get(key).and_then(Value::as_str);
     let name = match wrapper.inner {
-        "partyOrPartyRole" if matches!(text("@referredType"), Some("Individual" | "Organization")) => "PartyRef",
+        "partyOrPartyRole" if matches!(text("@referredType"), Some("Individual" | "Organization")) => {
+            "PartyRef"
+        }
         "partyOrPartyRole" => "PartyRoleRef",
         "place" if flat.contains_key("id") => "PlaceRef",
         "place" => "Place",

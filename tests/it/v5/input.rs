@@ -38,35 +38,95 @@ async fn what_does_not_fit_is_refused_with_its_v5_path() {
     untyped.as_object_mut().unwrap().remove("@type");
     let mut add_with_path = good.clone();
     add_with_path["serviceOrderItem"][0]["modifyPath"] = json!([]);
-    let other = order5(json!([provision("C1", "stallfront", "stall", None), provision("C2", CRM, "solo", None)]));
+    let other =
+        order5(json!([provision("C1", "stallfront", "stall", None), provision("C2", CRM, "solo", None)]));
     let cases = [
         ("@type", untyped),
         ("@type", with(good.clone(), "/@type", json!(5))),
         ("the body must be a JSON object", json!([])),
         ("serviceOrderItem", json!({ "@type": "ServiceOrder" })),
-        ("relatedParty[0].partyOrPartyRole", with(good.clone(), "/relatedParty", json!([{ "id": "C1", "role": "customer" }]))),
-        ("relatedParty[0].partyOrPartyRole.id", with(good.clone(), "/relatedParty", json!([{ "partyOrPartyRole": {} }]))),
+        (
+            "relatedParty[0].partyOrPartyRole",
+            with(good.clone(), "/relatedParty", json!([{ "id": "C1", "role": "customer" }])),
+        ),
+        (
+            "relatedParty[0].partyOrPartyRole.id",
+            with(good.clone(), "/relatedParty", json!([{ "partyOrPartyRole": {} }])),
+        ),
         ("relatedParty[0]", with(good.clone(), "/relatedParty", json!(["C1"]))),
         ("relatedParty", with(good.clone(), "/relatedParty", json!({}))),
-        ("serviceOrderItem[0].service.relatedParty[0].partyOrPartyRole.id", with(good.clone(), &format!("{party}/partyOrPartyRole/id"), json!(1))),
-        ("serviceOrderItem[0].service.relatedParty[0].role", with(good.clone(), &format!("{party}/role"), json!(1))),
-        ("serviceOrderItem[1].service.relatedParty[0].partyOrPartyRole.id", with(other, "/serviceOrderItem/1/id", json!("2"))),
-        ("serviceOrderItem[0].service.serviceCharacteristic[0].value", with(good.clone(), &format!("{service}/serviceCharacteristic/0/value"), json!(5))),
-        ("serviceOrderItem[0].service.serviceCharacteristic[0].value", with(good.clone(), &format!("{service}/serviceCharacteristic/0/value"), json!("palace"))),
-        ("serviceOrderItem[0].service.serviceSpecification.id", with(good.clone(), &format!("{service}/serviceSpecification/id"), json!("telex"))),
-        ("serviceOrderItem[0].service.state", with(good.clone(), &format!("{service}/state"), json!("asleep"))),
+        (
+            "serviceOrderItem[0].service.relatedParty[0].partyOrPartyRole.id",
+            with(good.clone(), &format!("{party}/partyOrPartyRole/id"), json!(1)),
+        ),
+        (
+            "serviceOrderItem[0].service.relatedParty[0].role",
+            with(good.clone(), &format!("{party}/role"), json!(1)),
+        ),
+        (
+            "serviceOrderItem[1].service.relatedParty[0].partyOrPartyRole.id",
+            with(other, "/serviceOrderItem/1/id", json!("2")),
+        ),
+        (
+            "serviceOrderItem[0].service.serviceCharacteristic[0].value",
+            with(good.clone(), &format!("{service}/serviceCharacteristic/0/value"), json!(5)),
+        ),
+        (
+            "serviceOrderItem[0].service.serviceCharacteristic[0].value",
+            with(good.clone(), &format!("{service}/serviceCharacteristic/0/value"), json!("palace")),
+        ),
+        (
+            "serviceOrderItem[0].service.serviceSpecification.id",
+            with(good.clone(), &format!("{service}/serviceSpecification/id"), json!("telex")),
+        ),
+        (
+            "serviceOrderItem[0].service.state",
+            with(good.clone(), &format!("{service}/state"), json!("asleep")),
+        ),
         ("serviceOrderItem[0].modifyPath", add_with_path),
         ("externalReference[1]", with(good.clone(), "/externalReference", two.clone())),
-        ("externalReference[0].id", with(good.clone(), "/externalReference", json!([{ "externalReferenceType": "externalId" }]))),
-        ("externalReference (externalReferenceType = externalId).id", with(good.clone(), "/externalReference", json!([{ "externalReferenceType": "externalId", "id": "a\nb" }]))),
+        (
+            "externalReference[0].id",
+            with(good.clone(), "/externalReference", json!([{ "externalReferenceType": "externalId" }])),
+        ),
+        (
+            "externalReference (externalReferenceType = externalId).id",
+            with(
+                good.clone(),
+                "/externalReference",
+                json!([{ "externalReferenceType": "externalId", "id": "a\nb" }]),
+            ),
+        ),
         ("orderSpecification.id", with(good.clone(), "/orderSpecification", json!({}))),
-        ("orderCharacteristic[0].value", with(good.clone(), "/orderCharacteristic", json!([{ "@type": "IntegerCharacteristic", "name": "n", "value": "x" }]))),
-        ("serviceOrderItem[0].modifyPath[0].path", paths(json!([{ "op": "replace", "path": "/action", "value": "delete" }]))),
-        ("serviceOrderItem[0].modifyPath[0].path", paths(json!([{ "op": "replace", "path": "/serviceCharacteristic/77", "value": {} }]))),
-        ("serviceOrderItem[0].modifyPath[0].op", paths(json!([{ "op": "remove", "path": "/serviceCharacteristic/0" }]))),
+        (
+            "orderCharacteristic[0].value",
+            with(
+                good.clone(),
+                "/orderCharacteristic",
+                json!([{ "@type": "IntegerCharacteristic", "name": "n", "value": "x" }]),
+            ),
+        ),
+        (
+            "serviceOrderItem[0].modifyPath[0].path",
+            paths(json!([{ "op": "replace", "path": "/action", "value": "delete" }])),
+        ),
+        (
+            "serviceOrderItem[0].modifyPath[0].path",
+            paths(json!([{ "op": "replace", "path": "/serviceCharacteristic/77", "value": {} }])),
+        ),
+        (
+            "serviceOrderItem[0].modifyPath[0].op",
+            paths(json!([{ "op": "remove", "path": "/serviceCharacteristic/0" }])),
+        ),
         ("serviceOrderItem[0].modifyPath", paths(json!("x"))),
-        ("serviceOrderItem[0].modifyPath (plan)", paths(json!([{ "op": "replace", "path": "/serviceCharacteristic/0/value", "value": "palace" }]))),
-        ("serviceOrderItem[0].service.state", paths(json!([{ "op": "replace", "path": "/state", "value": "asleep" }]))),
+        (
+            "serviceOrderItem[0].modifyPath (plan)",
+            paths(json!([{ "op": "replace", "path": "/serviceCharacteristic/0/value", "value": "palace" }])),
+        ),
+        (
+            "serviceOrderItem[0].service.state",
+            paths(json!([{ "op": "replace", "path": "/state", "value": "asleep" }])),
+        ),
     ];
     let before = app.counts().await;
     let mut wrong = vec![];
@@ -97,7 +157,10 @@ async fn suspended_is_a_state_of_v5_alone() {
     app.run().await;
     assert_eq!(app.service(&id).await["state"], "inactive");
     let v4 = app.show(&placed).await;
-    assert_eq!((&v4["state"], &v4["serviceOrderItem"][0]["service"]["state"]), (&json!("completed"), &json!("inactive")));
+    assert_eq!(
+        (&v4["state"], &v4["serviceOrderItem"][0]["service"]["state"]),
+        (&json!("completed"), &json!("inactive"))
+    );
 }
 
 #[tokio::test]
@@ -114,12 +177,24 @@ async fn a_modify_path_changes_what_it_names() {
     let path = format!("/serviceCharacteristic/{version}");
     let rows = [
         // As the official example writes it: one more object at the list.
-        (json!([{ "op": "add", "path": "/serviceCharacteristic",
-            "value": { "@type": "StringCharacteristic", "name": "plan", "value": "team" } }]), "plan", "team"),
-        (json!([{ "op": "test", "path": format!("{path}/name"), "value": "version" },
-            { "op": "replace", "path": format!("{path}/value"), "value": "2.0" }]), "version", "2.0"),
-        (json!([{ "op": "add", "path": "/service/serviceCharacteristic/-",
-            "value": { "name": "plan", "value": "solo" } }]), "plan", "solo"),
+        (
+            json!([{ "op": "add", "path": "/serviceCharacteristic",
+            "value": { "@type": "StringCharacteristic", "name": "plan", "value": "team" } }]),
+            "plan",
+            "team",
+        ),
+        (
+            json!([{ "op": "test", "path": format!("{path}/name"), "value": "version" },
+            { "op": "replace", "path": format!("{path}/value"), "value": "2.0" }]),
+            "version",
+            "2.0",
+        ),
+        (
+            json!([{ "op": "add", "path": "/service/serviceCharacteristic/-",
+            "value": { "name": "plan", "value": "solo" } }]),
+            "plan",
+            "solo",
+        ),
     ];
     for (operations, name, value) in rows {
         let placed = app.post(ORDERS_V5, &change(operations.clone())).await.expect(201);
@@ -143,7 +218,8 @@ async fn a_modify_path_changes_what_it_names() {
     assert_eq!(app.show(&placed).await["state"], "completed");
     assert!(app.jobs(&placed).await.is_empty());
     // A repeat under its key is the same content, whatever has become of the service by then.
-    let body = change(json!([{ "op": "replace", "path": "/serviceCharacteristic/0/value", "value": "team" }]));
+    let body =
+        change(json!([{ "op": "replace", "path": "/serviceCharacteristic/0/value", "value": "team" }]));
     let keyed = || async {
         let headers = [("idempotency-key", "K1")];
         app.request(Method::POST, ORDERS_V5, &headers, Some(body.to_string().as_bytes())).await
@@ -180,7 +256,10 @@ async fn what_only_v5_knows_is_kept_and_shown_by_v5() {
     let placed = app.post(ORDERS_V5, &body).await.expect(201);
     assert_eq!(named(&placed["orderCharacteristic"], "batch")["value"], 7);
     assert_eq!(placed["orderSpecification"]["id"], "OS1");
-    assert_eq!(placed["serviceOrderItem"][0]["service"]["place"], body["serviceOrderItem"][0]["service"]["place"]);
+    assert_eq!(
+        placed["serviceOrderItem"][0]["service"]["place"],
+        body["serviceOrderItem"][0]["service"]["place"]
+    );
     assert_eq!(placed["state"], "acknowledged");
     assert_ne!(placed["id"], "mine");
     assert_ne!(placed["expectedCompletionDate"], body["expectedCompletionDate"]);
@@ -199,7 +278,8 @@ async fn fields_choose_what_post_answers() {
     members.sort_unstable();
     assert_eq!(members, ["@type", "href", "id", "state"]);
     app.run().await;
-    let of_c1 = json!({ "@type": "ServiceOrder", "serviceOrderItem": [item5(modify("C1", &[("name", "x")]))] });
+    let of_c1 =
+        json!({ "@type": "ServiceOrder", "serviceOrderItem": [item5(modify("C1", &[("name", "x")]))] });
     app.post(ORDERS_V5, &of_c1).await.expect(400);
     app.post(ORDERS_V5, &order5(json!([terminate("C2")]))).await.expect(201);
 }

@@ -15,7 +15,8 @@ async fn later(app: &TestApp) -> (String, Value) {
     app.customer("C1").await;
     let mut body = order5(json!([provision("C1", CRM, "solo", None)]));
     body["requestedStartDate"] = json!("2027-01-01T00:00:00Z");
-    body["externalReference"] = json!([{ "@type": "ExternalReference", "externalReferenceType": "externalId", "id": "E1" }]);
+    body["externalReference"] =
+        json!([{ "@type": "ExternalReference", "externalReferenceType": "externalId", "id": "E1" }]);
     let placed = app.post(ORDERS_V5, &body).await.expect(201);
     (format!("{ORDERS_V5}/{}", placed["id"].as_str().unwrap()), placed)
 }
@@ -41,7 +42,8 @@ async fn every_form_of_patch_does_the_same() {
     }
     let answer = patch(&app, &path, "text/plain", &json!({})).await;
     assert_eq!(answer.status, 415);
-    let cut = patch(&app, &format!("{path}?fields=none"), "application/json", &json!({ "description": "e" })).await;
+    let cut =
+        patch(&app, &format!("{path}?fields=none"), "application/json", &json!({ "description": "e" })).await;
     let cut = cut.expect(200);
     assert!(cut.get("description").is_none() && cut["@type"] == "ServiceOrder", "{cut}");
 }
@@ -62,7 +64,12 @@ async fn members_that_v5_shapes_otherwise_are_patched_in_its_shape() {
     let more = json!([{ "op": "add", "path": "/externalReference/-",
         "value": { "@type": "ExternalReference", "externalReferenceType": "ticket", "id": "T1", "name": "T1" } }]);
     let answer = patch(&app, &path, "application/json-patch+json", &more).await.expect(200);
-    let kinds: Vec<_> = answer["externalReference"].as_array().unwrap().iter().map(|r| r["externalReferenceType"].as_str().unwrap()).collect();
+    let kinds: Vec<_> = answer["externalReference"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["externalReferenceType"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["externalId", "ticket", "channel"]);
     let gone = json!([{ "op": "remove", "path": "/externalReference/0" }]);
     let answer = patch(&app, &path, "application/json-patch+json", &gone).await.expect(200);
@@ -73,7 +80,10 @@ async fn members_that_v5_shapes_otherwise_are_patched_in_its_shape() {
     let told = patch(&app, &path, "application/json", &bare).await.expect(400);
     assert!(told["message"].as_str().unwrap().starts_with("relatedParty[0].partyOrPartyRole"), "{told}");
     let told = patch(&app, &path, "application/json", &json!({ "state": "completed" })).await.expect(409);
-    assert!(told["message"].as_str().unwrap().contains("/tmf-api/serviceOrdering/v5/cancelServiceOrder"), "{told}");
+    assert!(
+        told["message"].as_str().unwrap().contains("/tmf-api/serviceOrdering/v5/cancelServiceOrder"),
+        "{told}"
+    );
     assert_eq!(told["@type"], "Error");
 }
 

@@ -28,10 +28,13 @@ async fn each_version_shows_the_orders_of_the_other() {
     assert!(shown.get("externalId").is_none());
     let reference = &shown["externalReference"][0];
     assert_eq!((&reference["externalReferenceType"], &reference["id"]), (&json!("externalId"), &json!("E1")));
-    assert_eq!(shown["relatedParty"], json!([{
-        "@type": "RelatedPartyRefOrPartyRoleRef", "role": "customer",
-        "partyOrPartyRole": { "@type": "PartyRoleRef", "@referredType": "Customer", "id": "C1" },
-    }]));
+    assert_eq!(
+        shown["relatedParty"],
+        json!([{
+            "@type": "RelatedPartyRefOrPartyRoleRef", "role": "customer",
+            "partyOrPartyRole": { "@type": "PartyRoleRef", "@referredType": "Customer", "id": "C1" },
+        }])
+    );
     let item = &shown["serviceOrderItem"][0];
     assert_eq!((&item["@type"], &item["service"]["@type"]), (&json!("ServiceOrderItem"), &json!("Service")));
     assert_eq!(item["service"]["serviceSpecification"]["@type"], "ServiceSpecificationRef");
@@ -44,7 +47,8 @@ async fn each_version_shows_the_orders_of_the_other() {
     assert_eq!(back["relatedParty"][0]["id"], "C2");
     assert_eq!(back["serviceOrderItem"][0]["service"]["relatedParty"][0]["id"], "C2");
 
-    let ids = |list: Value| -> Vec<Value> { list.as_array().unwrap().iter().map(|o| o["id"].clone()).collect() };
+    let ids =
+        |list: Value| -> Vec<Value> { list.as_array().unwrap().iter().map(|o| o["id"].clone()).collect() };
     let of_v4 = ids(app.get(ORDERS).await.expect(200));
     let answer = app.get(ORDERS_V5).await;
     assert_eq!(answer.headers["x-total-count"], "3");

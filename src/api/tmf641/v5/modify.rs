@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::api::problem::Problem;
+use crate::api::request::typed;
 use crate::api::tmf630::Ask;
 use crate::api::tmf638;
-use crate::api::request::typed;
 use crate::api::v5::read::characteristic;
 
 #[derive(Debug, Deserialize)]
@@ -57,7 +57,8 @@ fn apply(item: &mut Map<String, Value>, at: &str, shown: Option<&Value>) -> Resu
     })?;
     let none = json!({});
     let shown = shown.unwrap_or(&none);
-    let mut patched = json!({ "state": shown["state"], LIST: shown[LIST].as_array().cloned().unwrap_or_default() });
+    let mut patched =
+        json!({ "state": shown["state"], LIST: shown[LIST].as_array().cloned().unwrap_or_default() });
     let mut state = false;
     let mut touched: Vec<String> = vec![];
     for (n, operation) in operations.iter().enumerate() {
@@ -96,11 +97,15 @@ enum Touched {
 
 fn one(service: &mut Value, operation: &Operation, at: &str) -> Result<Touched, Problem> {
     let wrong = |why: String| Problem::invalid(&format!("{at}.path"), why);
-    let path = operation.path.strip_prefix("/service").filter(|p| p.starts_with('/')).unwrap_or(&operation.path);
+    let path =
+        operation.path.strip_prefix("/service").filter(|p| p.starts_with('/')).unwrap_or(&operation.path);
     let mut segments = path.split('/').skip(1);
     let (first, index) = (segments.next().unwrap_or(""), segments.next());
     if !path.starts_with('/') || !matches!(first, LIST | "state") {
-        let why = format!("{:?} is outside of what can be changed: serviceCharacteristic and state of the service", operation.path);
+        let why = format!(
+            "{:?} is outside of what can be changed: serviceCharacteristic and state of the service",
+            operation.path
+        );
         return Err(wrong(why));
     }
     if !matches!(operation.op.as_str(), "add" | "replace" | "test") {
@@ -108,13 +113,16 @@ fn one(service: &mut Value, operation: &Operation, at: &str) -> Result<Touched, 
         return Err(Problem::invalid(&format!("{at}.op"), why));
     }
     let (path, index) = match (index, &operation.value) {
-        (None, Value::Object(_)) if first == LIST && operation.op != "test" => (format!("/{LIST}/-"), Some("-")),
+        (None, Value::Object(_)) if first == LIST && operation.op != "test" => {
+            (format!("/{LIST}/-"), Some("-"))
+        }
         _ => (path.to_owned(), index),
     };
     let before = service[LIST].as_array().map_or(0, Vec::len);
     let patch = json!([{ "op": operation.op, "path": path, "value": operation.value }]);
     let patch: json_patch::Patch = serde_json::from_value(patch).map_err(|e| wrong(e.to_string()))?;
-    json_patch::patch(service, &patch).map_err(|e| wrong(format!("cannot be applied to the service: {e}")))?;
+    json_patch::patch(service, &patch)
+        .map_err(|e| wrong(format!("cannot be applied to the service: {e}")))?;
     if operation.op == "test" {
         return Ok(Touched::Nothing);
     }
@@ -125,7 +133,10 @@ fn one(service: &mut Value, operation: &Operation, at: &str) -> Result<Touched, 
         };
     }
     let Some(list) = service[LIST].as_array() else {
-        return Err(Problem::invalid(&format!("{at}.value"), "must be a characteristic, or an array of them"));
+        return Err(Problem::invalid(
+            &format!("{at}.value"),
+            "must be a characteristic, or an array of them",
+        ));
     };
     let changed: Vec<&Value> = match index {
         None => list.iter().collect(),
@@ -160,18 +171,19 @@ mod tests {
     use super::*;
 
     /// A service with the plan solo and version 1.0, active.
-    fn changed(operations: Value) -> Result<Value, String> {
+    fn changed(operations: &Value) -> Result<Value, String> {
         let shown = json!({ "state": "active", "serviceCharacteristic": [
             { "name": "plan", "valueType": "string", "value": "solo" },
             { "name": "version", "valueType": "string", "value": "1.0" },
         ] });
-        let mut item = json!({ "id": "1", "action": "modify", "service": { "id": "S" }, "modifyPath": operations });
+        let mut item =
+            json!({ "id": "1", "action": "modify", "service": { "id": "S" }, "modifyPath": operations });
         apply(item.as_object_mut().unwrap(), "i[0]", Some(&shown)).map_err(|p| p.message)?;
         Ok(item["service"].clone())
     }
 
-    fn one(op: &str, path: &str, value: Value) -> Result<Value, String> {
-        changed(json!([{ "op": op, "path": path, "value": value }]))
+    fn one(op: &str, path: &str, value: impl Into<Value>) -> Result<Value, String> {
+        changed(&json!([{ "op": op, "path": path, "value": value.into() }]))
     }
 
     #[test]
@@ -188,7 +200,11 @@ mod tests {
             let service = one(op, path, value).unwrap();
             let list = service["serviceCharacteristic"].as_array().unwrap();
             assert_eq!(list.len(), 1, "{op} {path}: {list:?}");
-            assert_eq!((&list[0]["name"], &list[0]["value"]), (&json!("plan"), &json!("team")), "{op} {path}");
+            assert_eq!(
+                (&list[0]["name"], &list[0]["value"]),
+                (&json!("plan"), &json!("team")),
+                "{op} {path}"
+            );
         }
     }
 
@@ -206,7 +222,7 @@ mod tests {
 
     #[test]
     fn several_operations_are_applied_in_turn_and_tests_hold() {
-        let good = changed(json!([
+        let good = changed(&json!([
             { "op": "test", "path": "/serviceCharacteristic/1/name", "value": "version" },
             { "op": "replace", "path": "/serviceCharacteristic/1/value", "value": "2.0" },
             { "op": "replace", "path": "/serviceCharacteristic/0/value", "value": "team" },
@@ -219,7 +235,16 @@ mod tests {
 
     #[test]
     fn outside_of_the_service_is_refused() {
-        for path in ["/action", "/service", "", "state", "/id", "/quantity", "/serviceSpecification/id", "/service/id"] {
+        for path in [
+            "/action",
+            "/service",
+            "",
+            "state",
+            "/id",
+            "/quantity",
+            "/serviceSpecification/id",
+            "/service/id",
+        ] {
             let told = one("replace", path, json!("x")).unwrap_err();
             assert!(told.starts_with("i[0].modifyPath[0].path:"), "{path}: {told}");
         }
@@ -227,9 +252,9 @@ mod tests {
         assert!(told.starts_with("i[0].modifyPath[0].op:"), "{told}");
         let told = one("add", "/serviceCharacteristic/-", json!("team")).unwrap_err();
         assert!(told.starts_with("i[0].modifyPath[0].value:"), "{told}");
-        let told = changed(json!([{ "op": "add" }])).unwrap_err();
+        let told = changed(&json!([{ "op": "add" }])).unwrap_err();
         assert!(told.starts_with("i[0].modifyPath[0]"), "{told}");
-        let told = changed(json!({})).unwrap_err();
+        let told = changed(&json!({})).unwrap_err();
         assert!(told.starts_with("i[0].modifyPath"), "{told}");
     }
 }

@@ -73,7 +73,10 @@ fn external_id(out: &mut Map<String, Value>) -> Result<(), Problem> {
             continue;
         }
         let Some(Value::String(id)) = reference.get("id") else {
-            return Err(Problem::invalid(&format!("{at}.id"), "is missing, or no text: the client's own id of the order"));
+            return Err(Problem::invalid(
+                &format!("{at}.id"),
+                "is missing, or no text: the client's own id of the order",
+            ));
         };
         if found.replace(id.clone()).is_some() {
             return Err(Problem::invalid(&at, "an order has one external id; this is the second"));
@@ -95,8 +98,8 @@ mod tests {
 
     use super::*;
 
-    fn told(body: Value) -> String {
-        order(&body).unwrap_err().message
+    fn told(body: &Value) -> String {
+        order(body).unwrap_err().message
     }
 
     #[test]
@@ -127,14 +130,15 @@ mod tests {
     fn what_does_not_fit_is_told_by_its_v5_path() {
         let typed = |mut body: Value| {
             body["@type"] = json!("ServiceOrder");
-            told(body)
+            told(&body)
         };
-        assert!(told(json!([])).contains("JSON object"));
-        assert!(told(json!({ "serviceOrderItem": [] })).starts_with("@type: is missing"));
-        assert!(told(json!({ "@type": 5 })).starts_with("@type: must be text"));
+        assert!(told(&json!([])).contains("JSON object"));
+        assert!(told(&json!({ "serviceOrderItem": [] })).starts_with("@type: is missing"));
+        assert!(told(&json!({ "@type": 5 })).starts_with("@type: must be text"));
         let party = json!({ "relatedParty": [{ "id": "C1", "role": "customer" }] });
         assert!(typed(party).starts_with("relatedParty[0].partyOrPartyRole:"));
-        let path = json!({ "serviceOrderItem": [{ "id": "1", "action": "add", "modifyPath": [], "service": {} }] });
+        let path =
+            json!({ "serviceOrderItem": [{ "id": "1", "action": "add", "modifyPath": [], "service": {} }] });
         assert!(typed(path).starts_with("serviceOrderItem[0].modifyPath:"));
         let twice = json!({ "externalReferenceType": "externalId", "id": "a" });
         assert!(typed(json!({ "externalReference": [twice, twice] })).starts_with("externalReference[1]:"));
