@@ -12,6 +12,17 @@
 use crate::text::text_enum;
 
 text_enum! {
+    /// What is ordered: a product (TMF622), or a service (TMF641).
+    #[derive(Default)]
+    OrderKind {
+        #[default]
+        Service = "service",
+        /// Taken apart into one service order, which alone stands in the customer's line.
+        Product = "product",
+    }
+}
+
+text_enum! {
     /// State of a service order, the eleven of TMF641 `ServiceOrderStateType`.
     OrderState {
         /// Accepted; waits for its date or its turn.
