@@ -7,6 +7,7 @@ mod text;
 
 pub mod action;
 pub mod catalogue;
+pub mod event;
 pub mod order;
 pub mod plan;
 pub mod product_order;
@@ -14,6 +15,7 @@ pub mod role;
 pub mod view;
 
 pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};
+pub use event::{EventKind, Resource};
 pub use order::{ItemState, OrderKind, OrderState};
 pub use role::Role;
 pub use text::UnknownText;
