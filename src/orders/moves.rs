@@ -319,6 +319,14 @@ impl Moving {
         Ok(())
     }
 
+    /// Writes the event that the order is there. Its product order has told so itself.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub(super) async fn created(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
+        self.write_event(tx, EventKind::Create).await
+    }
+
     /// What a product order has from its service order beside the states.
     fn share(&mut self) {
         if let Some(product) = &mut self.product {

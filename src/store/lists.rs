@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
+use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use super::cancels::CancelRow;
@@ -135,20 +136,44 @@ macro_rules! page_of {
 }
 
 impl Tx<Tenant> {
-    /// Service orders and their number.
-    pub async fn list_orders(&mut self, page: &Page) -> Result<(Vec<OrderRow>, i64), StoreError> {
-        page_of!(
-            self,
-            OrderRow,
-            "*",
-            "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
-            page
-        )
+    /// Orders of one kind and their number.
+    pub async fn list_orders(
+        &mut self,
+        kind: OrderKind,
+        page: &Page,
+    ) -> Result<(Vec<OrderRow>, i64), StoreError> {
+        match kind {
+            OrderKind::Service => page_of!(
+                self,
+                OrderRow,
+                "*",
+                "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
+                page
+            ),
+            OrderKind::Product => page_of!(
+                self,
+                OrderRow,
+                "*",
+                "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product'",
+                page
+            ),
+        }
     }
 
-    /// Cancel tasks and their number.
-    pub async fn list_cancels(&mut self, page: &Page) -> Result<(Vec<CancelRow>, i64), StoreError> {
-        page_of!(self, CancelRow, "*", "cancel_orders WHERE tenant = $1", page)
+    /// Cancel tasks of orders of one kind and their number.
+    pub async fn list_cancels(
+        &mut self,
+        kind: OrderKind,
+        page: &Page,
+    ) -> Result<(Vec<CancelRow>, i64), StoreError> {
+        match kind {
+            OrderKind::Service => {
+                page_of!(self, CancelRow, "*", "cancel_orders WHERE tenant = $1 AND kind = 'service'", page)
+            }
+            OrderKind::Product => {
+                page_of!(self, CancelRow, "*", "cancel_orders WHERE tenant = $1 AND kind = 'product'", page)
+            }
+        }
     }
 
     /// Customers, subscriptions and machines as services, and their number. `v` has the columns of [`ServiceRow`].

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use telvisor_model::OrderKind;
 
 use crate::api::problem::Problem;
 use crate::api::request::{Object, typed};
@@ -204,6 +205,7 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         .and_then(|r| r.id.clone())
         .filter(|id| CHANNELS.contains(&id.as_str()));
     Ok(Draft {
+        kind: OrderKind::Service,
         customer,
         external_id: order.external_id,
         key,
@@ -331,7 +333,7 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
             nothing("neither a state nor a characteristic is to be changed")
         }
         ("modify", _, Some(id)) => {
-            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics }
+            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics, application: None }
         }
         ("delete", _, None) => nothing("the service names no id to delete"),
         ("delete", _, Some(id)) => Ask::Delete { service: id.clone() },

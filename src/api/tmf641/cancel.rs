@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use super::{path, render};
@@ -62,6 +63,7 @@ pub async fn create(
     };
     let order: Uuid = body.service_order.id.parse().map_err(|_| unknown())?;
     let request = CancelRequest {
+        kind: OrderKind::Service,
         order,
         reason: body.cancellation_reason.clone(),
         requested_for: body.requested_cancellation_date,
@@ -96,7 +98,7 @@ pub async fn list(
     let page = query.page(ATTRIBUTES, &newest, (api.page, api.page_most))?;
     let base = base(&doors, &headers);
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let (rows, total) = tx.list_cancels(&page).await?;
+    let (rows, total) = tx.list_cancels(OrderKind::Service, &page).await?;
     let shown: Vec<_> = rows.iter().map(|c| query.select(render::cancel_order(&base, c))).collect();
     let uri = format!("{base}{TMF641}/cancelServiceOrder");
     let headers = list_headers(&query, &uri, raw.as_deref(), page.limit, shown.len(), total);
@@ -119,6 +121,6 @@ pub async fn show(
     let missing = || Problem::not_found("cancelServiceOrder", &id);
     let uuid: Uuid = id.parse().map_err(|_| missing())?;
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let task = tx.cancel(uuid).await?.ok_or_else(missing)?;
+    let task = tx.cancel(OrderKind::Service, uuid).await?.ok_or_else(missing)?;
     Ok(Json(query.select(render::cancel_order(&base(&doors, &headers), &task))).into_response())
 }

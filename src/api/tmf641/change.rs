@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use telvisor_model::OrderKind;
 use telvisor_model::catalogue::RESERVED_CHARACTERISTICS;
 use uuid::Uuid;
 
@@ -39,16 +40,16 @@ pub async fn patch(
     };
     let (stored, request) = {
         let mut tx = doors.engine.db.read(&caller.tenant).await?;
-        let order = tx.order(uuid).await?.ok_or_else(missing)?;
+        let order = tx.order_of(OrderKind::Service, uuid).await?.ok_or_else(missing)?;
         let stored = render::load(&mut tx, &base, &order).await?;
         (stored, tx.personal(uuid).await?.request.0)
     };
     let change = read(members, &stored, request, doors.engine.db.clock().now())?;
-    patch::patch(&doors.engine, &caller, uuid, &change)
+    patch::patch(&doors.engine, &caller, OrderKind::Service, uuid, &change)
         .await
         .map_err(|e| Problem::of_order(e, |n, m| path(&given, n, m)))?;
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let order = tx.order(uuid).await?.ok_or_else(missing)?;
+    let order = tx.order_of(OrderKind::Service, uuid).await?.ok_or_else(missing)?;
     Ok(Json(render::load(&mut tx, &base, &order).await?).into_response())
 }
 
@@ -194,7 +195,7 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let uuid: Uuid = id.parse().map_err(|_| Problem::not_found("service order", &id))?;
-    patch::delete(&doors.engine, &caller, uuid)
+    patch::delete(&doors.engine, &caller, OrderKind::Service, uuid)
         .await
         .map_err(|e| Problem::of_order(e, |n, m| path(&Value::Null, n, m)))?;
     Ok(StatusCode::NO_CONTENT)

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use super::{body, path, render};
@@ -92,7 +93,7 @@ pub async fn list(
     let page = query.page(ATTRIBUTES, &newest, (api.page, api.page_most))?;
     let base = base(&doors, &headers);
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let (orders, total) = tx.list_orders(&page).await?;
+    let (orders, total) = tx.list_orders(OrderKind::Service, &page).await?;
     let mut shown = vec![];
     for order in &orders {
         shown.push(query.select(render::load(&mut tx, &base, order).await?));
@@ -117,7 +118,7 @@ pub async fn show(
     let query = Query::parse(raw.as_deref())?;
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let order = match id.parse::<Uuid>() {
-        Ok(uuid) => tx.order(uuid).await?,
+        Ok(uuid) => tx.order_of(OrderKind::Service, uuid).await?,
         Err(_) => None,
     };
     let order = order.ok_or_else(|| Problem::not_found("service order", &id))?;
