@@ -64,7 +64,14 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> Caller {
-    let door = if path.starts_with("/tmf-api/serviceOrdering") { Door::Tmf641 } else { Door::Api };
+    // All versions of an API are one door.
+    let door = if path.starts_with("/tmf-api/serviceOrdering") {
+        Door::Tmf641
+    } else if path.starts_with("/tmf-api/productOrderingManagement") {
+        Door::Tmf622
+    } else {
+        Door::Api
+    };
     Caller {
         source,
         request_id: Some(id.to_owned()),
@@ -136,18 +143,6 @@ fn is_loopback(host: &str) -> bool {
             .map_or(host, |(name, port)| if port.parse::<u16>().is_ok() { name } else { host }),
     };
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Scheme, host and port that hrefs begin with.
-#[must_use]
-pub fn base(doors: &Doors, headers: &HeaderMap) -> String {
-    let configured = doors.engine.config.base_url.trim_end_matches('/');
-    if configured.is_empty() {
-        let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("127.0.0.1");
-        format!("http://{host}")
-    } else {
-        configured.to_owned()
-    }
 }
 
 #[cfg(test)]

@@ -115,8 +115,7 @@ mod tests {
     #[test]
     fn the_service_order_has_the_acting_items_in_the_words_of_tmf641() {
         let plan = Given { name: "plan".into(), value: json!("solo") };
-        let add =
-            Ask::Add { specification: "kinfolk".into(), characteristics: vec![plan], names_id: false };
+        let add = Ask::Add { specification: "kinfolk".into(), characteristics: vec![plan], names_id: false };
         let suspend = Ask::Modify {
             service: "s".into(),
             state: Some("suspended".into()),

@@ -178,8 +178,11 @@ impl Moving {
                 self.item_step(tx, n, ItemState::Cancelled, None, by).await?;
                 continue;
             }
-            let relied: Vec<_> = self.items.iter().filter(|i| item.relies_on.0.contains(&i.item_id)).collect();
-            if let Some(failed) = relied.iter().find(|i| i.state.is_final() && i.state != ItemState::Completed) {
+            let relied: Vec<_> =
+                self.items.iter().filter(|i| item.relies_on.0.contains(&i.item_id)).collect();
+            if let Some(failed) =
+                relied.iter().find(|i| i.state.is_final() && i.state != ItemState::Completed)
+            {
                 let why = relied_on(&failed.item_id);
                 let id = item.item_id.clone();
                 self.items[n].error_code = Some(RELIED_ON.to_owned());

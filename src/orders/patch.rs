@@ -20,6 +20,8 @@ use crate::store::{Hint, Json, Tenant, Tx, retrying};
 /// Members to change; the outer option: leave alone, the inner: remove.
 #[derive(Debug, Clone, Default)]
 pub struct Patch {
+    /// Version of the order from which the change was made; it must still be the one stored.
+    pub version: Option<i64>,
     pub category: Option<Option<String>>,
     pub priority: Option<Option<String>>,
     pub external_id: Option<Option<String>>,
@@ -37,8 +39,8 @@ pub struct Patch {
 /// Patches an order. Where nothing changes there is no event, and nothing is written.
 ///
 /// # Errors
-/// [`OrderError::NotFound`]; [`OrderError::Forbidden`] when the order has ended or its start has passed, and when it
-/// belongs to a product order.
+/// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] when the order has ended or its start
+/// has passed, and when it belongs to a product order.
 pub async fn patch(
     engine: &Engine,
     caller: &Caller,
@@ -64,6 +66,9 @@ async fn patch_once(
     }
     let mut moving = Moving::load_placed(&mut tx, id).await?.ok_or_else(missing)?;
     let before = moving.placed().clone();
+    if patch.version.is_some_and(|v| v != before.version) {
+        return Err(OrderError::Changed);
+    }
     if let Some(start) = patch.requested_start
         && start != moving.order.requested_start
         && (moving.order.place.is_some() || moving.order.state.is_final())
@@ -178,27 +183,38 @@ fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
     }
 }
 
-/// Hides an order from reads.
+/// Hides an order from reads, if it is still at the version read.
 ///
 /// # Errors
-/// [`OrderError::NotFound`]; [`OrderError::Forbidden`] while it has not ended, and when it belongs to a product order.
+/// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] while it has not ended, and when it
+/// belongs to a product order.
 pub async fn delete(
     engine: &Engine,
     caller: &Caller,
     kind: OrderKind,
     id: Uuid,
+    version: i64,
 ) -> Result<(), OrderError> {
-    retrying("delete", || delete_once(engine, caller, kind, id)).await
+    retrying("delete", || delete_once(engine, caller, kind, id, version)).await
 }
 
-async fn delete_once(engine: &Engine, caller: &Caller, kind: OrderKind, id: Uuid) -> Result<(), OrderError> {
+async fn delete_once(
+    engine: &Engine,
+    caller: &Caller,
+    kind: OrderKind,
+    id: Uuid,
+    version: i64,
+) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(id.to_string());
     own(&tx.order_of(kind, id).await?.ok_or_else(missing)?)?;
     let mut moving = Moving::load_placed(&mut tx, id).await?.ok_or_else(missing)?;
-    let state = moving.placed().state;
-    if !state.is_final() {
-        let message = format!("the order is {state}; only an order that has ended can be deleted");
+    let placed = moving.placed();
+    if placed.version != version {
+        return Err(OrderError::Changed);
+    }
+    if !placed.state.is_final() {
+        let message = format!("the order is {}; only an order that has ended can be deleted", placed.state);
         return Err(OrderError::Forbidden { item: None, message });
     }
     moving.event(&mut tx, EventKind::Delete).await?;

@@ -72,6 +72,12 @@ impl OrderState {
         matches!(self, Self::Rejected | Self::Cancelled | Self::Completed | Self::Failed | Self::Partial)
     }
 
+    /// Whether the order ended because its items did.
+    #[must_use]
+    pub const fn is_completion(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Partial)
+    }
+
     /// The states that the diagram lets follow on this one.
     #[must_use]
     pub const fn next(self) -> &'static [Self] {

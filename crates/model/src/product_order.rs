@@ -84,7 +84,10 @@ mod tests {
         assert_eq!(path(S::Acknowledged, S::Held), Some(vec![S::InProgress, S::Held]));
         assert_eq!(path(S::Acknowledged, S::Failed), Some(vec![S::InProgress, S::Failed]));
         assert_eq!(path(S::Acknowledged, S::Pending), Some(vec![S::Pending]));
-        assert_eq!(path(S::AssessingCancellation, S::Cancelled), Some(vec![S::PendingCancellation, S::Cancelled]));
+        assert_eq!(
+            path(S::AssessingCancellation, S::Cancelled),
+            Some(vec![S::PendingCancellation, S::Cancelled])
+        );
         assert_eq!(path(S::Acknowledged, S::Rejected), None);
         assert_eq!(path(S::Completed, S::InProgress), None);
     }
