@@ -274,6 +274,8 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn parse(body: &Value) -> Result<Draft, String> {
