@@ -3,12 +3,14 @@
 use axum::extract::Path;
 use axum::response::Response;
 use serde_json::Value;
+use telvisor_model::OrderKind;
+use uuid::Uuid;
 
 use super::Ordering;
 use crate::api::idempotency;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
-use crate::api::tmf630::{Ask, found, uuid};
+use crate::api::tmf630::{Ask, Query, found, uuid};
 use crate::orders::accept::{Accepted, accept};
 use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx};
@@ -58,7 +60,10 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
 ///
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
-pub async fn list(api: &Ordering, ask: Ask) -> Result<Response, Problem> {
+pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
+    if api.kind == OrderKind::Service {
+        by_product_order(&mut ask).await?;
+    }
     let page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
     let mut tx = ask.read().await?;
     let orders = tx.list_orders(api.kind, &page).await?;
@@ -67,6 +72,29 @@ pub async fn list(api: &Ordering, ask: Ask) -> Result<Response, Problem> {
         shown.push(load(api, &mut tx, &ask.base, order).await?);
     }
     Ok(ask.list(&page, &orders, shown))
+}
+
+/// Turns a filter by the external references of service orders that names product orders into one by id.
+async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
+    const REFERENCE: &str = "externalReference.id";
+    let Some(values) = ask.query.take(REFERENCE) else { return Ok(()) };
+    let ids: Vec<Uuid> = values.iter().filter_map(|v| v.parse().ok()).collect();
+    let (attribute, wanted) = if ids.is_empty() {
+        (REFERENCE, values)
+    } else if ids.len() == values.len() {
+        let mut tx = ask.read().await?;
+        let mut found = vec![Uuid::nil().to_string()];
+        for id in ids {
+            found.extend(tx.service_order_of(id).await?.map(|o| o.id.to_string()));
+        }
+        ("id", found)
+    } else {
+        let message = "channels and ids of product orders cannot be asked for together";
+        return Err(Problem::invalid(REFERENCE, message));
+    };
+    let text = form_urlencoded::Serializer::new(String::new()).append_pair(attribute, &wanted.join(",")).finish();
+    ask.query.filters.extend(Query::parse(Some(&text))?.filters);
+    Ok(())
 }
 
 /// GET by id.
