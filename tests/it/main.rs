@@ -41,6 +41,7 @@ mod sdr_files;
 mod smoke;
 mod states;
 mod stories;
+mod tmf622;
 mod tmf630;
 mod v5;
 mod walls;

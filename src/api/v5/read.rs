@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Wrapper;
+use super::{Kind, PLACE, Wrapper, kind};
 use crate::api::problem::Problem;
 
 /// The body of a POST: an object that says its `@type`, which the v5 files demand of every resource.
@@ -49,43 +49,68 @@ pub fn objects<'a>(
     Ok(out)
 }
 
-/// Takes the objects of a member out of their wrappers: `{role, INNER: {id, …}}` becomes `{role, id, …}`.
+/// Brings everything below `map` into the v4 form: objects out of their wrappers. The values of characteristics must
+/// be of the types that they say.
 ///
 /// # Errors
-/// 400 with the path of a wrapper that holds nothing, or of an object without the id that v4 needs.
-pub fn unwrap(map: &mut Map<String, Value>, path: &str, name: &str, wrapper: Wrapper) -> Result<(), Problem> {
-    for (at, entry) in objects(map, path, name)? {
-        let inner = format!("{at}.{}", wrapper.inner);
-        let mut flat = match entry.remove(wrapper.inner) {
-            Some(Value::Object(flat)) => flat,
-            Some(_) => return Err(Problem::invalid(&inner, "must be an object")),
-            None => {
-                let why =
-                    format!("is missing: v5 wants {{\"role\": …, \"{}\": {{\"id\": …}}}}", wrapper.inner);
-                return Err(Problem::invalid(&inner, why));
+/// 400 with the path, below `path`, of what does not fit.
+pub fn members(map: &mut Map<String, Value>, path: &str) -> Result<(), Problem> {
+    let names: Vec<String> = map.keys().cloned().collect();
+    for name in names {
+        match kind(&name) {
+            Some(Kind::Wrapped(wrapper)) => {
+                for (at, entry) in objects(map, path, &name)? {
+                    unwrap(entry, &at, wrapper)?;
+                    members(entry, &at)?;
+                }
             }
-        };
-        if wrapper.inner != "place" && !flat.get("id").is_some_and(Value::is_string) {
-            return Err(Problem::invalid(&format!("{inner}.id"), "is missing, or no text"));
+            Some(Kind::Characteristic) => {
+                for (at, entry) in objects(map, path, &name)? {
+                    characteristic(entry, &at)?;
+                }
+            }
+            // What stands in a value is the client's own.
+            _ if name == "value" => {}
+            _ => {
+                let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                match map.get_mut(&name) {
+                    Some(Value::Object(inner)) => members(inner, &at)?,
+                    Some(Value::Array(list)) => {
+                        for (n, entry) in list.iter_mut().enumerate() {
+                            if let Value::Object(entry) = entry {
+                                members(entry, &format!("{at}[{n}]"))?;
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+            }
         }
-        match entry.remove("role") {
-            None | Some(Value::Null) => {}
-            Some(role @ Value::String(_)) => drop(flat.insert("role".into(), role)),
-            Some(_) => return Err(Problem::invalid(&format!("{at}.role"), "must be text")),
-        }
-        *entry = flat;
     }
     Ok(())
 }
 
-/// Holds the values of characteristics against the types that they say they have.
-///
-/// # Errors
-/// 400 with the path of a value of another type.
-pub fn characteristics(map: &mut Map<String, Value>, path: &str, name: &str) -> Result<(), Problem> {
-    for (at, entry) in objects(map, path, name)? {
-        characteristic(entry, &at)?;
+/// Takes an object out of its wrapper: `{role, INNER: {id, …}}` becomes `{role, id, …}`.
+fn unwrap(entry: &mut Map<String, Value>, at: &str, wrapper: Wrapper) -> Result<(), Problem> {
+    let inner = format!("{at}.{}", wrapper.inner);
+    let mut flat = match entry.remove(wrapper.inner) {
+        Some(Value::Object(flat)) => flat,
+        Some(_) => return Err(Problem::invalid(&inner, "must be an object")),
+        None => {
+            let why = format!("is missing: v5 wants {{\"role\": …, \"{}\": {{\"id\": …}}}}", wrapper.inner);
+            return Err(Problem::invalid(&inner, why));
+        }
+    };
+    // A place may be described instead of named.
+    if wrapper != PLACE && !flat.get("id").is_some_and(Value::is_string) {
+        return Err(Problem::invalid(&format!("{inner}.id"), "is missing, or no text"));
     }
+    match entry.remove("role") {
+        None | Some(Value::Null) => {}
+        Some(role @ Value::String(_)) => drop(flat.insert("role".into(), role)),
+        Some(_) => return Err(Problem::invalid(&format!("{at}.role"), "must be text")),
+    }
+    *entry = flat;
     Ok(())
 }
 
@@ -130,7 +155,7 @@ pub fn characteristic(entry: &Map<String, Value>, at: &str) -> Result<(), Proble
 mod tests {
     use serde_json::json;
 
-    use super::super::{PARTY, show};
+    use super::super::show;
     use super::*;
 
     fn map(value: Value) -> Map<String, Value> {
@@ -147,7 +172,7 @@ mod tests {
             "partyOrPartyRole": { "id": "C1", "name": "N", "@type": "PartyRef", "@referredType": "Individual" },
         }] });
         let mut flat = map(given.clone());
-        unwrap(&mut flat, "", "relatedParty", PARTY).unwrap();
+        members(&mut flat, "").unwrap();
         let wanted = json!([{ "id": "C1", "name": "N", "role": "Customer", "@type": "PartyRef",
             "@referredType": "Individual" }]);
         assert_eq!(flat["relatedParty"], wanted);
@@ -159,7 +184,7 @@ mod tests {
     fn what_a_wrapper_lacks_is_named() {
         let told = |party: Value| {
             let mut body = map(json!({ "relatedParty": [party] }));
-            unwrap(&mut body, "serviceOrderItem[2].service", "relatedParty", PARTY).unwrap_err().message
+            members(&mut body, "serviceOrderItem[2].service").unwrap_err().message
         };
         let at = "serviceOrderItem[2].service.relatedParty[0]";
         assert!(

@@ -2,83 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CHANNEL, ENTITY, PARTY, PLACE, PRODUCT_PARTY, Wrapper};
-
-/// How the objects under a member become v5.
-#[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    /// They get this `@type`, where they have none.
-    Typed(&'static str),
-    /// They refer to something of the second name.
-    Ref(&'static str, &'static str),
-    /// They refer to something, or are it: `@type` of the value, `@type` of the reference.
-    RefOrValue(&'static str, &'static str),
-    /// Named values, typed by what the value is.
-    Characteristic,
-    Wrapped(Wrapper),
-}
-
-/// What the members of the order APIs are, by their names, which mean the same wherever they stand.
-const MEMBERS: &[(&str, Kind)] = &[
-    ("agreement", Kind::Ref("AgreementRef", "Agreement")),
-    ("appointment", Kind::Ref("AppointmentRef", "Appointment")),
-    ("billingAccount", Kind::Ref("BillingAccountRef", "BillingAccount")),
-    ("channel", Kind::Wrapped(CHANNEL)),
-    ("characteristicRelationship", Kind::Typed("CharacteristicRelationship")),
-    ("duration", Kind::Typed("Duration")),
-    ("externalIdentifier", Kind::Typed("ExternalIdentifier")),
-    ("externalReference", Kind::Typed("ExternalReference")),
-    ("feature", Kind::Typed("Feature")),
-    ("featureCharacteristic", Kind::Characteristic),
-    ("featureRelationship", Kind::Typed("FeatureRelationship")),
-    ("itemPrice", Kind::Typed("OrderPrice")),
-    ("itemTerm", Kind::Typed("OrderTerm")),
-    ("itemTotalPrice", Kind::Typed("OrderPrice")),
-    ("note", Kind::Typed("Note")),
-    ("orderCharacteristic", Kind::Characteristic),
-    ("orderItem", Kind::Typed("ServiceOrderItemRef")),
-    ("orderSpecification", Kind::Ref("OrderSpecificationRef", "OrderSpecification")),
-    ("orderTotalPrice", Kind::Typed("OrderPrice")),
-    ("payment", Kind::Ref("PaymentRef", "Payment")),
-    ("place", Kind::Wrapped(PLACE)),
-    ("price", Kind::Typed("Price")),
-    ("priceAlteration", Kind::Typed("PriceAlteration")),
-    ("product", Kind::RefOrValue("Product", "ProductRef")),
-    ("productCharacteristic", Kind::Characteristic),
-    ("productOffering", Kind::Ref("ProductOfferingRef", "ProductOffering")),
-    ("productOfferingPrice", Kind::Ref("ProductOfferingPriceRef", "ProductOfferingPrice")),
-    (
-        "productOfferingQualification",
-        Kind::Ref("ProductOfferingQualificationRef", "ProductOfferingQualification"),
-    ),
-    (
-        "productOfferingQualificationItem",
-        Kind::Ref("ProductOfferingQualificationItemRef", "ProductOfferingQualificationItem"),
-    ),
-    ("productOrderItem", Kind::Typed("ProductOrderItem")),
-    ("productOrderItemRelationship", Kind::Typed("OrderItemRelationship")),
-    ("productPrice", Kind::Typed("ProductPrice")),
-    ("productRelationship", Kind::Typed("ProductRelationship")),
-    ("productSpecification", Kind::Ref("ProductSpecificationRef", "ProductSpecification")),
-    ("productTerm", Kind::Typed("ProductTerm")),
-    ("qualification", Kind::Ref("ProductOfferingQualificationRef", "ProductOfferingQualification")),
-    ("quote", Kind::Ref("QuoteRef", "Quote")),
-    ("quoteItem", Kind::Ref("QuoteItemRef", "QuoteItem")),
-    ("realizingResource", Kind::Ref("ResourceRef", "Resource")),
-    ("realizingService", Kind::Ref("ServiceRef", "Service")),
-    ("relatedEntity", Kind::Wrapped(ENTITY)),
-    ("relatedParty", Kind::Wrapped(PARTY)),
-    ("service", Kind::RefOrValue("Service", "ServiceRef")),
-    ("serviceCharacteristic", Kind::Characteristic),
-    ("serviceOrder", Kind::Ref("ServiceOrderRef", "ServiceOrder")),
-    ("serviceOrderItem", Kind::Typed("ServiceOrderItem")),
-    ("serviceOrderItemRelationship", Kind::Typed("ServiceOrderItemRelationship")),
-    ("serviceRelationship", Kind::Typed("ServiceRelationship")),
-    ("serviceRelationshipCharacteristic", Kind::Characteristic),
-    ("serviceSpecification", Kind::Ref("ServiceSpecificationRef", "ServiceSpecification")),
-    ("supportingResource", Kind::Ref("ResourceRef", "Resource")),
-    ("supportingService", Kind::RefOrValue("Service", "ServiceRef")),
-];
+use super::{Kind, PARTY, PRODUCT_PARTY, Wrapper, kind};
 
 /// Gives every object below `map` its v5 form; what already has a fitting `@type` keeps it.
 pub fn members(map: &mut Map<String, Value>) {
@@ -88,8 +12,7 @@ pub fn members(map: &mut Map<String, Value>) {
 /// As [`members`], where the parties of this object have their own wrapper.
 fn inside(map: &mut Map<String, Value>, party: Wrapper) {
     for (name, member) in map.iter_mut() {
-        let kind = MEMBERS.iter().find(|(n, _)| n == name).map(|(_, kind)| *kind);
-        let kind = match kind {
+        let kind = match kind(name) {
             Some(Kind::Wrapped(w)) if w == PARTY => Some(Kind::Wrapped(party)),
             other => other,
         };

@@ -12,7 +12,8 @@ use crate::api::problem::Problem;
 use crate::api::request::typed;
 use crate::api::tmf630::Ask;
 use crate::api::tmf638;
-use crate::api::v5::read::characteristic;
+
+use super::read::characteristic;
 
 #[derive(Debug, Deserialize)]
 struct Operation {
@@ -23,6 +24,14 @@ struct Operation {
 }
 
 const LIST: &str = "serviceCharacteristic";
+
+/// Whether an item of the order has a `modifyPath`.
+#[must_use]
+pub fn used(order: &Value) -> bool {
+    order["serviceOrderItem"]
+        .as_array()
+        .is_some_and(|items| items.iter().any(|i| i.get("modifyPath").is_some()))
+}
 
 /// The order with what its items' `modifyPath` come to in their services.
 ///

@@ -1,40 +1,88 @@
-//! A TMF641 v5.0.0 body in the v4 form.
+//! TMF641 v5.0.0: what it says otherwise than v4.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use telvisor_model::OrderKind;
 
+use super::path as v4_path;
+use crate::api::ordering::Ordering;
+use crate::api::ordering::change::Patchable;
+use crate::api::ordering::versions;
 use crate::api::problem::Problem;
-use crate::api::v5::read::{characteristics, objects, resource, unwrap};
-use crate::api::v5::{ENTITY, PARTY, PLACE};
+use crate::api::tmf630::{Attribute, Kind};
+use crate::api::v5::read::{members, objects};
+use crate::api::{TMF641, TMF641_V5, Version};
+use crate::orders::Member;
+use crate::store::orders::OrderRow;
 
 /// `externalReferenceType` of the reference that v4 has as the member `externalId`.
-pub const EXTERNAL_ID: &str = "externalId";
+const EXTERNAL_ID: &str = "externalId";
 
-/// Members of an order that only v5 has, and that a client gives.
-pub const ORDER_ONLY: [&str; 2] = ["orderCharacteristic", "orderSpecification"];
-/// Members of an item that only v5 has.
-pub const ITEM_ONLY: [&str; 1] = ["modifyPath"];
-/// Members of a service that only v5 has.
-pub const SERVICE_ONLY: [&str; 3] = ["externalIdentifier", "intent", "operatingStatus"];
+/// TMF641 v5.
+pub static API: Ordering = Ordering {
+    version: Version::V5,
+    base: TMF641_V5,
+    attributes: ATTRIBUTES,
+    path,
+    patchable: Patchable {
+        category: true,
+        texts: &["description", "notificationContact"],
+        lists: &["externalReference", "orderCharacteristic", "orderRelationship"],
+        objects: &["orderSpecification"],
+        fixed: &["cancellationDate", "cancellationReason", "completionDate", "relatedParty", "startDate"],
+    },
+    v5: &V5,
+    kind: OrderKind::Service,
+    what: super::API.what,
+    order: super::API.order,
+    cancel: super::API.cancel,
+    items: super::API.items,
+    thing: super::API.thing,
+    characteristics: super::API.characteristics,
+    draft: super::body::draft,
+    render: super::render::service_order,
+};
 
-/// The body of a POST of a service order.
-///
-/// # Errors
-/// 400 with the path of the member that does not fit.
-pub fn order(given: &Value) -> Result<Value, Problem> {
-    members(resource(given, "ServiceOrder")?).map(Value::Object)
+pub static V5: versions::V5 = versions::V5 {
+    base: TMF641_V5,
+    v4: TMF641,
+    read,
+    show,
+    order_only: &["orderCharacteristic", "orderSpecification"],
+    item_only: &["modifyPath"],
+    thing_only: &["externalIdentifier", "intent", "operatingStatus"],
+    moved: &[("externalReference", &["externalReference", "externalId"])],
+};
+
+/// What an order can be filtered and sorted by: parties have a wrapper, the external id stands among the references.
+const ATTRIBUTES: &[Attribute] = &[
+    ("id", "id", Kind::Id),
+    ("state", "state", Kind::Text),
+    ("category", "category", Kind::Text),
+    ("priority", "priority", Kind::Text),
+    ("relatedParty.partyOrPartyRole.id", "customer_id", Kind::Text),
+    ("externalReference.id", "external_id|channel", Kind::Text),
+    ("orderDate", "order_date", Kind::Time),
+    ("startDate", "started_at", Kind::Time),
+    ("completionDate", "ended_at", Kind::Time),
+    ("cancellationDate", "cancelled_at", Kind::Time),
+    ("requestedStartDate", "requested_start", Kind::Time),
+    ("requestedCompletionDate", "requested_completion", Kind::Time),
+    ("expectedCompletionDate", "expected_completion", Kind::Time),
+];
+
+fn path(request: &Value, item: Option<usize>, member: &Member) -> String {
+    match member {
+        Member::ExternalId => format!("externalReference (externalReferenceType = {EXTERNAL_ID}).id"),
+        _ => v4_path(request, item, member),
+    }
 }
 
-/// Some members of an order, as a PATCH changes them.
-///
-/// # Errors
-/// 400 with the path of the member that does not fit.
-pub fn members(given: &Map<String, Value>) -> Result<Map<String, Value>, Problem> {
+fn read(given: &Map<String, Value>) -> Result<Map<String, Value>, Problem> {
     let mut out = given.clone();
     // v5 has no such member; what v4 has there comes out of the references.
     out.remove("externalId");
     external_id(&mut out)?;
-    unwrap(&mut out, "", "relatedParty", PARTY)?;
-    characteristics(&mut out, "", "orderCharacteristic")?;
+    members(&mut out, "")?;
     if let Some(specification) = out.get("orderSpecification")
         && !specification["id"].is_string()
         && !specification.is_null()
@@ -46,23 +94,15 @@ pub fn members(given: &Map<String, Value>) -> Result<Map<String, Value>, Problem
         if item.contains_key("modifyPath") && !modifies {
             return Err(Problem::invalid(&format!("{at}.modifyPath"), "goes with action modify only"));
         }
-        if let Some(Value::Object(service)) = item.get_mut("service") {
-            self::service(service, &format!("{at}.service"), modifies)?;
+        // What v5 has a word of its own for, v4 calls inactive.
+        if let Some(Value::Object(service)) = item.get_mut("service")
+            && modifies
+            && service.get("state").is_some_and(|s| s == "suspended")
+        {
+            service.insert("state".into(), "inactive".into());
         }
     }
     Ok(out)
-}
-
-fn service(service: &mut Map<String, Value>, at: &str, modifies: bool) -> Result<(), Problem> {
-    unwrap(service, at, "relatedParty", PARTY)?;
-    unwrap(service, at, "place", PLACE)?;
-    unwrap(service, at, "relatedEntity", ENTITY)?;
-    characteristics(service, at, "serviceCharacteristic")?;
-    // What v5 has a word of its own for, v4 calls inactive.
-    if modifies && service.get("state").is_some_and(|s| s == "suspended") {
-        service.insert("state".into(), "inactive".into());
-    }
-    Ok(())
 }
 
 /// Takes the external id out of the references.
@@ -73,10 +113,8 @@ fn external_id(out: &mut Map<String, Value>) -> Result<(), Problem> {
             continue;
         }
         let Some(Value::String(id)) = reference.get("id") else {
-            return Err(Problem::invalid(
-                &format!("{at}.id"),
-                "is missing, or no text: the client's own id of the order",
-            ));
+            let why = "is missing, or no text: the client's own id of the order";
+            return Err(Problem::invalid(&format!("{at}.id"), why));
         };
         if found.replace(id.clone()).is_some() {
             return Err(Problem::invalid(&at, "an order has one external id; this is the second"));
@@ -92,14 +130,37 @@ fn external_id(out: &mut Map<String, Value>) -> Result<(), Problem> {
     Ok(())
 }
 
+fn show(_base: &str, _order: &OrderRow, out: &mut Map<String, Value>) {
+    if let Some(id) = out.remove("externalId") {
+        let reference = json!({ "externalReferenceType": EXTERNAL_ID, "id": id, "name": id });
+        match out.get_mut("externalReference").and_then(Value::as_array_mut) {
+            Some(list) => list.insert(0, reference),
+            None => drop(out.insert("externalReference".into(), json!([reference]))),
+        }
+    }
+    // v5 has room for one: the last, which is why the order is as it is. The others stay with their items.
+    if let Some(Value::Array(mut list)) = out.remove("errorMessage")
+        && let Some(last) = list.pop()
+    {
+        out.insert("errorMessage".into(), last);
+    }
+    for item in out.get_mut("serviceOrderItem").and_then(Value::as_array_mut).into_iter().flatten() {
+        if item["action"] == "modify" && item["service"]["state"] == "inactive" {
+            item["service"]["state"] = json!("suspended");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
+    fn read_all(body: &Value) -> Result<Value, Problem> {
+        read(crate::api::v5::read::resource(body, "ServiceOrder")?).map(Value::Object)
+    }
+
     fn told(body: &Value) -> String {
-        order(body).unwrap_err().message
+        read_all(body).unwrap_err().message
     }
 
     #[test]
@@ -123,7 +184,7 @@ mod tests {
             "serviceOrderItem": [{ "id": "1", "action": "modify", "service": { "id": "S", "state": "inactive",
                 "place": [{ "role": "site", "id": "P", "@type": "PlaceRef" }] } }],
         });
-        assert_eq!(order(&v5).unwrap(), v4);
+        assert_eq!(read_all(&v5).unwrap(), v4);
     }
 
     #[test]
