@@ -10,9 +10,9 @@ use telvisor::jobs::{run, sweep};
 use telvisor::orders::line;
 use telvisor::queue::MACHINE_JOBS;
 use telvisor::store::hosts::Room;
+use telvisor::store::orders::ItemRow;
 use telvisor::store::{Tenant, Tx};
 use telvisor_model::plan::{Act, Size};
-use telvisor::store::orders::ItemRow;
 use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 

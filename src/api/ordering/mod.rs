@@ -22,6 +22,9 @@ use crate::orders::{Draft, Member};
 use crate::store::cancels::CancelRow;
 use crate::store::orders::{ItemRow, OrderRow};
 
+/// Reads a POST body; the second argument is the idempotency key, if the client gave one.
+pub type ReadDraft = fn(&Value, Option<String>, DateTime<Utc>) -> Result<Draft, Problem>;
+
 /// One of the ordering APIs, in one version.
 #[derive(Debug)]
 pub struct Ordering {
@@ -40,8 +43,7 @@ pub struct Ordering {
     pub characteristics: &'static str,
     /// What an order can be filtered and sorted by.
     pub attributes: &'static [Attribute],
-    /// Reads a POST body; the second argument is the idempotency key, if the client gave one.
-    pub draft: fn(&Value, Option<String>, DateTime<Utc>) -> Result<Draft, Problem>,
+    pub draft: ReadDraft,
     /// Where a member stands in a body.
     pub path: fn(&Value, Option<usize>, &Member) -> String,
     /// Renders an order: what hrefs begin with, the order, its items, the request, the notes.

@@ -92,7 +92,8 @@ async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
         let message = "channels and ids of product orders cannot be asked for together";
         return Err(Problem::invalid(REFERENCE, message));
     };
-    let text = form_urlencoded::Serializer::new(String::new()).append_pair(attribute, &wanted.join(",")).finish();
+    let text =
+        form_urlencoded::Serializer::new(String::new()).append_pair(attribute, &wanted.join(",")).finish();
     ask.query.filters.extend(Query::parse(Some(&text))?.filters);
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{change, create, item_states, place, product_id, provision, service_order, show, state, terminate, text};
+use super::{
+    change, create, item_states, place, product_id, provision, service_order, show, state, terminate, text,
+};
 use crate::harness::{CANCEL_PRODUCT_ORDERS, CANCELS, ORDERS, PRODUCT_ORDERS, TestApp};
 use crate::probe::{read, uuid, validate, work_once};
 
@@ -113,10 +115,12 @@ async fn a_cancel_that_comes_too_late_ends_with_an_error() {
 #[tokio::test]
 async fn tasks_of_product_orders_are_listed_by_themselves() {
     let app = TestApp::new().await;
-    let later = |items: &str, item: Value| json!({ "requestedStartDate": "2026-12-24T00:00:00Z", items: [item] });
+    let later =
+        |items: &str, item: Value| json!({ "requestedStartDate": "2026-12-24T00:00:00Z", items: [item] });
     let order = app.post(PRODUCT_ORDERS, &later("productOrderItem", create("C1"))).await.expect(201);
     let task = ask(&app, &order).await;
-    let service = app.post(ORDERS, &later("serviceOrderItem", crate::harness::create("C2"))).await.expect(201);
+    let service =
+        app.post(ORDERS, &later("serviceOrderItem", crate::harness::create("C2"))).await.expect(201);
     let other = app.post(CANCELS, &json!({ "serviceOrder": { "id": service["id"] } })).await.expect(201);
     let expected = ["create accepted", "stateChange inProgress", "stateChange done"];
     assert_eq!(told(&app, &other["id"]).await, expected, "TMF641 tells of its tasks too");
@@ -144,10 +148,12 @@ async fn what_cannot_be_cancelled() {
     assert!(text(&refused["message"]).contains("has ended"), "{refused}");
     let service = service_order(&app, &ended).await;
     for id in [&json!("7c2d4c1e-7f3e-4f0e-9f7d-1f2e3d4c5b6a"), &json!("nonsense"), &service["id"]] {
-        let refused = app.post(CANCEL_PRODUCT_ORDERS, &json!({ "productOrder": { "id": id } })).await.expect(400);
+        let refused =
+            app.post(CANCEL_PRODUCT_ORDERS, &json!({ "productOrder": { "id": id } })).await.expect(400);
         assert!(text(&refused["message"]).starts_with("productOrder.id: "), "{refused}");
     }
-    let refused = app.post(CANCEL_PRODUCT_ORDERS, &json!({ "serviceOrder": { "id": "x" } })).await.expect(400);
+    let refused =
+        app.post(CANCEL_PRODUCT_ORDERS, &json!({ "serviceOrder": { "id": "x" } })).await.expect(400);
     assert!(text(&refused["message"]).starts_with("productOrder: "), "{refused}");
     // A waiting order beside it can, and the line goes on.
     let id = product_id(&ended, 0);

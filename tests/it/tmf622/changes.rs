@@ -45,7 +45,8 @@ async fn what_is_changed_flows_down_to_the_service_order() {
         let events = read(&app).await.events_of(uuid(id)).await.unwrap();
         assert_eq!(events.last().unwrap().kind.as_str(), "attributeValueChange");
     }
-    let same = app.patch(&path(&order), &json!({ "priority": "0", "state": "acknowledged" })).await.expect(200);
+    let same =
+        app.patch(&path(&order), &json!({ "priority": "0", "state": "acknowledged" })).await.expect(200);
     assert_eq!(same["priority"], "0");
     app.goto("2026-11-24T00:00:01Z");
     app.run().await;

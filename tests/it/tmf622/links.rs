@@ -134,7 +134,8 @@ async fn a_repeat_is_answered_with_the_order_as_it_is() {
     assert_eq!(refused["code"], "idempotencyConflict");
     assert!(text(&refused["message"]).contains(text(&first["id"])), "{refused}");
     // The key of the header comes first, and both doors have keys of their own.
-    let octets = json!({ "productOrderItem": [change(&product_id(&first, 0), &[("plan", "team")])] }).to_string();
+    let octets =
+        json!({ "productOrderItem": [change(&product_id(&first, 0), &[("plan", "team")])] }).to_string();
     let key = [("idempotency-key", "K1")];
     let post = async || app.request(Method::POST, PRODUCT_ORDERS, &key, Some(octets.as_bytes())).await;
     let one = post().await.expect(201);
@@ -152,7 +153,10 @@ async fn a_service_order_of_a_product_order_is_left_alone() {
     let path = format!("{ORDERS}/{}", text(&service["id"]));
     let names = |refused: &Value| {
         assert_eq!(refused["code"], "forbiddenState");
-        assert!(text(&refused["message"]).contains(text(&placed["id"])), "it names the product order: {refused}");
+        assert!(
+            text(&refused["message"]).contains(text(&placed["id"])),
+            "it names the product order: {refused}"
+        );
     };
     names(&app.patch(&path, &json!({ "description": "mine" })).await.expect(409));
     names(&app.post(CANCELS, &json!({ "serviceOrder": { "id": service["id"] } })).await.expect(409));

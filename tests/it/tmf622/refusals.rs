@@ -95,10 +95,8 @@ async fn a_forbidden_state_is_a_conflict_that_names_the_item() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let id = product_id(&done(&app, provision("C1", "kinfolk.solo")).await, 0);
-    for (item, code) in [
-        (create("C1"), "alreadyExists"),
-        (provision("C1", "kinfolk.team"), "alreadyExists"),
-    ] {
+    for (item, code) in [(create("C1"), "alreadyExists"), (provision("C1", "kinfolk.team"), "alreadyExists")]
+    {
         let refused = app.post(PRODUCT_ORDERS, &json!({ "productOrderItem": [item] })).await.expect(409);
         assert_eq!(refused["code"], code);
         assert!(text(&refused["message"]).starts_with("productOrderItem[0]: "), "{refused}");

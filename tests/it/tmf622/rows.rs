@@ -196,7 +196,8 @@ async fn orders_that_change_nothing_or_little() {
     crate::probe::begin(&app).await;
     assert_eq!(super::item_states(&show(&app, &both).await), ["completed", "inProgress", "acknowledged"]);
     let service = super::service_order(&app, &both).await;
-    let ids: Vec<_> = service["serviceOrderItem"].as_array().unwrap().iter().map(|i| text(&i["id"])).collect();
+    let ids: Vec<_> =
+        service["serviceOrderItem"].as_array().unwrap().iter().map(|i| text(&i["id"])).collect();
     assert_eq!(ids, ["2"], "one item for each that acts, under the same id");
     assert!(service["serviceOrderItem"][0]["serviceOrderItemRelationship"].is_null());
     app.run().await;

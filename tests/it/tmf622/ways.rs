@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{create, item, item_states, order, place, product_id, provision, service_order, show, state, text};
+use super::{
+    create, item, item_states, order, place, product_id, provision, service_order, show, state, text,
+};
 use crate::harness::{PRODUCT_ORDERS, TestApp, copy_package};
 use crate::probe::{decide, fallout, read, uuid, validate, validate_orders};
 
@@ -20,7 +22,11 @@ async fn a_completed_order() {
     let ended = order(&app, json!([create("C1"), provision("C1", "kinfolk.solo")])).await;
     let expected = ["create acknowledged", "stateChange inProgress", "stateChange completed"];
     assert_eq!(told(&app, &ended).await, expected);
-    assert_eq!(told(&app, &service_order(&app, &ended).await).await, expected, "its service order tells its own");
+    assert_eq!(
+        told(&app, &service_order(&app, &ended).await).await,
+        expected,
+        "its service order tells its own"
+    );
     let events = read(&app).await.events_of(uuid(&ended["id"])).await.unwrap();
     assert!(events.iter().all(|e| e.resource.as_str() == "productOrder"));
     validate(&app).await;
