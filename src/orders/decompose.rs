@@ -77,13 +77,9 @@ pub fn relies_on(items: &[DraftItem], item: &DraftItem) -> Vec<String> {
     let mut open: Vec<&String> = item.relies_on.iter().rev().collect();
     while let Some(id) = open.pop() {
         match items.iter().find(|i| i.id == *id) {
-            Some(on) if acts(on) => {
-                if !found.contains(id) {
-                    found.push(id.clone());
-                }
-            }
-            Some(on) => open.extend(on.relies_on.iter().rev()),
-            None => {}
+            Some(on) if !acts(on) => open.extend(on.relies_on.iter().rev()),
+            Some(_) if !found.contains(id) => found.push(id.clone()),
+            _ => {}
         }
     }
     found

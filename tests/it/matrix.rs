@@ -4,10 +4,11 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    CRM, ORDERS, TestApp, characteristic, create, modify, provision, restore, service_id, set_state,
+    CRM, ORDERS, PRODUCT_ORDERS, TestApp, characteristic, create, modify, provision, restore, set_state,
     take_backup, terminate,
 };
-use crate::v5::{ORDERS_V5, named, order5};
+use crate::tmf622::{self, change, set_status};
+use crate::v5::{ORDERS_V5, PRODUCT_ORDERS_V5, named, order5, product_order5};
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,17 +51,23 @@ struct Made {
     backup: String,
 }
 
-/// A door: where its orders are placed, and how it writes each row; none where it has no such order.
+/// A door: where its orders are placed, how it writes each row (none where it has no such order), and where the id of
+/// what the first item is about stands in its answers.
 struct Door {
     name: &'static str,
     orders: &'static str,
     write: fn(Row, &Made) -> Option<Value>,
+    id: &'static str,
 }
 
-const DOORS: &[Door] = &[
-    Door { name: "TMF641 v4", orders: ORDERS, write: tmf641_v4 },
-    Door { name: "TMF641 v5", orders: ORDERS_V5, write: tmf641_v5 },
+const DOORS: [Door; 4] = [
+    Door { name: "TMF641 v4", orders: ORDERS, write: tmf641_v4, id: OF_SERVICE },
+    Door { name: "TMF641 v5", orders: ORDERS_V5, write: tmf641_v5, id: OF_SERVICE },
+    Door { name: "TMF622 v4", orders: PRODUCT_ORDERS, write: tmf622_v4, id: OF_PRODUCT },
+    Door { name: "TMF622 v5", orders: PRODUCT_ORDERS_V5, write: tmf622_v5, id: OF_PRODUCT },
 ];
+const OF_SERVICE: &str = "/serviceOrderItem/0/service/id";
+const OF_PRODUCT: &str = "/productOrderItem/0/product/id";
 
 const CUSTOMER: &str = "C1";
 
@@ -90,9 +97,38 @@ fn tmf641_v5(row: Row, made: &Made) -> Option<Value> {
     Some(order5(json!([item(row, made, "suspended")])))
 }
 
+/// The row as an item of TMF622 v4, which has no backups.
+fn product_item(row: Row, made: &Made) -> Option<Value> {
+    let s = made.subscription.as_str();
+    Some(match row {
+        Row::CreateCustomer => tmf622::create(CUSTOMER),
+        Row::Provision => {
+            let mut item = tmf622::provision(CUSTOMER, &format!("{CRM}.solo"));
+            item["product"]["productCharacteristic"] = json!([{ "name": "version", "value": "1.0" }]);
+            item
+        }
+        Row::Change(name, value) => change(s, &[(name, value)]),
+        Row::Suspend => set_status(s, "suspended"),
+        Row::Reactivate => set_status(s, "active"),
+        Row::Terminate => tmf622::terminate(s),
+        Row::SuspendCustomer => set_status(CUSTOMER, "suspended"),
+        Row::ReactivateCustomer => set_status(CUSTOMER, "active"),
+        Row::TerminateCustomer => tmf622::terminate(CUSTOMER),
+        Row::Backup | Row::Restore => return None,
+    })
+}
+
+fn tmf622_v4(row: Row, made: &Made) -> Option<Value> {
+    Some(json!({ "productOrderItem": [product_item(row, made)?] }))
+}
+
+fn tmf622_v5(row: Row, made: &Made) -> Option<Value> {
+    Some(product_order5(json!([product_item(row, made)?])))
+}
+
 #[tokio::test]
 async fn every_order_at_every_door() {
-    for door in DOORS {
+    for door in &DOORS {
         story(door).await;
     }
 }
@@ -111,7 +147,10 @@ async fn story(door: &Door) {
         let order = app.get(&path).await.expect(200);
         assert_eq!(order["state"], "completed", "{at}: {order:#}");
         match row {
-            Row::Provision => made.subscription = service_id(&order, 0),
+            Row::Provision => {
+                let id = order.pointer(door.id).and_then(Value::as_str);
+                made.subscription = id.unwrap_or_else(|| panic!("{at}: {order:#}")).to_owned();
+            }
             Row::Backup => {
                 let service = &order["serviceOrderItem"][0]["service"];
                 made.backup =

@@ -23,6 +23,10 @@ use crate::orders::{Draft, Member};
 use crate::store::cancels::CancelRow;
 use crate::store::orders::{ItemRow, OrderRow};
 
+/// Reads a POST body in the v4 form, which a client of the version sent; then the idempotency key, if the client gave
+/// one, and the time.
+pub type ReadDraft = fn(Version, &Value, Option<String>, DateTime<Utc>) -> Result<Draft, Problem>;
+
 /// One of the ordering APIs, in one version.
 #[derive(Debug)]
 pub struct Ordering {
@@ -44,12 +48,11 @@ pub struct Ordering {
     pub characteristics: &'static str,
     /// What an order can be filtered and sorted by.
     pub attributes: &'static [Attribute],
-    /// Reads a POST body in the v4 form, which a client of the version sent; then the idempotency key, if the client
-    /// gave one.
-    pub draft: fn(Version, &Value, Option<String>, DateTime<Utc>) -> Result<Draft, Problem>,
+    pub draft: ReadDraft,
     /// Where a member stands in a body.
     pub path: fn(&Value, Option<usize>, &Member) -> String,
-    /// Renders an order in the v4 form, with the members of both versions: what hrefs begin with, the order, its items, the request, the notes.
+    /// Renders an order in the v4 form, with the members of both versions: what hrefs begin with, the order, its items,
+    /// the request, the notes.
     pub render: fn(&str, &OrderRow, &[ItemRow], &Value, &[Value]) -> Value,
     pub patchable: change::Patchable,
 }

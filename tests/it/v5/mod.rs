@@ -2,12 +2,15 @@
 
 mod input;
 mod patches;
+mod products;
 mod together;
 
 use serde_json::{Value, json};
 
 pub const ORDERS_V5: &str = "/tmf-api/serviceOrdering/v5/serviceOrder";
 pub const CANCELS_V5: &str = "/tmf-api/serviceOrdering/v5/cancelServiceOrder";
+pub const PRODUCT_ORDERS_V5: &str = "/tmf-api/productOrderingManagement/v5/productOrder";
+pub const PRODUCT_CANCELS_V5: &str = "/tmf-api/productOrderingManagement/v5/cancelProductOrder";
 
 /// An item of a v4 order as a v5 client writes it.
 pub fn item5(mut item: Value) -> Value {
@@ -48,6 +51,55 @@ pub fn parties5(parties: Value) -> Value {
 pub fn order5(items: Value) -> Value {
     let items: Vec<Value> = items.as_array().expect("items are a list").iter().cloned().map(item5).collect();
     json!({ "@type": "ServiceOrder", "serviceOrderItem": items })
+}
+
+/// A v5 product order of these v4 items.
+pub fn product_order5(items: Value) -> Value {
+    let item = |item: &Value| {
+        let mut item = item.clone();
+        item["@type"] = json!("ProductOrderItem");
+        for r in
+            item.get_mut("productOrderItemRelationship").and_then(Value::as_array_mut).into_iter().flatten()
+        {
+            r["@type"] = json!("OrderItemRelationship");
+        }
+        if let Some(offering) = item.get_mut("productOffering") {
+            offering["@type"] = json!("ProductOfferingRef");
+        }
+        if let Some(product) = item.get_mut("product").and_then(Value::as_object_mut) {
+            product.insert("@type".into(), json!("Product"));
+            for c in
+                product.get_mut("productCharacteristic").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                c["@type"] = json!("StringCharacteristic");
+            }
+            if let Some(parties) = product.get_mut("relatedParty") {
+                *parties = parties5(parties.take());
+                parties
+                    .as_array_mut()
+                    .unwrap()
+                    .iter_mut()
+                    .for_each(|p| p["@type"] = json!("RelatedPartyOrPartyRole"));
+            }
+        }
+        item
+    };
+    let items: Vec<Value> = items.as_array().expect("items are a list").iter().map(item).collect();
+    json!({ "@type": "ProductOrder", "productOrderItem": items })
+}
+
+/// Every object says its type, as the v5 files demand; the values of characteristics are the client's own.
+pub fn all_typed(value: &Value, path: &str) {
+    match value {
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(n, v)| all_typed(v, &format!("{path}[{n}]")))
+        }
+        Value::Object(map) => {
+            assert!(map.contains_key("@type"), "{path} has no @type: {value}");
+            map.iter().filter(|(k, _)| *k != "value").for_each(|(k, v)| all_typed(v, &format!("{path}.{k}")));
+        }
+        _ => {}
+    }
 }
 
 /// The value of a characteristic by its name.
