@@ -33,7 +33,9 @@ pub async fn run(checks: &mut Checks<'_>, client: &Client, any_implementation: b
                 hold!(one["id"] == first["id"], "href of {} leads to {}", first["id"], one["id"]);
                 Ok(())
             });
-        each.await;
+        if each.await.is_none() {
+            continue;
+        }
         let collection = Collection { client, path, within: vec![], any_implementation };
         Box::pin(lists::run(checks, &collection)).await;
     }

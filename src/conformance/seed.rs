@@ -31,7 +31,7 @@ pub async fn run(target: &str, token: Option<String>) -> Held<Vec<String>> {
     for (n, (application, plan)) in applications.iter().enumerate() {
         items.push(b.provision(&format!("{}", n + 2), application, &[("plan", plan)]));
     }
-    let answer = b.client.post(&b.orders(), &b.order(items, b.for_customer(CUSTOMER))).await?;
+    let answer = b.client.post(&b.orders(), &b.order(&items, b.for_customer(CUSTOMER))).await?;
     if answer.status == 409 {
         return Ok(vec![]);
     }

@@ -66,7 +66,7 @@ pub async fn accepted(checks: &mut Checks<'_>, b: &Bench) {
     let title = format!("POST: a client may not choose {}.id of an add", w.thing);
     let chosen = checks.promise(title, b.clause("create"), async {
         let item = b.item("add", "1", json!({ "id": "chosen" }));
-        b.refuses(&b.order(vec![item], json!({})), 400, &[w.items, "0", w.thing, "id"]).await
+        b.refuses(&b.order(&[item], json!({})), 400, &[w.items, "0", w.thing, "id"]).await
     });
     chosen.await;
 }
@@ -101,7 +101,7 @@ async fn malformed(checks: &mut Checks<'_>, b: &Bench) {
 fn wrong(b: &Bench) -> Vec<(Vec<&'static str>, Value)> {
     let w = &b.words;
     let items = |list: Value| b.typed(&super::bench::capital(w.order), json!({ w.items: list }));
-    let order = |members: Value| b.order(vec![b.stock_item()], members);
+    let order = |members: Value| b.order(&[b.stock_item()], members);
     let without = |name: &str| {
         let mut item = b.stock_item();
         if let Some(item) = item.as_object_mut() {

@@ -138,7 +138,7 @@ impl Bench {
     }
 
     /// An order of these items, with members of its own.
-    pub fn order(&self, items: Vec<Value>, members: Value) -> Value {
+    pub fn order(&self, items: &[Value], members: Value) -> Value {
         let mut order = self.typed(&capital(self.words.order), json!({ self.words.items: items }));
         if let (Value::Object(order), Value::Object(members)) = (&mut order, members) {
             order.extend(members);
@@ -190,7 +190,7 @@ impl Bench {
 
     /// The stock body with further members.
     pub fn stock_with(&self, members: Value) -> Value {
-        let mut order = self.order(vec![self.stock_item()], json!({}));
+        let mut order = self.order(&[self.stock_item()], json!({}));
         if !self.is_tmf641() && !self.is_v5() {
             order["relatedParty"] = json!([{ "id": "1", "@referredType": "Individual" }]);
         }
@@ -247,7 +247,7 @@ impl Bench {
             self.stock()
         } else {
             let customer = self.for_customer(&format!("later-{}-{}", self.run, new_id().simple()));
-            self.order(vec![self.account("1", "Later")], customer)
+            self.order(&[self.account("1", "Later")], customer)
         };
         order["requestedStartDate"] = "2099-01-01T00:00:00Z".into();
         if let (Value::Object(order), Value::Object(members)) = (&mut order, members) {
@@ -368,7 +368,8 @@ pub fn refused(answer: Answer, status: u16, path: &[&str], any_implementation: b
         hold!(body[name].as_str().is_some_and(|v| !v.is_empty()), "the error lacks {name}: {answer}");
     }
     if !any_implementation {
-        hold!(body["status"] == status.to_string(), "status in the body is not {status}: {answer}");
+        let shown = status.to_string();
+        hold!(body["status"] == shown, "status in the body is not {status}: {answer}");
         hold!(body["message"].as_str().is_some_and(|v| !v.is_empty()), "the error lacks message: {answer}");
         let said: Vec<_> = body.as_object().into_iter().flat_map(Map::values).map(Value::to_string).collect();
         hold!(path.is_empty() || names(&said.join(" "), path), "does not name {}: {answer}", path.join("."));

@@ -132,7 +132,7 @@ async fn members(checks: &mut Checks<'_>, b: &Bench, category: &str, two: &Optio
     none.await;
     let dotted = checks.promise("list: a dotted path finds the customer's order", FILTERING, async {
         let customer = format!("dotted-{}", b.run);
-        let order = b.order(vec![b.account("1", "Dotted")], b.for_customer(&customer));
+        let order = b.order(&[b.account("1", "Dotted")], b.for_customer(&customer));
         let mut order = order;
         order["requestedStartDate"] = "2099-01-01T00:00:00Z".into();
         let order = b.place(&order).await?;

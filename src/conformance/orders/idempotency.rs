@@ -34,7 +34,7 @@ pub async fn run(checks: &mut Checks<'_>, b: &Bench) {
     let refused = checks.promise("a refused order does not use its key up", CLAUSE, async {
         let external = b.external(&format!("refused-{}", b.run));
         let destroy = b.item("destroy", "1", json!({}));
-        b.refuses(&b.order(vec![destroy], external.clone()), 400, &[]).await?;
+        b.refuses(&b.order(&[destroy], external.clone()), 400, &[]).await?;
         b.place(&b.stock_with(external)).await.map(drop)
     });
     refused.await;

@@ -258,11 +258,11 @@ async fn refusals(checks: &mut Checks<'_>, b: &Bench, body: &Value) {
                 b.typed("ServiceSpecificationRef", json!({ "name": "no id", "version": "1" }));
             let item = b.item("add", "1", json!({ "serviceSpecification": specification }));
             let path = [items, "0", "service", "serviceSpecification"];
-            b.refuses(&b.order(vec![item], json!({})), 400, &path).await
+            b.refuses(&b.order(&[item], json!({})), 400, &path).await
         } else {
             let mut item = b.stock_item();
             item["productOffering"] = b.typed("ProductOfferingRef", json!({ "name": "no id" }));
-            b.refuses(&b.order(vec![item], json!({})), 400, &[items, "0", "productOffering"]).await
+            b.refuses(&b.order(&[item], json!({})), 400, &[items, "0", "productOffering"]).await
         }
     });
     no_id.await;

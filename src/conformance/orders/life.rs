@@ -47,7 +47,7 @@ pub async fn run(checks: &mut Checks<'_>, b: &Bench, catalogue: &Client, applica
         after["id"] = "2".into();
         after[relationships(b)] = json!([relies_on(b, "1")]);
         let items = vec![after, b.set_state(id, b.words.suspended)];
-        let order = b.place(&b.order(items, b.for_customer(&customer))).await?;
+        let order = b.place(&b.order(&items, b.for_customer(&customer))).await?;
         b.ends(&order, &["completed"]).await.map(drop)
     });
     relies.await;
@@ -80,7 +80,7 @@ fn relies_on(b: &Bench, item: &str) -> Value {
 }
 
 fn order_on(b: &Bench, customer: &str, item: Value) -> Value {
-    b.order(vec![item], b.for_customer(customer))
+    b.order(&[item], b.for_customer(customer))
 }
 
 fn provision(b: &Bench, offer: &Offer, item: &str, more: &[(&str, &str)]) -> Value {
@@ -126,7 +126,7 @@ async fn begin(b: &Bench, offer: &Option<Offer>, customer: &str) -> Held<String>
     let (w, offer) = (&b.words, needs(offer)?);
     let first = provision(b, offer, "2", &[("version", &offer.version)]);
     let items = vec![b.account("1", "Conformance check"), first];
-    let order = b.place(&b.order(items, b.for_customer(customer))).await?;
+    let order = b.place(&b.order(&items, b.for_customer(customer))).await?;
     let id =
         |order: &Value, n: usize| order[w.items][n][w.thing]["id"].as_str().unwrap_or_default().to_owned();
     hold!(id(&order, 0) == customer, "the customer's {}.id is {}", w.thing, id(&order, 0));
@@ -181,7 +181,7 @@ async fn refusals(
             let item = provision(b, needs(offer)?, "1", &[]);
             let parties = json!([b.party(customer), b.party(&format!("other-{}", b.run))]);
             b.refuses(
-                &b.order(vec![item.clone()], json!({ "relatedParty": parties })),
+                &b.order(std::slice::from_ref(&item), json!({ "relatedParty": parties })),
                 400,
                 &["relatedParty"],
             )

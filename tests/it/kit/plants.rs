@@ -38,7 +38,7 @@ pub const PLANTS: &[Plant] = &[
     answer("kits", "?fields=id gives that with id and href, and nothing else", |ask, reply| {
         if ask.target.ends_with("?fields=id") {
             reply.edit(|list| {
-                list.as_array_mut().unwrap().iter_mut().for_each(|o| o["state"] = json!("held"))
+                list.as_array_mut().unwrap().iter_mut().for_each(|o| o["state"] = json!("held"));
             });
         }
     }),
