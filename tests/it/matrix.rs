@@ -94,7 +94,7 @@ fn tmf641_v4(row: Row, made: &Made) -> Option<Value> {
 }
 
 fn tmf641_v5(row: Row, made: &Made) -> Option<Value> {
-    Some(order5(json!([item(row, made, "suspended")])))
+    Some(order5(&json!([item(row, made, "suspended")])))
 }
 
 /// The row as an item of TMF622 v4, which has no backups.
@@ -123,7 +123,7 @@ fn tmf622_v4(row: Row, made: &Made) -> Option<Value> {
 }
 
 fn tmf622_v5(row: Row, made: &Made) -> Option<Value> {
-    Some(product_order5(json!([product_item(row, made)?])))
+    Some(product_order5(&json!([product_item(row, made)?])))
 }
 
 #[tokio::test]

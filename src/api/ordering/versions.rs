@@ -14,6 +14,9 @@ use crate::orders::Draft;
 use crate::store::cancels::CancelRow;
 use crate::store::orders::OrderRow;
 
+/// Members of a v5 order to the v4 form, or the path of what does not fit.
+pub type Read = fn(&Map<String, Value>) -> Result<Map<String, Value>, Problem>;
+
 /// What v5 of an API says otherwise than v4.
 #[derive(Debug)]
 pub struct V5 {
@@ -21,7 +24,7 @@ pub struct V5 {
     pub base: &'static str,
     pub v4: &'static str,
     /// Brings members of a v5 order into the v4 form.
-    pub read: fn(&Map<String, Value>) -> Result<Map<String, Value>, Problem>,
+    pub read: Read,
     /// Puts the members of the v4 form where v5 has them; wrappers, types and links follow for all alike.
     pub show: fn(&str, &OrderRow, &mut Map<String, Value>),
     /// Members that only v5 has, of an order, of an item, and of what the item is about.

@@ -22,7 +22,7 @@ async fn what_does_not_fit_is_refused_with_its_v5_path() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", None).await;
-    let good = order5(json!([provision("C1", "stallfront", "stall", None)]));
+    let good = order5(&json!([provision("C1", "stallfront", "stall", None)]));
     let service = "/serviceOrderItem/0/service";
     let party = format!("{service}/relatedParty/0");
     let paths = |operations: Value| {
@@ -39,7 +39,7 @@ async fn what_does_not_fit_is_refused_with_its_v5_path() {
     let mut add_with_path = good.clone();
     add_with_path["serviceOrderItem"][0]["modifyPath"] = json!([]);
     let other =
-        order5(json!([provision("C1", "stallfront", "stall", None), provision("C2", CRM, "solo", None)]));
+        order5(&json!([provision("C1", "stallfront", "stall", None), provision("C2", CRM, "solo", None)]));
     let cases = [
         ("@type", untyped),
         ("@type", with(good.clone(), "/@type", json!(5))),
@@ -152,7 +152,7 @@ async fn suspended_is_a_state_of_v5_alone() {
     app.customer("C1").await;
     let id = app.provision("C1", CRM, "solo", None).await;
     app.post(ORDERS, &json!({ "serviceOrderItem": [set_state(&id, "suspended")] })).await.expect(400);
-    let placed = app.post(ORDERS_V5, &order5(json!([set_state(&id, "suspended")]))).await.expect(201);
+    let placed = app.post(ORDERS_V5, &order5(&json!([set_state(&id, "suspended")]))).await.expect(201);
     assert_eq!(placed["serviceOrderItem"][0]["service"]["state"], "suspended");
     app.run().await;
     assert_eq!(app.service(&id).await["state"], "inactive");
@@ -243,7 +243,7 @@ async fn an_order_that_names_nothing_to_do_is_rejected_in_v5_too() {
 async fn what_only_v5_knows_is_kept_and_shown_by_v5() {
     let app = TestApp::new().await;
     app.customer("C1").await;
-    let mut body = order5(json!([provision("C1", CRM, "solo", None)]));
+    let mut body = order5(&json!([provision("C1", CRM, "solo", None)]));
     body["orderCharacteristic"] = json!([{ "@type": "IntegerCharacteristic", "name": "batch", "value": 7 }]);
     body["orderSpecification"] = json!({ "@type": "OrderSpecificationRef", "id": "OS1" });
     body["state"] = json!("completed");
@@ -272,7 +272,7 @@ async fn what_only_v5_knows_is_kept_and_shown_by_v5() {
 async fn fields_choose_what_post_answers() {
     let app = TestApp::new().await;
     app.customer("C1").await;
-    let body = order5(json!([create("C2")]));
+    let body = order5(&json!([create("C2")]));
     let placed = app.post(&format!("{ORDERS_V5}?fields=state"), &body).await.expect(201);
     let mut members: Vec<_> = placed.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
@@ -281,5 +281,5 @@ async fn fields_choose_what_post_answers() {
     let of_c1 =
         json!({ "@type": "ServiceOrder", "serviceOrderItem": [item5(modify("C1", &[("name", "x")]))] });
     app.post(ORDERS_V5, &of_c1).await.expect(400);
-    app.post(ORDERS_V5, &order5(json!([terminate("C2")]))).await.expect(201);
+    app.post(ORDERS_V5, &order5(&json!([terminate("C2")]))).await.expect(201);
 }

@@ -30,13 +30,13 @@ pub fn item5(mut item: Value) -> Value {
         c["@type"] = json!("StringCharacteristic");
     }
     if let Some(parties) = service.get_mut("relatedParty") {
-        *parties = parties5(parties.take());
+        *parties = parties5(parties);
     }
     item
 }
 
 /// Parties of v4 as a v5 client writes them.
-pub fn parties5(parties: Value) -> Value {
+pub fn parties5(parties: &Value) -> Value {
     let wrapped = |party: &Value| {
         json!({
             "@type": "RelatedPartyRefOrPartyRoleRef",
@@ -48,13 +48,13 @@ pub fn parties5(parties: Value) -> Value {
 }
 
 /// A v5 order of these v4 items.
-pub fn order5(items: Value) -> Value {
+pub fn order5(items: &Value) -> Value {
     let items: Vec<Value> = items.as_array().expect("items are a list").iter().cloned().map(item5).collect();
     json!({ "@type": "ServiceOrder", "serviceOrderItem": items })
 }
 
 /// A v5 product order of these v4 items.
-pub fn product_order5(items: Value) -> Value {
+pub fn product_order5(items: &Value) -> Value {
     let item = |item: &Value| {
         let mut item = item.clone();
         item["@type"] = json!("ProductOrderItem");
@@ -74,7 +74,7 @@ pub fn product_order5(items: Value) -> Value {
                 c["@type"] = json!("StringCharacteristic");
             }
             if let Some(parties) = product.get_mut("relatedParty") {
-                *parties = parties5(parties.take());
+                *parties = parties5(parties);
                 parties
                     .as_array_mut()
                     .unwrap()

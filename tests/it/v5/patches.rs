@@ -13,7 +13,7 @@ async fn patch(app: &TestApp, path: &str, kind: &str, body: &Value) -> Answer {
 /// An order for later, of a customer that is there.
 async fn later(app: &TestApp) -> (String, Value) {
     app.customer("C1").await;
-    let mut body = order5(json!([provision("C1", CRM, "solo", None)]));
+    let mut body = order5(&json!([provision("C1", CRM, "solo", None)]));
     body["requestedStartDate"] = json!("2027-01-01T00:00:00Z");
     body["externalReference"] =
         json!([{ "@type": "ExternalReference", "externalReferenceType": "externalId", "id": "E1" }]);
@@ -90,7 +90,7 @@ async fn members_that_v5_shapes_otherwise_are_patched_in_its_shape() {
 #[tokio::test]
 async fn an_order_that_has_ended_is_deleted() {
     let app = TestApp::new().await;
-    let placed = app.post(ORDERS_V5, &order5(json!([create("C1")]))).await.expect(201);
+    let placed = app.post(ORDERS_V5, &order5(&json!([create("C1")]))).await.expect(201);
     let path = format!("{ORDERS_V5}/{}", placed["id"].as_str().unwrap());
     app.delete(&path).await.expect(409);
     app.run().await;

@@ -38,7 +38,7 @@ async fn each_version_shows_the_orders_of_the_other() {
     assert_eq!(named(&product["productCharacteristic"], "plan")["@type"], "StringCharacteristic");
     all_typed(&shown, "");
 
-    let mut body = product_order5(json!([create("C2")]));
+    let mut body = product_order5(&json!([create("C2")]));
     body["externalId"] = json!([
         { "@type": "ExternalIdentifier", "owner": "BSS", "externalIdentifierType": "POnumber", "id": "E2" },
         { "@type": "ExternalIdentifier", "owner": "CRM", "id": "E3" },
@@ -73,8 +73,8 @@ async fn the_same_content_by_either_version_is_a_repeat() {
     let items = json!([provision("C1", &offering())]);
     let party = json!([{ "id": "C1", "role": "customer" }]);
     let v4 = json!({ "externalId": "E1", "relatedParty": party, "productOrderItem": items });
-    let mut v5 = product_order5(items);
-    v5["relatedParty"] = parties5(party);
+    let mut v5 = product_order5(&items);
+    v5["relatedParty"] = parties5(&party);
     v5["externalId"] = json!([{ "@type": "ExternalIdentifier", "id": "E1" }]);
     let first = app.post(PRODUCT_ORDERS_V5, &v5).await.expect(201);
     let again = app.post(PRODUCT_ORDERS, &v4).await;
@@ -89,7 +89,7 @@ async fn the_same_content_by_either_version_is_a_repeat() {
 async fn what_does_not_fit_is_refused_with_its_v5_path() {
     let app = TestApp::new().await;
     app.customer("C1").await;
-    let good = product_order5(json!([provision("C1", &offering())]));
+    let good = product_order5(&json!([provision("C1", &offering())]));
     let with = |pointer: &str, value: Value| {
         let mut body = good.clone();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -112,7 +112,7 @@ async fn what_does_not_fit_is_refused_with_its_v5_path() {
         ),
         (
             "productOrderItem[0].product.relatedParty[0].partyOrPartyRole.id",
-            with("/relatedParty", parties5(json!([{ "id": "C9", "role": "customer" }]))),
+            with("/relatedParty", parties5(&json!([{ "id": "C9", "role": "customer" }]))),
         ),
         (
             "productOrderItem[0].product.productCharacteristic[0].value",
@@ -145,8 +145,10 @@ async fn errors_and_alerts_have_members_of_their_own() {
     let app = TestApp::holding().await;
     app.customer("C1").await;
     app.breaks("install");
-    let placed =
-        app.post(PRODUCT_ORDERS_V5, &product_order5(json!([provision("C1", &offering())]))).await.expect(201);
+    let placed = app
+        .post(PRODUCT_ORDERS_V5, &product_order5(&json!([provision("C1", &offering())])))
+        .await
+        .expect(201);
     app.run().await;
     app.mends();
     let shown = app.get(&format!("{PRODUCT_ORDERS_V5}/{}", placed["id"].as_str().unwrap())).await.expect(200);
@@ -165,7 +167,7 @@ async fn errors_and_alerts_have_members_of_their_own() {
 async fn patching_cancelling_and_deleting() {
     let app = TestApp::new().await;
     app.customer("C1").await;
-    let mut body = product_order5(json!([provision("C1", &offering())]));
+    let mut body = product_order5(&json!([provision("C1", &offering())]));
     body["requestedStartDate"] = json!("2027-01-01T00:00:00Z");
     body["externalId"] = json!([{ "@type": "ExternalIdentifier", "owner": "BSS", "id": "E1" }]);
     let placed = app.post(PRODUCT_ORDERS_V5, &body).await.expect(201);
@@ -202,5 +204,5 @@ async fn patching_cancelling_and_deleting() {
     assert_eq!(app.get(&path).await.expect(200)["state"], "cancelled");
     assert_eq!(app.delete(&path).await.status, 204);
     app.get(&path).await.expect(404);
-    app.post(PRODUCT_ORDERS_V5, &product_order5(json!([set_status("C1", "suspended")]))).await.expect(201);
+    app.post(PRODUCT_ORDERS_V5, &product_order5(&json!([set_status("C1", "suspended")]))).await.expect(201);
 }

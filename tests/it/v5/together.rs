@@ -15,7 +15,7 @@ async fn each_version_shows_the_orders_of_the_other() {
     app.customer("C1").await;
     let body = json!({ "externalId": "E1", "serviceOrderItem": [provision("C1", CRM, "solo", None)] });
     let v4 = app.post(ORDERS, &body).await.expect(201);
-    let answer = app.post(ORDERS_V5, &order5(json!([create("C2")]))).await;
+    let answer = app.post(ORDERS_V5, &order5(&json!([create("C2")]))).await;
     let location = answer.headers["location"].to_str().unwrap().to_owned();
     let v5 = answer.expect(201);
     assert_eq!(v5["href"], location);
@@ -72,9 +72,9 @@ async fn the_same_content_by_either_version_is_a_repeat() {
     let items = json!([provision("C1", CRM, "solo", None)]);
     let party = json!([{ "id": "C1", "role": "customer" }]);
     let v4 = json!({ "externalId": "E1", "priority": "1", "relatedParty": party, "serviceOrderItem": items });
-    let mut v5 = order5(items);
+    let mut v5 = order5(&items);
     v5["priority"] = json!("1");
-    v5["relatedParty"] = parties5(party);
+    v5["relatedParty"] = parties5(&party);
     v5["externalReference"] =
         json!([{ "@type": "ExternalReference", "externalReferenceType": "externalId", "id": "E1" }]);
     let first = app.post(ORDERS, &v4).await.expect(201);
