@@ -199,6 +199,14 @@ impl Run {
         )
     }
 
+    /// Waits until a file holds records, so that those which are written later come into another one.
+    pub async fn a_file_is_sealed(&self) {
+        let mut looks = Looks::until("a file holds records", JOURNAL);
+        while sealed(&self.client).await == 0 {
+            looks.again().await;
+        }
+    }
+
     /// Lets everything end on a server that lives, gathers the evidence, and stops the server.
     pub async fn end(mut self) -> (Books, Evidence) {
         if self.server.is_none() {
