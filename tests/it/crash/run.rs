@@ -201,7 +201,7 @@ impl Run {
 
     /// Waits until a file holds records, so that those which are written later come into another one.
     pub async fn a_file_is_sealed(&self) {
-        let mut looks = Looks::until("a file holds records", JOURNAL);
+        let mut looks = Looks::until("a file holds records", CALM);
         while sealed(&self.client).await == 0 {
             looks.again().await;
         }
