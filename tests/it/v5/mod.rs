@@ -75,11 +75,9 @@ pub fn product_order5(items: &Value) -> Value {
             }
             if let Some(parties) = product.get_mut("relatedParty") {
                 *parties = parties5(parties);
-                parties
-                    .as_array_mut()
-                    .unwrap()
-                    .iter_mut()
-                    .for_each(|p| p["@type"] = json!("RelatedPartyOrPartyRole"));
+                for party in parties.as_array_mut().unwrap() {
+                    party["@type"] = json!("RelatedPartyOrPartyRole");
+                }
             }
         }
         item
@@ -92,7 +90,9 @@ pub fn product_order5(items: &Value) -> Value {
 pub fn all_typed(value: &Value, path: &str) {
     match value {
         Value::Array(list) => {
-            list.iter().enumerate().for_each(|(n, v)| all_typed(v, &format!("{path}[{n}]")))
+            for (n, entry) in list.iter().enumerate() {
+                all_typed(entry, &format!("{path}[{n}]"));
+            }
         }
         Value::Object(map) => {
             assert!(map.contains_key("@type"), "{path} has no @type: {value}");
