@@ -5,14 +5,17 @@ pub mod health;
 pub mod idempotency;
 pub mod io;
 pub mod openapi;
+pub mod ordering;
 pub mod own;
 pub mod problem;
 pub mod progress;
 pub mod request;
+pub mod tmf622;
 pub mod tmf630;
 pub mod tmf633;
 pub mod tmf638;
 pub mod tmf641;
+pub mod v5;
 pub mod web;
 
 use std::sync::Arc;
@@ -38,35 +41,29 @@ pub struct Doors {
     pub downloads: TaskTracker,
 }
 
+/// Of an API that is served in two versions, the one that a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V4,
+    V5,
+}
+
 /// TMF641 Service Ordering, base path.
 pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
+/// TMF641 Service Ordering v5, base path.
+pub const TMF641_V5: &str = "/tmf-api/serviceOrdering/v5";
+/// TMF622 Product Ordering, base path.
+pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
+/// TMF622 Product Ordering v5, base path.
+pub const TMF622_V5: &str = "/tmf-api/productOrderingManagement/v5";
+/// TMF620 Product Catalog, base path.
+pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
+/// TMF637 Product Inventory, base path.
+pub const TMF637: &str = "/tmf-api/productInventory/v4";
 /// TMF633 Service Catalog, base path.
 pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
 /// TMF638 Service Inventory, base path.
 pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
-pub const TMF641_V5: &str = "/tmf-api/serviceOrdering/v5";
-pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
-pub const TMF622_V5: &str = "/tmf-api/productOrderingManagement/v5";
-pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
-pub const TMF629: &str = "/tmf-api/customerManagement/v4";
-pub const TMF635: &str = "/tmf-api/usageManagement/v4";
-pub const TMF637: &str = "/tmf-api/productInventory/v4";
-pub const TMF639: &str = "/tmf-api/resourceInventoryManagement/v4";
-pub const TMF639_V5: &str = "/tmf-api/resourceInventoryManagement/v5";
-pub mod tmf622 {
-    pub mod orders {
-        pub use crate::api::tmf641::orders::ATTRIBUTES;
-    }
-    pub mod cancel {
-        pub use crate::api::tmf641::cancel::ATTRIBUTES;
-    }
-}
-pub mod tmf637 {
-    pub use crate::api::tmf638::ATTRIBUTES;
-}
-pub mod tmf639 {
-    pub use crate::api::tmf638::ATTRIBUTES;
-}
 /// Our own API, base path.
 pub const OWN: &str = "/api/v1";
 
@@ -86,14 +83,6 @@ pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {
-    let tmf641 = Router::new()
-        .route("/serviceOrder", get(tmf641::orders::list).post(tmf641::orders::create))
-        .route(
-            "/serviceOrder/{id}",
-            get(tmf641::orders::show).patch(tmf641::change::patch).delete(tmf641::change::delete),
-        )
-        .route("/cancelServiceOrder", get(tmf641::cancel::list).post(tmf641::cancel::create))
-        .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show));
     let tmf633 = Router::new()
         .route("/serviceSpecification", get(tmf633::list))
         .route("/serviceSpecification/{id}", get(tmf633::show));
@@ -114,7 +103,10 @@ pub fn router(doors: Doors) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics));
     Router::new()
-        .nest(TMF641, tmf641)
+        .nest(TMF641, ordering::routes(&tmf641::API))
+        .nest(TMF641_V5, ordering::routes(&tmf641::v5::API))
+        .nest(TMF622, ordering::routes(&tmf622::API))
+        .nest(TMF622_V5, ordering::routes(&tmf622::v5::API))
         .nest(TMF633, tmf633)
         .nest(TMF638, tmf638)
         .nest(OWN, own)

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow};
+use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use super::cancels::CancelRow;
@@ -29,7 +30,7 @@ pub enum Compare {
 }
 
 /// One condition: any of the values fits. `column`, a column or an expression of columns, comes from the doors'
-/// whitelists, never from a client.
+/// whitelists, never from a client; where it names two as `a|b`, either fits, and lists are sorted by the first.
 #[derive(Debug, Clone)]
 pub struct Condition {
     pub column: &'static str,
@@ -45,6 +46,11 @@ pub struct Page {
     pub order: Vec<(&'static str, bool)>,
     pub limit: i64,
     pub offset: i64,
+}
+
+/// The column that an attribute of two is sorted by.
+fn first(column: &'static str) -> &'static str {
+    column.split('|').next().unwrap_or(column)
 }
 
 impl Page {
@@ -68,7 +74,8 @@ impl Page {
                 .iter()
                 .map(|_| {
                     n += 1;
-                    format!("{} {op} ${}", c.column, n - 1)
+                    let either = c.column.split('|');
+                    either.map(|column| format!("{column} {op} ${}", n - 1)).collect::<Vec<_>>().join(" OR ")
                 })
                 .collect();
             text.push_str(" AND (");
@@ -79,8 +86,11 @@ impl Page {
     }
 
     fn order_text(&self) -> String {
-        let parts: Vec<String> =
-            self.order.iter().map(|(c, desc)| format!("{c}{}", if *desc { " DESC" } else { "" })).collect();
+        let parts: Vec<String> = self
+            .order
+            .iter()
+            .map(|(c, desc)| format!("{}{}", first(c), if *desc { " DESC" } else { "" }))
+            .collect();
         parts.join(", ")
     }
 }
@@ -145,14 +155,30 @@ where
 }
 
 impl Tx<Tenant> {
-    /// Service orders and their number.
-    pub async fn list_orders(&mut self, page: &Page) -> Result<Listed<OrderRow>, StoreError> {
-        listed(self, "*", "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'", page).await
+    /// Orders of one kind and their number.
+    pub async fn list_orders(
+        &mut self,
+        kind: OrderKind,
+        page: &Page,
+    ) -> Result<Listed<OrderRow>, StoreError> {
+        let from = match kind {
+            OrderKind::Service => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
+            OrderKind::Product => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product'",
+        };
+        listed(self, "*", from, page).await
     }
 
-    /// Cancel tasks and their number.
-    pub async fn list_cancels(&mut self, page: &Page) -> Result<Listed<CancelRow>, StoreError> {
-        listed(self, "*", "cancel_orders WHERE tenant = $1", page).await
+    /// Cancel tasks of orders of one kind and their number.
+    pub async fn list_cancels(
+        &mut self,
+        kind: OrderKind,
+        page: &Page,
+    ) -> Result<Listed<CancelRow>, StoreError> {
+        let from = match kind {
+            OrderKind::Service => "cancel_orders WHERE tenant = $1 AND kind = 'service'",
+            OrderKind::Product => "cancel_orders WHERE tenant = $1 AND kind = 'product'",
+        };
+        listed(self, "*", from, page).await
     }
 
     /// Customers, subscriptions and machines as services, and their number. `v` has the columns of [`ServiceRow`].

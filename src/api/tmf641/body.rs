@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use telvisor_model::OrderKind;
 
+use super::v5::V5;
+use crate::api::Version;
+use crate::api::ordering::read::{self, ACTIONS, CHANNELS, Characteristic, Note, Party, keep, more, notes};
 use crate::api::problem::Problem;
 use crate::api::request::{Object, typed};
-use crate::clock::show;
 use crate::orders::{Ask, Draft, DraftItem, Given};
 
 /// Members of `ServiceOrder_Create`; any other is ignored.
@@ -69,9 +72,6 @@ const SERVICE_MEMBERS: [&str; 26] = [
     "supportingService",
     "@type",
 ];
-/// Channels that a client of this door may say it stands for; every other is told by the door itself.
-const CHANNELS: [&str; 2] = ["cli", "storefront"];
-const ACTIONS: [&str; 4] = ["add", "modify", "delete", "noChange"];
 const SERVICE_STATES: [&str; 6] =
     ["feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated"];
 
@@ -108,18 +108,6 @@ struct Reference {
 }
 
 #[derive(Debug, Deserialize)]
-struct Note {
-    text: String,
-    author: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Party {
-    id: String,
-    role: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Item {
     id: String,
@@ -148,12 +136,6 @@ struct Specification {
 }
 
 #[derive(Debug, Deserialize)]
-struct Characteristic {
-    name: String,
-    value: Value,
-}
-
-#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Relationship {
     #[serde(rename = "relationshipType")]
@@ -168,18 +150,24 @@ struct ItemRef {
     id: Option<String>,
 }
 
-/// Reads a POST body; `key` is the idempotency key, if the client gave one.
+/// Reads a POST body in the v4 form, which a client of the version sent; `key` is the idempotency key, if the client
+/// gave one.
 ///
 /// # Errors
 /// 400 with the path of the member that does not fit.
-pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Draft, Problem> {
+pub fn draft(
+    version: Version,
+    body: &Value,
+    key: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<Draft, Problem> {
     if !body.is_object() {
         return Err(Problem::invalid("", "the body must be a JSON object: a ServiceOrder"));
     }
     if body.get("serviceOrderItem").is_none() {
         return Err(Problem::invalid("serviceOrderItem", "is missing: an order needs at least one item"));
     }
-    let request = known(body);
+    let request = known(version, body);
     let order: Order = typed(&request)?;
     if let Some((n, item)) =
         order.service_order_item.iter().enumerate().find(|(_, i)| !ACTIONS.contains(&i.action.as_str()))
@@ -187,12 +175,12 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         let path = format!("serviceOrderItem[{n}].action");
         return Err(Problem::invalid(&path, format!("{:?} is none of {}", item.action, ACTIONS.join(", "))));
     }
-    let customer = customer(&order)?;
+    let customer = customer(version, &order)?;
     let mut items = vec![];
     for (n, item) in order.service_order_item.iter().enumerate() {
         items.push(DraftItem {
             id: item.id.clone(),
-            ask: ask(n, item)?,
+            ask: ask(version, n, item)?,
             relies_on: relies_on(n, item)?,
             quantity: item.quantity,
         });
@@ -204,6 +192,7 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         .and_then(|r| r.id.clone())
         .filter(|id| CHANNELS.contains(&id.as_str()));
     Ok(Draft {
+        kind: OrderKind::Service,
         customer,
         external_id: order.external_id,
         key,
@@ -219,76 +208,29 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
 }
 
 /// The body with the members that the Create schema knows.
-fn known(body: &Value) -> Value {
-    let mut request = keep(body, &ORDER_MEMBERS);
+fn known(version: Version, body: &Value) -> Value {
+    let mut request = keep(body, &[&ORDER_MEMBERS, more(version, V5.order_only)]);
     if let Some(items) = request.get_mut("serviceOrderItem").and_then(Value::as_array_mut) {
         for item in items {
-            *item = keep(item, &ITEM_MEMBERS);
+            *item = keep(item, &[&ITEM_MEMBERS, more(version, V5.item_only)]);
             if let Some(service) = item.get_mut("service") {
-                *service = keep(service, &SERVICE_MEMBERS);
+                *service = keep(service, &[&SERVICE_MEMBERS, more(version, V5.thing_only)]);
             }
         }
     }
     request
 }
 
-fn keep(value: &Value, members: &[&str]) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .filter(|(k, v)| members.contains(&k.as_str()) && !v.is_null())
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect(),
-        ),
-        other => other.clone(),
-    }
-}
-
-/// Notes with the id and date that they lack.
-fn notes(request: &Value, notes: &[Object<Note>], now: DateTime<Utc>) -> Vec<Value> {
-    let given = request["note"].as_array().cloned().unwrap_or_default();
-    given
-        .into_iter()
-        .zip(notes)
-        .enumerate()
-        .map(|(n, (mut value, note))| {
-            let mut fill = |key: &str, text: String| {
-                if let Some(map) = value.as_object_mut() {
-                    map.entry(key).or_insert(Value::String(text));
-                }
-            };
-            fill("id", (n + 1).to_string());
-            fill("date", show(now));
-            fill("author", note.author.clone().unwrap_or_else(|| "client".into()));
-            fill("text", note.text.clone());
-            fill("@type", "Note".into());
-            value
-        })
-        .collect()
-}
-
 /// The one customer that parties of the order or of its services name.
-fn customer(order: &Order) -> Result<Option<String>, Problem> {
-    let mut found: Option<(String, String)> = None;
-    let of_order = order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].id"), p));
+fn customer(version: Version, order: &Order) -> Result<Option<String>, Problem> {
+    let id = read::id_of_party(version);
+    let of_order =
+        order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].{id}"), &**p));
     let of_items = order.service_order_item.iter().enumerate().flat_map(|(n, item)| {
-        let path = move |i: usize| format!("serviceOrderItem[{n}].service.relatedParty[{i}].id");
-        item.service.related_party.iter().enumerate().map(move |(i, p)| (path(i), p))
+        let path = move |i: usize| format!("serviceOrderItem[{n}].service.relatedParty[{i}].{id}");
+        item.service.related_party.iter().enumerate().map(move |(i, p)| (path(i), &**p))
     });
-    for (path, party) in of_order.chain(of_items) {
-        if !party.role.as_deref().is_some_and(|r| r.eq_ignore_ascii_case("customer")) {
-            continue;
-        }
-        match &found {
-            Some((id, first)) if *id != party.id => {
-                let message =
-                    format!("{} and {id} ({first}) are two customers; an order is for one", party.id);
-                return Err(Problem::invalid(&path, message));
-            }
-            _ => found = Some((party.id.clone(), path)),
-        }
-    }
-    Ok(found.map(|(id, _)| id))
+    read::customer(of_order.chain(of_items))
 }
 
 /// The items that an item relies on; its relationships must name them.
@@ -303,7 +245,7 @@ fn relies_on(n: usize, item: &Item) -> Result<Vec<String>, Problem> {
     item.service_order_item_relationship.iter().enumerate().map(named).collect()
 }
 
-fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
+fn ask(version: Version, n: usize, item: &Item) -> Result<Ask, Problem> {
     let s = &item.service;
     let characteristics: Vec<Given> = s
         .service_characteristic
@@ -313,9 +255,12 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
     let nothing = |reason: &str| Ask::Nothing { reason: format!("serviceOrderItem[{n}]: {reason}") };
     if let Some(state) = &s.state
         && !SERVICE_STATES.contains(&state.as_str())
+        && (version, state.as_str()) != (Version::V5, "suspended")
     {
         let path = format!("serviceOrderItem[{n}].service.state");
-        return Err(Problem::invalid(&path, format!("{state:?} is none of {}", SERVICE_STATES.join(", "))));
+        let also = if version == Version::V5 { ", suspended" } else { "" };
+        let why = format!("{state:?} is none of {}{also}", SERVICE_STATES.join(", "));
+        return Err(Problem::invalid(&path, why));
     }
     Ok(match (item.action.as_str(), &s.service_specification, &s.id) {
         ("add", Some(spec), id) => {
@@ -331,7 +276,7 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
             nothing("neither a state nor a characteristic is to be changed")
         }
         ("modify", _, Some(id)) => {
-            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics }
+            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics, application: None }
         }
         ("delete", _, None) => nothing("the service names no id to delete"),
         ("delete", _, Some(id)) => Ask::Delete { service: id.clone() },
@@ -339,29 +284,14 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
     })
 }
 
-/// Whether a related party is the customer; roles have no case.
-#[must_use]
-pub fn is_customer(party: &Value) -> bool {
-    party["role"].as_str().is_some_and(|r| r.eq_ignore_ascii_case("customer"))
-}
-
-/// A related party as it always goes out.
-#[must_use]
-pub fn party_out(mut party: Value) -> Value {
-    let referred = if is_customer(&party) { "Customer" } else { "Organization" };
-    if let Some(map) = party.as_object_mut() {
-        map.entry("@type").or_insert(json!("RelatedParty"));
-        map.entry("@referredType").or_insert(json!(referred));
-    }
-    party
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn read(body: &Value) -> Result<Draft, String> {
-        draft(body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
+    fn parse(body: &Value) -> Result<Draft, String> {
+        draft(Version::V4, body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
     }
 
     fn order(item: &Value) -> Value {
@@ -371,20 +301,20 @@ mod tests {
     #[test]
     fn wrong_types_name_their_path() {
         let message =
-            read(&order(&json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}})))
+            parse(&order(&json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}})))
                 .unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].service.serviceSpecification"), "{message}");
-        let message = read(&order(&json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
+        let message = parse(&order(&json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].id"), "{message}");
-        let message = read(&order(&json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
+        let message = parse(&order(&json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].action"), "{message}");
-        assert!(read(&json!({})).unwrap_err().starts_with("serviceOrderItem"));
-        assert!(read(&json!([])).is_err());
+        assert!(parse(&json!({})).unwrap_err().starts_with("serviceOrderItem"));
+        assert!(parse(&json!([])).is_err());
     }
 
     #[test]
     fn the_official_kits_stock_body_names_nothing_to_do() {
-        let d = read(&order(&json!({"id": "1", "action": "add", "service": {}}))).unwrap();
+        let d = parse(&order(&json!({"id": "1", "action": "add", "service": {}}))).unwrap();
         assert!(matches!(d.items[0].ask, Ask::Nothing { .. }));
     }
 
@@ -393,9 +323,9 @@ mod tests {
         let party = |id: &str| json!({"id": id, "role": "Customer"});
         let mut body =
             order(&json!({"id": "1", "action": "noChange", "service": {"relatedParty": [party("B")]}}));
-        assert_eq!(read(&body).unwrap().customer.as_deref(), Some("B"));
+        assert_eq!(parse(&body).unwrap().customer.as_deref(), Some("B"));
         body["relatedParty"] = json!([party("A")]);
-        assert!(read(&body).unwrap_err().contains("two customers"));
+        assert!(parse(&body).unwrap_err().contains("two customers"));
     }
 
     #[test]
@@ -404,7 +334,7 @@ mod tests {
             order(&json!({"id": "1", "action": "noChange", "service": {}, "state": "held", "colour": 1}));
         body["state"] = json!("completed");
         body["id"] = json!("mine");
-        let d = read(&body).unwrap();
+        let d = parse(&body).unwrap();
         assert_eq!(d.request, order(&json!({"id": "1", "action": "noChange", "service": {}})));
     }
 }

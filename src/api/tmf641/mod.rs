@@ -1,14 +1,60 @@
-//! TMF641 Service Ordering v4.1.0.
+//! TMF641 Service Ordering v4.1.0, and v5.0.0 over it.
 
 pub mod body;
-pub mod cancel;
-pub mod change;
-pub mod orders;
 pub mod render;
+pub mod v5;
 
 use serde_json::Value;
+use telvisor_model::OrderKind;
 
+use super::ordering::Ordering;
+use super::ordering::change::Patchable;
+use super::tmf630::{Attribute, Kind};
+use super::{TMF641, Version};
 use crate::orders::Member;
+
+/// What is TMF641's own among the ordering APIs.
+pub static API: Ordering = Ordering {
+    version: Version::V4,
+    v5: &v5::V5,
+    base: TMF641,
+    kind: OrderKind::Service,
+    what: "service order",
+    order: "serviceOrder",
+    cancel: "cancelServiceOrder",
+    items: "serviceOrderItem",
+    thing: "service",
+    characteristics: "serviceCharacteristic",
+    attributes: ATTRIBUTES,
+    draft: body::draft,
+    path,
+    render: render::service_order,
+    patchable: Patchable {
+        category: false,
+        texts: &["description", "notificationContact"],
+        lists: &["externalReference", "orderRelationship"],
+        objects: &[],
+        fixed: &["relatedParty"],
+    },
+};
+
+/// What an order can be filtered and sorted by.
+const ATTRIBUTES: &[Attribute] = &[
+    ("id", "id", Kind::Id),
+    ("state", "state", Kind::Text),
+    ("externalId", "external_id", Kind::Text),
+    ("category", "category", Kind::Text),
+    ("priority", "priority", Kind::Text),
+    ("relatedParty.id", "customer_id", Kind::Text),
+    ("externalReference.id", "channel", Kind::Text),
+    ("orderDate", "order_date", Kind::Time),
+    ("startDate", "started_at", Kind::Time),
+    ("completionDate", "ended_at", Kind::Time),
+    ("cancellationDate", "cancelled_at", Kind::Time),
+    ("requestedStartDate", "requested_start", Kind::Time),
+    ("requestedCompletionDate", "requested_completion", Kind::Time),
+    ("expectedCompletionDate", "expected_completion", Kind::Time),
+];
 
 /// Where a member stands in a TMF641 body.
 #[must_use]
@@ -30,10 +76,12 @@ pub fn path(request: &Value, item: Option<usize>, member: &Member) -> String {
         Member::RequestedStart => "requestedStartDate".into(),
         Member::Named(name) => (*name).into(),
         Member::Characteristic(name) => {
-            let list = &request["serviceOrderItem"][item.unwrap_or(0)]["service"]["serviceCharacteristic"];
+            let item = &request["serviceOrderItem"][item.unwrap_or(0)];
+            let list = &item["service"]["serviceCharacteristic"];
             let index = list.as_array().and_then(|l| l.iter().position(|c| c["name"] == name.as_str()));
             match index {
                 Some(i) => at(&format!(".service.serviceCharacteristic[{i}].value")),
+                None if item["modifyPath"].is_array() => at(&format!(".modifyPath ({name})")),
                 None => at(&format!(".service.serviceCharacteristic (name = {name})")),
             }
         }
