@@ -20,6 +20,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::common::Error;
+use super::v5;
 use crate::api::tmf630::{Attribute, Kind};
 
 const JSON: &str = "application/json";
@@ -36,6 +37,8 @@ pub struct Api {
     pub about: &'static str,
     /// Whether its members may be null; those of the TMF APIs are left out instead.
     pub nulls: bool,
+    /// Whether it is version 5 of a TMF API; the types are those of version 4 until [`Api::document`].
+    pub v5: bool,
     pub operations: Vec<Op>,
     pub schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -51,17 +54,17 @@ pub struct Op {
 pub type Examples = Vec<(&'static str, Value)>;
 
 /// A resource of a TMF API, with what can be done to it.
-pub struct Resource {
+pub struct Resource<'a> {
     /// `serviceOrder`, in paths.
     pub name: &'static str,
     /// Type of an answer.
-    pub shown: &'static str,
+    pub shown: &'a str,
     /// What lists can be filtered and sorted by.
     pub attributes: Vec<(&'static str, Kind)>,
     /// Type of a POST body.
-    pub create: Option<(&'static str, Examples)>,
+    pub create: Option<(&'a str, Examples)>,
     /// Type of a PATCH body.
-    pub change: Option<(&'static str, Examples)>,
+    pub change: Option<(&'a str, Examples)>,
     pub delete: bool,
     /// Media types of a PATCH.
     pub patches: &'static [&'static str],
@@ -116,7 +119,7 @@ impl Api {
     }
 
     /// Adds the operations of a resource.
-    pub fn resource(&mut self, r: &Resource) {
+    pub fn resource(&mut self, r: &Resource<'_>) {
         let (all, one) = (format!("/{}", r.name), format!("/{}/{{id}}", r.name));
         let upper = capital(r.name);
         let show_id = format!("retrieve{upper}");
@@ -203,6 +206,9 @@ impl Api {
         if !self.nulls {
             without_null(&mut document);
         }
+        if self.v5 {
+            v5::document(&mut document);
+        }
         document
     }
 }
@@ -240,7 +246,7 @@ fn capital(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn operation(r: &Resource, id: &str, summary: &str) -> OperationBuilder {
+fn operation(r: &Resource<'_>, id: &str, summary: &str) -> OperationBuilder {
     OperationBuilder::new().operation_id(Some(id)).summary(Some(summary)).tag(r.name)
 }
 

@@ -211,6 +211,6 @@ fn resource_api(name: &'static str, version: &'static str, base: &'static str) -
 #[must_use]
 pub fn resources() -> [Api; 2] {
     let mut five = resource_api("TMF639-v5", "5.0.0", TMF639_V5);
-    v5::turn(&mut five, "TMF639-v5", TMF639_V5);
+    v5::turn(&mut five);
     [resource_api("TMF639-v4", "4.0.0", TMF639), five]
 }

@@ -4,15 +4,11 @@
 //! under `tmf-specs/`, served below `/docs`, and printed by `telvisor openapi`.
 
 mod build;
-pub mod catalogue;
 pub mod common;
-pub mod customer;
 pub mod hub;
-pub mod inventory;
 pub mod order;
 pub mod own;
 pub mod product_order;
-pub mod usage;
 pub mod v5;
 
 use std::sync::LazyLock;
@@ -41,19 +37,7 @@ const PATCHES: &[&str] = &[
 ];
 
 fn apis() -> Vec<Api> {
-    let mut all = vec![
-        order::v4(),
-        order::v5(),
-        product_order::v4(),
-        product_order::v5(),
-        catalogue::products(),
-        catalogue::services(),
-        customer::api(),
-        inventory::products(),
-        inventory::services(),
-    ];
-    all.extend(inventory::resources());
-    all.push(usage::api());
+    let mut all = vec![order::v4(), order::v5(), product_order::v4(), product_order::v5()];
     all.push(own::api());
     all
 }

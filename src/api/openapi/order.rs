@@ -10,7 +10,8 @@ use super::common::{
     Characteristic, EntityRef, ErrorMessage, ExternalReference, JeopardyAlert, Milestone, Note, RelatedParty,
 };
 use super::{hub, v5};
-use crate::api::{TMF641, TMF641_V5, tmf641};
+use crate::api::ordering::{Ordering, cancel};
+use crate::api::tmf641;
 
 /// What is to be done to one service.
 #[derive(ToSchema)]
@@ -240,34 +241,9 @@ fn cancels() -> Examples {
     vec![("cancel it", json!({ "cancellationReason": "changed my mind", "serviceOrder": { "id": order } }))]
 }
 
-/// The operations of both versions, on the types of one.
-fn operations(api: &mut Api, patches: &'static [&'static str]) {
-    api.resource(&Resource {
-        name: "serviceOrder",
-        shown: "ServiceOrder",
-        attributes: attributes(tmf641::orders::ATTRIBUTES),
-        create: Some(("ServiceOrder_Create", orders())),
-        change: Some(("ServiceOrder_Update", changes())),
-        delete: true,
-        patches,
-    });
-    api.resource(&Resource {
-        name: "cancelServiceOrder",
-        shown: "CancelServiceOrder",
-        attributes: attributes(tmf641::cancel::ATTRIBUTES),
-        create: Some(("CancelServiceOrder_Create", cancels())),
-        change: None,
-        delete: false,
-        patches: &[],
-    });
-    let cancel = about("createCancelServiceOrder", json!({ "serviceOrder": { "id": "$response.body#/id" } }));
-    api.link(&HttpMethod::Post, "/serviceOrder", "201", "cancel", cancel);
-}
-
-/// v4.1.0.
-#[must_use]
-pub fn v4() -> Api {
-    let mut api = Api::new("TMF641-v4", "Service Ordering", "4.1.0", TMF641);
+/// The document of one version, in the types of version 4.
+fn document(name: &'static str, version: &'static str, door: &'static Ordering) -> Api {
+    let mut api = Api::new(name, "Service Ordering", version, door.base);
     api.about = "Orders about services: customer accounts and subscriptions of applications.";
     api.add_shown::<ServiceOrder>();
     api.add_request::<ServiceOrder>("ServiceOrder_Create", GIVEN, &["serviceOrderItem"]);
@@ -276,15 +252,51 @@ pub fn v4() -> Api {
     let given = ["id", "href", "state", "completionMessage", "effectiveCancellationDate", "errorMessage"];
     api.add_request::<CancelServiceOrder>("CancelServiceOrder_Create", &given, &["serviceOrder"]);
     add_patches(&mut api);
-    operations(&mut api, super::PATCHES);
+    ordering(&mut api, door, "ServiceOrder", [orders(), changes(), cancels()]);
     hub::v4(&mut api);
     api
+}
+
+/// The operations of an ordering API: its orders, and the tasks that cancel them.
+pub fn ordering(
+    api: &mut Api,
+    door: &'static Ordering,
+    order: &str,
+    [orders, changes, cancels]: [Examples; 3],
+) {
+    api.resource(&Resource {
+        name: door.order,
+        shown: order,
+        attributes: attributes(door.attributes),
+        create: Some((&format!("{order}_Create"), orders)),
+        change: Some((&format!("{order}_Update"), changes)),
+        delete: true,
+        patches: super::PATCHES,
+    });
+    api.resource(&Resource {
+        name: door.cancel,
+        shown: &format!("Cancel{order}"),
+        attributes: attributes(cancel::attributes(door)),
+        create: Some((&format!("Cancel{order}_Create"), cancels)),
+        change: None,
+        delete: false,
+        patches: &[],
+    });
+    let task = json!({ door.order: { "id": "$response.body#/id" } });
+    let link = about(&format!("createCancel{order}"), task);
+    api.link(&HttpMethod::Post, &format!("/{}", door.order), "201", "cancel", link);
+}
+
+/// v4.1.0.
+#[must_use]
+pub fn v4() -> Api {
+    document("TMF641-v4", "4.1.0", &tmf641::API)
 }
 
 /// v5.0.0: the same operations, with the types of version 5.
 #[must_use]
 pub fn v5() -> Api {
-    let mut api = v4();
-    v5::turn(&mut api, "TMF641-v5", TMF641_V5);
+    let mut api = document("TMF641-v5", "5.0.0", &tmf641::v5::API);
+    v5::turn(&mut api);
     api
 }

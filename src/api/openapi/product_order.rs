@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use utoipa::ToSchema;
-use utoipa::openapi::path::HttpMethod;
 
-use super::build::{Api, Examples, Resource, about, add_patches, attributes};
+use super::build::{Api, Examples, add_patches};
 use super::common::{Characteristic, EntityRef, Note, RelatedParty};
-use super::order::{CancelState, ItemAction, OrderState};
+use super::order::{CancelState, ItemAction, OrderState, ordering};
 use super::{hub, v5};
-use crate::api::{TMF622, TMF622_V5, tmf622};
+use crate::api::ordering::Ordering;
+use crate::api::tmf622;
 
 /// An order of products: it is taken apart into a service order.
 #[derive(ToSchema)]
@@ -171,10 +171,9 @@ fn cancels() -> Examples {
     vec![("cancel it", json!({ "cancellationReason": "changed my mind", "productOrder": { "id": order } }))]
 }
 
-/// v4.0.0.
-#[must_use]
-pub fn v4() -> Api {
-    let mut api = Api::new("TMF622-v4", "Product Ordering", "4.0.0", TMF622);
+/// The document of one version, in the types of version 4.
+fn document(name: &'static str, version: &'static str, door: &'static Ordering) -> Api {
+    let mut api = Api::new(name, "Product Ordering", version, door.base);
     api.about = "Orders of products: each is taken apart into one service order, whose states flow back.";
     api.add_shown::<ProductOrder>();
     api.add_request::<ProductOrder>("ProductOrder_Create", GIVEN, &["productOrderItem"]);
@@ -183,34 +182,21 @@ pub fn v4() -> Api {
     let given = ["id", "href", "state", "effectiveCancellationDate"];
     api.add_request::<CancelProductOrder>("CancelProductOrder_Create", &given, &["productOrder"]);
     add_patches(&mut api);
-    api.resource(&Resource {
-        name: "productOrder",
-        shown: "ProductOrder",
-        attributes: attributes(tmf622::orders::ATTRIBUTES),
-        create: Some(("ProductOrder_Create", orders())),
-        change: Some(("ProductOrder_Update", changes())),
-        delete: true,
-        patches: super::PATCHES,
-    });
-    api.resource(&Resource {
-        name: "cancelProductOrder",
-        shown: "CancelProductOrder",
-        attributes: attributes(tmf622::cancel::ATTRIBUTES),
-        create: Some(("CancelProductOrder_Create", cancels())),
-        change: None,
-        delete: false,
-        patches: &[],
-    });
-    let cancel = about("createCancelProductOrder", json!({ "productOrder": { "id": "$response.body#/id" } }));
-    api.link(&HttpMethod::Post, "/productOrder", "201", "cancel", cancel);
+    ordering(&mut api, door, "ProductOrder", [orders(), changes(), cancels()]);
     hub::v4(&mut api);
     api
+}
+
+/// v4.0.0.
+#[must_use]
+pub fn v4() -> Api {
+    document("TMF622-v4", "4.0.0", &tmf622::API)
 }
 
 /// v5.0.0: the same operations, with the types of version 5.
 #[must_use]
 pub fn v5() -> Api {
-    let mut api = v4();
-    v5::turn(&mut api, "TMF622-v5", TMF622_V5);
+    let mut api = document("TMF622-v5", "5.0.0", &tmf622::v5::API);
+    v5::turn(&mut api);
     api
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa::openapi::{RefOr, Schema};
 
 use super::build::Api;
+use crate::api::v5::{self as versions, Kind};
 
 /// Who has to do with it: the reference is one level deeper than in version 4.
 #[derive(ToSchema)]
@@ -39,100 +39,83 @@ pub struct ExternalIdentifier {
     pub type_: String,
 }
 
-/// Turns an API into its version 5: `@type` on every object, parties one level deeper, external ids as a list.
-pub fn turn(api: &mut Api, name: &'static str, base: &'static str) {
-    api.name = name;
-    api.version = "5.0.0";
-    api.base = base;
+/// Adds the types that only version 5 has; [`document`] does the rest.
+pub fn turn(api: &mut Api) {
+    api.v5 = true;
     api.schemas.retain(|(name, _)| name != "RelatedParty");
     api.add::<RelatedPartyRefOrPartyRoleRef>();
     api.add::<ExternalIdentifier>();
-    for (_, schema) in &mut api.schemas {
-        let RefOr::T(Schema::Object(object)) = schema else { continue };
-        if object.properties.contains_key("@type") && !object.required.iter().any(|r| r == "@type") {
-            object.required.push("@type".into());
-        }
+}
+
+/// Turns a document into one of version 5: `@type` on every object, parties one level deeper, external ids as a list.
+pub fn document(document: &mut Value) {
+    for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        of_schema(name, schema);
     }
-    for (name, schema) in &mut api.schemas {
-        let value = serde_json::to_value(&*schema).expect("a schema has only text for keys");
-        let turned = of_schema(name, value);
-        *schema = serde_json::from_value(turned).expect("it is still a schema");
-    }
-    for op in &mut api.operations {
-        if let Some(body) = &mut op.operation.request_body {
-            let value = serde_json::to_value(&*body).expect("a body has only text for keys");
-            *body = serde_json::from_value(of_body(value)).expect("it is still a body");
+    for item in document["paths"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
+        for operation in item.as_object_mut().into_iter().flat_map(|i| i.values_mut()) {
+            of_body(&mut operation["requestBody"]["content"]);
         }
     }
 }
 
-fn of_schema(name: &str, mut schema: Value) -> Value {
-    let order = name.starts_with("ServiceOrder") || name.starts_with("ProductOrder");
-    if let Some(members) = schema["properties"].as_object_mut() {
-        if let Some(party) = members.get_mut("relatedParty") {
-            *party = json!({
-                "type": "array", "items": { "$ref": "#/components/schemas/RelatedPartyRefOrPartyRoleRef" },
-            });
-        }
-        if members.remove("externalId").is_some() && name.starts_with("ProductOrder") {
-            members.insert(
-                "externalId".into(),
-                json!({ "type": "array", "items": { "$ref": "#/components/schemas/ExternalIdentifier" } }),
-            );
-        }
-        if order && name.starts_with("ProductOrder") && !name.contains("Item") {
-            if let Some(date) = members.remove("orderDate") {
-                members.insert("creationDate".into(), date);
-            }
+fn of_schema(name: &str, schema: &mut Value) {
+    let product_order = name.starts_with("ProductOrder") && !name.contains("Item");
+    let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let has_type = members.contains_key("@type");
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    if let Some(party) = members.get_mut("relatedParty") {
+        *party = json!({ "type": "array", "items": reference("RelatedPartyRefOrPartyRoleRef") });
+    }
+    if members.remove("externalId").is_some() && product_order {
+        let list = json!({ "type": "array", "items": reference("ExternalIdentifier") });
+        members.insert("externalId".into(), list);
+    }
+    if let (true, Some(date)) = (product_order, members.remove("orderDate")) {
+        members.insert("creationDate".into(), date);
+    }
+    if name == "ServiceOrder" && members.contains_key("errorMessage") {
+        members.insert("errorMessage".into(), reference("ErrorMessage"));
+    }
+    if let (true, Value::Object(schema)) = (has_type, schema) {
+        let required = schema.entry("required").or_insert_with(|| json!([]));
+        if let Some(list) = required.as_array_mut()
+            && !list.contains(&json!("@type"))
+        {
+            list.push(json!("@type"));
         }
     }
-    if let Some(required) = schema["required"].as_array_mut() {
-        for member in required.iter_mut().filter(|m| name == "ProductOrder" && **m == "orderDate") {
-            *member = json!("creationDate");
-        }
-    }
-    schema
 }
 
 /// Examples of version 4 with the `@type` that version 5 asks for.
-fn of_body(mut body: Value) -> Value {
-    let Some(contents) = body["content"].as_object_mut() else { return body };
-    for content in contents.values_mut() {
-        let schema =
-            content["schema"]["$ref"].as_str().unwrap_or("").rsplit('/').next().unwrap_or("").to_owned();
-        let kind = schema.split('_').next().unwrap_or("").to_owned();
-        if let Some(examples) = content.get_mut("examples").and_then(Value::as_object_mut) {
-            for example in examples.values_mut() {
-                typed(&mut example["value"], &kind);
-            }
+fn of_body(contents: &mut Value) {
+    for content in contents.as_object_mut().into_iter().flat_map(|c| c.values_mut()) {
+        let schema = content["schema"]["$ref"].as_str().unwrap_or_default();
+        let kind = schema.rsplit('/').next().and_then(|s| s.split('_').next()).unwrap_or_default();
+        let kind = kind.trim_end_matches("Input").to_owned();
+        for example in content["examples"].as_object_mut().into_iter().flat_map(|e| e.values_mut()) {
+            typed(&mut example["value"], &kind);
         }
     }
-    body
 }
 
 fn typed(value: &mut Value, kind: &str) {
     let Value::Object(map) = value else { return };
     for (member, inner) in map.iter_mut() {
-        let kind = match member.as_str() {
-            "serviceOrderItem" => "ServiceOrderItem",
-            "productOrderItem" => "ProductOrderItem",
-            "service" => "Service",
-            "product" => "Product",
-            "serviceSpecification" => "ServiceSpecificationRef",
-            "productOffering" => "ProductOfferingRef",
-            "serviceCharacteristic" | "productCharacteristic" => "StringCharacteristic",
-            "serviceOrderItemRelationship" => "ServiceOrderItemRelationship",
-            "productOrderItemRelationship" => "OrderItemRelationship",
-            "orderItem" => "ServiceOrderItemRef",
-            "serviceOrder" => "ServiceOrderRef",
-            "productOrder" => "ProductOrderRef",
-            "note" => "Note",
-            _ => continue,
-        };
+        let Some(kind) = kind_of(member) else { continue };
         match inner {
             Value::Array(list) => list.iter_mut().for_each(|v| typed(v, kind)),
             other => typed(other, kind),
         }
     }
-    map.insert("@type".into(), json!(kind.trim_end_matches("Input")));
+    map.insert("@type".into(), json!(kind));
+}
+
+/// The `@type` of what stands under a member in an example.
+fn kind_of(member: &str) -> Option<&'static str> {
+    Some(match versions::kind(member)? {
+        Kind::Typed(name) | Kind::Ref(name, _) | Kind::RefOrValue(name, _) => name,
+        Kind::Characteristic => "StringCharacteristic",
+        Kind::Wrapped(wrapper) => wrapper.outer,
+    })
 }
