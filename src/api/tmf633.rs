@@ -1,161 +1,89 @@
-//! TMF633 Service Catalog v4.0.0, service specifications: what can be ordered, with which characteristics.
+//! TMF633 Service Catalog v4.0.0: what can be ordered over TMF641, with which characteristics.
 
-use axum::Json;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::Router;
 use serde_json::{Value, json};
-use telvisor_model::catalogue::{Application, Declared, Kind, Required};
+use telvisor_model::catalogue::Application;
 
-use super::problem::Problem;
-use super::query::{Query, list_headers};
-use super::request::takes_json;
-use super::web::base;
-use super::{Doors, TMF633};
-use crate::orders::draft::CUSTOMER_ACCOUNT;
+use super::catalogue::shelf::{
+    Behind, Shelf, account, account_characteristics, characteristics, operations, provider, slug,
+};
+use super::catalogue::{Api, Resource, routes};
+use super::{Doors, official};
 
-const KNOWN: &[&str] = &[
-    "id",
-    "name",
-    "description",
-    "version",
-    "lifecycleStatus",
-    "isBundle",
-    "specCharacteristic",
-    "relatedParty",
-    "@type",
-];
+static API: Api = Api { name: "TMF633", path: super::TMF633, official: &official::TMF633 };
 
-fn value(v: &str, default: bool) -> Value {
-    json!({ "value": v, "valueType": "string", "isDefault": default })
+pub static SPECIFICATION: Resource = Resource {
+    api: &API,
+    name: "serviceSpecification",
+    definition: "ServiceSpecification",
+    generated: specifications,
+};
+pub static CANDIDATE: Resource =
+    Resource { api: &API, name: "serviceCandidate", definition: "ServiceCandidate", generated: candidates };
+static CATEGORY: Resource =
+    Resource { api: &API, name: "serviceCategory", definition: "ServiceCategory", generated: categories };
+static CATALOGUE: Resource =
+    Resource { api: &API, name: "serviceCatalog", definition: "ServiceCatalog", generated: catalogues };
+
+/// Every resource of this API but the tasks.
+pub static RESOURCES: [&Resource; 4] = [&SPECIFICATION, &CANDIDATE, &CATEGORY, &CATALOGUE];
+
+/// Member of a characteristic that holds its values.
+const VALUES: &str = "characteristicValueSpecification";
+
+/// All routes of this API.
+pub fn router() -> Router<Doors> {
+    routes(&RESOURCES)
 }
 
-fn characteristic(name: &str, description: &str, least: u32, values: &[Value]) -> Value {
-    json!({
-        "id": name, "name": name, "description": description, "valueType": "string", "configurable": true,
-        "minCardinality": least, "maxCardinality": 1, "characteristicValueSpecification": values,
-    })
+fn specification(shelf: &Shelf<'_>, app: &Application) -> Value {
+    let behind = Behind::Application(app);
+    let mut out = shelf.entry(&SPECIFICATION, &app.id, &app.name, &app.description, behind);
+    let mut list = characteristics(VALUES, app);
+    // Behind plan and version, before what the application declares.
+    list.splice(2..2, operations(VALUES));
+    out["isBundle"] = json!(false);
+    out["specCharacteristic"] = Value::Array(list);
+    out["relatedParty"] = provider(app);
+    out
 }
 
-fn declared(d: &Declared) -> Value {
-    let kind = match d.kind {
-        Kind::String => "string",
-        Kind::Integer => "integer",
-        Kind::Boolean => "boolean",
+fn specifications(shelf: &Shelf<'_>) -> Vec<Value> {
+    let (id, name, description) = account();
+    let mut of_account = shelf.entry(&SPECIFICATION, id, name, description, Behind::Account);
+    of_account["isBundle"] = json!(false);
+    of_account["specCharacteristic"] = Value::Array(account_characteristics(VALUES));
+    let applications = shelf.catalogue.all();
+    std::iter::once(of_account).chain(applications.iter().map(|a| specification(shelf, a))).collect()
+}
+
+fn candidates(shelf: &Shelf<'_>) -> Vec<Value> {
+    let one = |id: &str, name: &str, description: &str, category: (&str, &str), behind| {
+        let mut out = shelf.entry(&CANDIDATE, id, name, description, behind);
+        out["category"] = json!([shelf.reference(&CATEGORY, category.0, category.1)]);
+        out["serviceSpecification"] = shelf.reference(&SPECIFICATION, id, name);
+        out["serviceSpecification"]["version"] = out["version"].clone();
+        out
     };
-    let values: Vec<Value> = if d.values.is_empty() {
-        d.default.iter().map(|v| json!({ "value": v, "valueType": kind, "isDefault": true })).collect()
-    } else {
-        let entry =
-            |v: &Value| json!({ "value": v, "valueType": kind, "isDefault": d.default.as_ref() == Some(v) });
-        d.values.iter().map(entry).collect()
-    };
-    let mut out = characteristic(&d.name, &d.description, u32::from(d.required == Required::Yes), &values);
-    out["valueType"] = json!(kind);
-    if let Some(pattern) = &d.pattern {
-        out["regex"] = json!(pattern);
+    let (id, name, description) = account();
+    let mut out = vec![one(id, name, description, ("customer", "customer"), Behind::Account)];
+    for app in shelf.catalogue.all().iter() {
+        let category = (slug(&app.category), app.category.as_str());
+        let category = (category.0.as_str(), category.1);
+        out.push(one(&app.id, &app.name, &app.description, category, Behind::Application(app)));
     }
     out
 }
 
-fn specification(base: &str, app: &Application) -> Value {
-    let newest = app.newest_orderable().map(|v| v.id.clone()).unwrap_or_default();
-    let plans: Vec<_> = app.plans.iter().map(|p| value(&p.id, false)).collect();
-    let versions: Vec<_> =
-        app.versions.iter().filter(|v| !v.withdrawn).map(|v| value(&v.id, v.id == newest)).collect();
-    let mut characteristics = vec![
-        characteristic("plan", "size in which it is sold, smallest first", 1, &plans),
-        characteristic("version", "oldest first; the newest when none is given", 0, &versions),
-        characteristic(
-            "operation",
-            "what a modify does beside plan and version",
-            0,
-            &[value("backup", false), value("restore", false)],
-        ),
-        characteristic("backupId", "the backup that operation restore puts back", 0, &[]),
-    ];
-    characteristics.extend(app.characteristics.iter().map(declared));
-    json!({
-        "id": app.id,
-        "href": format!("{base}{TMF633}/serviceSpecification/{}", app.id),
-        "name": app.name,
-        "description": app.description,
-        "version": newest,
-        "isBundle": false,
-        "lifecycleStatus": if newest.is_empty() { "Retired" } else { "Active" },
-        "specCharacteristic": characteristics,
-        "relatedParty": [{
-            "id": app.provider.name, "name": app.provider.name, "role": "provider",
-            "@type": "RelatedParty", "@referredType": "Organization",
-        }],
-        "@type": "ServiceSpecification",
-        "@baseType": "ServiceSpecification",
+fn categories(shelf: &Shelf<'_>) -> Vec<Value> {
+    shelf.category_entries(&CATEGORY, "serviceCandidate", |category| {
+        let (id, name, _) = account();
+        let of_account = category.account.then(|| shelf.reference(&CANDIDATE, id, name));
+        let of_apps = category.applications.iter().map(|a| shelf.reference(&CANDIDATE, &a.id, &a.name));
+        of_account.into_iter().chain(of_apps).collect()
     })
 }
 
-fn customer_account(base: &str) -> Value {
-    json!({
-        "id": CUSTOMER_ACCOUNT,
-        "href": format!("{base}{TMF633}/serviceSpecification/{CUSTOMER_ACCOUNT}"),
-        "name": "Customer account",
-        "description": "a customer of the operator; applications are ordered for it",
-        "version": "1",
-        "isBundle": false,
-        "lifecycleStatus": "Active",
-        "specCharacteristic": [
-            characteristic("name", "name of the person or company", 1, &[]),
-            characteristic("email", "where the customer is written to", 0, &[]),
-            characteristic("phone", "where the customer is called", 0, &[]),
-            characteristic("language", "language of what the customer reads", 0, &[]),
-            characteristic("test", "true: a test customer; its records go into test files. Never changed", 0,
-                &[value("false", true), value("true", false)]),
-        ],
-        "@type": "ServiceSpecification",
-        "@baseType": "ServiceSpecification",
-    })
-}
-
-/// GET: the specifications.
-///
-/// # Errors
-/// 400 naming a parameter that cannot be asked.
-pub async fn list(
-    State(doors): State<Doors>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
-    takes_json(&headers)?;
-    let query = Query::parse(raw.as_deref())?;
-    let base = base(&doors, &headers);
-    let mut all = vec![customer_account(&base)];
-    all.extend(doors.engine.catalogue.all().iter().map(|a| specification(&base, a)));
-    let api = &doors.engine.config.api;
-    let (page, total) = query.in_memory(all, KNOWN, (api.page, api.page_most))?;
-    let limit = query.limit.unwrap_or(api.page).min(api.page_most);
-    let uri = format!("{base}{TMF633}/serviceSpecification");
-    let headers = list_headers(&query, &uri, raw.as_deref(), limit, page.len(), total);
-    let page: Vec<_> = page.into_iter().map(|v| query.select(v)).collect();
-    Ok((headers, Json(page)).into_response())
-}
-
-/// GET by id.
-///
-/// # Errors
-/// 404.
-pub async fn show(
-    State(doors): State<Doors>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
-    takes_json(&headers)?;
-    let query = Query::parse(raw.as_deref())?;
-    let base = base(&doors, &headers);
-    let found = if id == CUSTOMER_ACCOUNT {
-        Some(customer_account(&base))
-    } else {
-        doors.engine.catalogue.find(&id).map(|a| specification(&base, &a))
-    };
-    let found = found.ok_or_else(|| Problem::not_found("service specification", &id))?;
-    Ok(Json(query.select(found)).into_response())
+fn catalogues(shelf: &Shelf<'_>) -> Vec<Value> {
+    vec![shelf.catalogue_entry(&CATALOGUE, &CATEGORY)]
 }

@@ -74,4 +74,34 @@ impl Tx<Tenant> {
         )?;
         Ok(())
     }
+
+    /// The TMF629 resource as it was given for a customer; none where the customer came by another door.
+    pub async fn profile(&mut self, uid: Uuid) -> Result<Option<Value>, StoreError> {
+        let tenant = self.tenant();
+        let row = sql!(
+            self,
+            optional: (Json<Value>,),
+            "SELECT body FROM customers_personal WHERE tenant = $1 AND customer = $2",
+            &tenant,
+            uid
+        )?;
+        Ok(row.map(|(body,)| body.0))
+    }
+
+    /// Keeps the TMF629 resource of a customer as it was given.
+    pub async fn save_profile(&mut self, uid: Uuid, body: &Value) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        let party = body["engagedParty"]["id"].as_str();
+        sql!(
+            self,
+            execute,
+            "INSERT INTO customers_personal (tenant, customer, party_id, body) VALUES ($1,$2,$3,$4)
+             ON CONFLICT (tenant, customer) DO UPDATE SET party_id = excluded.party_id, body = excluded.body",
+            &tenant,
+            uid,
+            party,
+            Json(body)
+        )?;
+        Ok(())
+    }
 }
