@@ -1,14 +1,18 @@
 //! The doors. This page is the map of them; each handler looks up, acts, answers.
 
+pub mod catalogue;
 pub mod download;
 pub mod health;
 pub mod idempotency;
 pub mod io;
+pub mod official;
 pub mod own;
 pub mod problem;
 pub mod progress;
 pub mod query;
 pub mod request;
+pub mod tmf620;
+pub mod tmf629;
 pub mod tmf633;
 pub mod tmf638;
 pub mod tmf641;
@@ -39,6 +43,10 @@ pub struct Doors {
 
 /// TMF641 Service Ordering, base path.
 pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
+/// TMF620 Product Catalog, base path.
+pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
+/// TMF629 Customer, base path.
+pub const TMF629: &str = "/tmf-api/customerManagement/v4";
 /// TMF633 Service Catalog, base path.
 pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
 /// TMF638 Service Inventory, base path.
@@ -70,9 +78,6 @@ pub fn router(doors: Doors) -> Router {
         )
         .route("/cancelServiceOrder", get(tmf641::cancel::list).post(tmf641::cancel::create))
         .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show));
-    let tmf633 = Router::new()
-        .route("/serviceSpecification", get(tmf633::list))
-        .route("/serviceSpecification/{id}", get(tmf633::show));
     let tmf638 = Router::new().route("/service", get(tmf638::list)).route("/service/{id}", get(tmf638::show));
     let own = Router::new()
         .route("/orders/{id}", get(own::orders::show))
@@ -91,7 +96,9 @@ pub fn router(doors: Doors) -> Router {
         .route("/metrics", get(health::metrics));
     Router::new()
         .nest(TMF641, tmf641)
-        .nest(TMF633, tmf633)
+        .nest(TMF620, tmf620::router())
+        .nest(TMF629, tmf629::router())
+        .nest(TMF633, tmf633::router())
         .nest(TMF638, tmf638)
         .nest(OWN, own)
         .merge(watched)

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use serde_json::{Value, json};
+use telvisor_model::Resource as Told;
 use telvisor_model::catalogue::{Application, Period, Plan};
 
 use super::catalogue::shelf::{
@@ -14,17 +15,17 @@ static API: Api = Api { name: "TMF620", path: super::TMF620, official: &official
 static SPECIFICATION: Resource = Resource {
     api: &API,
     name: "productSpecification",
-    definition: "ProductSpecification",
+    definition: "ProductSpecification", told: Told::ProductSpecification,
     generated: specifications,
 };
 static OFFERING: Resource =
-    Resource { api: &API, name: "productOffering", definition: "ProductOffering", generated: offerings };
+    Resource { api: &API, name: "productOffering", definition: "ProductOffering", told: Told::ProductOffering, generated: offerings };
 static PRICE: Resource =
-    Resource { api: &API, name: "productOfferingPrice", definition: "ProductOfferingPrice", generated: prices };
+    Resource { api: &API, name: "productOfferingPrice", definition: "ProductOfferingPrice", told: Told::ProductOfferingPrice, generated: prices };
 static CATEGORY: Resource =
-    Resource { api: &API, name: "category", definition: "Category", generated: categories };
+    Resource { api: &API, name: "category", definition: "Category", told: Told::Category, generated: categories };
 static CATALOGUE: Resource =
-    Resource { api: &API, name: "catalog", definition: "Catalog", generated: catalogues };
+    Resource { api: &API, name: "catalog", definition: "Catalog", told: Told::Catalog, generated: catalogues };
 
 /// Every resource of this API but the tasks.
 pub static RESOURCES: [&Resource; 5] = [&SPECIFICATION, &OFFERING, &PRICE, &CATEGORY, &CATALOGUE];

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use serde_json::{Value, json};
+use telvisor_model::Resource as Told;
 use telvisor_model::catalogue::Application;
 
 use super::catalogue::shelf::{
@@ -15,15 +16,15 @@ static API: Api = Api { name: "TMF633", path: super::TMF633, official: &official
 pub static SPECIFICATION: Resource = Resource {
     api: &API,
     name: "serviceSpecification",
-    definition: "ServiceSpecification",
+    definition: "ServiceSpecification", told: Told::ServiceSpecification,
     generated: specifications,
 };
 pub static CANDIDATE: Resource =
-    Resource { api: &API, name: "serviceCandidate", definition: "ServiceCandidate", generated: candidates };
+    Resource { api: &API, name: "serviceCandidate", definition: "ServiceCandidate", told: Told::ServiceCandidate, generated: candidates };
 static CATEGORY: Resource =
-    Resource { api: &API, name: "serviceCategory", definition: "ServiceCategory", generated: categories };
+    Resource { api: &API, name: "serviceCategory", definition: "ServiceCategory", told: Told::ServiceCategory, generated: categories };
 static CATALOGUE: Resource =
-    Resource { api: &API, name: "serviceCatalog", definition: "ServiceCatalog", generated: catalogues };
+    Resource { api: &API, name: "serviceCatalog", definition: "ServiceCatalog", told: Told::ServiceCatalog, generated: catalogues };
 
 /// Every resource of this API but the tasks.
 pub static RESOURCES: [&Resource; 4] = [&SPECIFICATION, &CANDIDATE, &CATEGORY, &CATALOGUE];

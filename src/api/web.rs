@@ -64,7 +64,13 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> Caller {
-    let door = if path.starts_with("/tmf-api/serviceOrdering") { Door::Tmf641 } else { Door::Api };
+    let door = if path.starts_with("/tmf-api/serviceOrdering") {
+        Door::Tmf641
+    } else if path.starts_with("/tmf-api/customerManagement") {
+        Door::Tmf629
+    } else {
+        Door::Api
+    };
     Caller {
         source,
         request_id: Some(id.to_owned()),

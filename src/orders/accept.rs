@@ -132,7 +132,10 @@ async fn replayed(
     else {
         return Ok(None);
     };
-    let content = canonical(&draft.request);
+    let mut content = canonical(&draft.request);
+    if let Some(profile) = &draft.profile {
+        content.push_str(&canonical(profile));
+    }
     let digest = hex::encode(engine.secrets.digest("idempotency", &[content.as_bytes()]));
     let client = caller.principal.name();
     match tx.take_key(&client, caller.door.as_str(), &key, &digest, order).await? {
@@ -208,6 +211,11 @@ async fn prepare(
             {
                 return Err(unknown_customer(customer_id));
             }
+            // What only a catalogue entry names is known, and cannot be ordered all the same.
+            Err(OrderError::Invalid { item, member: Member::Specification, message }) => {
+                let message = listed_only(tx, &draft.items[n]).await?.unwrap_or(message);
+                return Err(OrderError::Invalid { item, member: Member::Specification, message });
+            }
             other => other?,
         };
         if let Some(intent) = &resolved.intent {
@@ -223,6 +231,16 @@ async fn prepare(
         items.push((n, resolved));
     }
     Ok(Prepared { customer: loaded.customer, items })
+}
+
+/// Why what an item names cannot be ordered although the catalogue lists it.
+async fn listed_only(tx: &mut Tx<Tenant>, item: &DraftItem) -> Result<Option<String>, StoreError> {
+    let Ask::Add { specification, .. } = &item.ask else { return Ok(None) };
+    let listed = tx.is_listed_only(specification).await?;
+    let why = || {
+        format!("{specification:?} is listed in the catalogue, but no application package stands behind it: it cannot be ordered")
+    };
+    Ok(listed.then(why))
 }
 
 fn unknown_customer(customer_id: &str) -> OrderError {

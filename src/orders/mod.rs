@@ -9,6 +9,7 @@
 
 pub mod accept;
 pub mod cancel;
+pub mod customers;
 pub mod draft;
 pub mod fallout;
 pub mod finish;
