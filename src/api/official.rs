@@ -7,36 +7,28 @@ use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
+use crate::conformance::official::Api;
 
 /// Deepest nesting of references that is followed; no official definition comes near it.
 const DEPTH: usize = 32;
 
 /// The definitions of one official file.
 pub struct Official {
-    definitions: Map<String, Value>,
+    definitions: &'static Map<String, Value>,
 }
 
 /// TMF620 Product Catalog v4.1.0.
-pub static TMF620: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!(
-        "../../conformance/official/TMF620/TMF620-ProductCatalog-v4.1.0.swagger.json"
-    ))
-});
+pub static TMF620: LazyLock<Official> = LazyLock::new(|| Official::of("tmf620"));
 /// TMF629 Customer v4.0.0.
-pub static TMF629: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!("../../conformance/official/TMF629/TMF629-Customer-v4.0.0.swagger.json"))
-});
+pub static TMF629: LazyLock<Official> = LazyLock::new(|| Official::of("tmf629"));
 /// TMF633 Service Catalog v4.0.0.
-pub static TMF633: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!("../../conformance/official/TMF633/TMF633-ServiceCatalog-v4.0.0.swagger.json"))
-});
+pub static TMF633: LazyLock<Official> = LazyLock::new(|| Official::of("tmf633"));
 
 impl Official {
-    /// Reads a Swagger 2 file that is part of the program.
-    fn read(text: &str) -> Self {
-        let file: Value = serde_json::from_str(text).expect("an official file is JSON");
-        let definitions = file["definitions"].as_object().cloned().unwrap_or_default();
-        Self { definitions }
+    /// The definitions of a v4 file.
+    fn of(api: &str) -> Self {
+        let api = Api::named(api, 4).expect("a file of the build");
+        Self { definitions: api.document()["definitions"].as_object().expect("a Swagger 2 file has definitions") }
     }
 
     /// The members of the first level that a definition has; none when the file has no such definition.

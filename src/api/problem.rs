@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::idempotency;
+use super::tmf630::etag;
 use crate::orders::{Member, OrderError};
 use crate::store::StoreError;
 
@@ -67,6 +68,7 @@ impl Problem {
             OrderError::KeyConflict { key, order } => {
                 idempotency::conflict(&key, order, &path(None, &Member::ExternalId))
             }
+            OrderError::Changed => etag::changed(),
             OrderError::NotFound(id) => Self::not_found("order", &id),
             OrderError::Store(e) => Self::from(e),
         }
