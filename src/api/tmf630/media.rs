@@ -30,7 +30,9 @@ pub fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
         if let Some(charset) = parameter.strip_prefix("charset=")
             && !matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii")
         {
-            return Err(unsupported(&format!("Content-Type with charset {charset} is not understood; JSON is UTF-8")));
+            return Err(unsupported(&format!(
+                "Content-Type with charset {charset} is not understood; JSON is UTF-8"
+            )));
         }
     }
     Ok(kind)

@@ -2,8 +2,7 @@
 //! and JSON patch query (TMF630, part 5), whose paths choose entries of arrays by what they contain.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, StatusCode};
 use json_patch::{PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
@@ -49,29 +48,25 @@ impl Patched {
 }
 
 impl FromRequest<Doors> for PatchBody {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request(request: Request, doors: &Doors) -> Result<Self, Response> {
-        let form = form(request.headers())?;
-        let octets = request::read(request, doors).await.map_err(Problem::into_response)?;
-        Self::new(form, request::parse(&octets).map_err(Problem::into_response)?)
-            .map_err(Problem::into_response)
+    async fn from_request(request: Request, doors: &Doors) -> Result<Self, Problem> {
+        let form =
+            form(request.headers()).map_err(|problem| Problem { accept_patch: Some(ACCEPTED), ..problem })?;
+        Self::new(form, request::parse(&request::read(request, doors).await?)?)
     }
 }
 
-fn form(headers: &HeaderMap) -> Result<Form, Response> {
-    let refused = match media::content_type(headers) {
-        Ok(kind) => match kind.as_str() {
-            "application/json" | "application/merge-patch+json" => return Ok(Form::Merge),
-            "application/json-patch+json" => return Ok(Form::Operations),
-            "application/json-patch-query+json" => return Ok(Form::Query),
-            other => media::unsupported(&format!("Content-Type {other} is not understood; send one of {ACCEPTED}")),
-        },
-        Err(problem) => problem,
-    };
-    let mut response = refused.into_response();
-    response.headers_mut().insert("accept-patch", HeaderValue::from_static(ACCEPTED));
-    Err(response)
+fn form(headers: &HeaderMap) -> Result<Form, Problem> {
+    match media::content_type(headers)?.as_str() {
+        "application/json" | "application/merge-patch+json" => Ok(Form::Merge),
+        "application/json-patch+json" => Ok(Form::Operations),
+        "application/json-patch-query+json" => Ok(Form::Query),
+        other => {
+            let message = format!("Content-Type {other} is not understood; send one of {ACCEPTED}");
+            Err(media::unsupported(&message))
+        }
+    }
 }
 
 impl PatchBody {

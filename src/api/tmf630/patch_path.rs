@@ -2,7 +2,7 @@
 //! entries (`/item/quantity?item.id=10`), or a JSONPath (`$.item[?@.id=='10'].quantity`).
 
 use serde_json::Value;
-use serde_json_path::JsonPath;
+use serde_json_path::{JsonPath, NormalizedPath};
 
 use super::query::texts;
 
@@ -35,7 +35,7 @@ pub fn targets(document: &Value, path: &str, new: bool) -> Result<Vec<String>, S
 fn by_json_path(document: &Value, path: &str, new: bool) -> Result<Vec<String>, String> {
     let parse = |text: &str| JsonPath::parse(text).map_err(|e| format!("is no JSONPath: {e}"));
     let pointers = |path: &JsonPath| -> Vec<String> {
-        path.query_located(document).locations().map(|l| l.to_json_pointer()).collect()
+        path.query_located(document).locations().map(NormalizedPath::to_json_pointer).collect()
     };
     let found = pointers(&parse(path)?);
     match path.rsplit_once('.') {
