@@ -28,7 +28,9 @@ impl Official {
     /// The definitions of a v4 file.
     fn of(api: &str) -> Self {
         let api = Api::named(api, 4).expect("a file of the build");
-        Self { definitions: api.document()["definitions"].as_object().expect("a Swagger 2 file has definitions") }
+        Self {
+            definitions: api.document()["definitions"].as_object().expect("a Swagger 2 file has definitions"),
+        }
     }
 
     /// The members of the first level that a definition has; none when the file has no such definition.
@@ -83,7 +85,8 @@ impl Official {
                     .try_for_each(|(n, v)| self.check(&schema["items"], v, &format!("{path}[{n}]"), depth))
             }
             Value::Object(members) => {
-                let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                let at =
+                    |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
                 let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 for name in required {
                     if !members.contains_key(name) {
@@ -141,7 +144,11 @@ fn check_text(schema: &Value, text: &str, path: &str) -> Result<(), Problem> {
 fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(
-            members.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect(),
+            members
+                .iter()
+                .filter(|(_, v)| !v.is_null())
+                .map(|(k, v)| (k.clone(), without_nulls(v)))
+                .collect(),
         ),
         Value::Array(list) => list.iter().map(without_nulls).collect(),
         other => other.clone(),
@@ -191,7 +198,8 @@ mod tests {
 
     #[test]
     fn what_the_definition_does_not_have_is_left_out_on_the_first_level() {
-        let body = json!({ "name": "n", "colour": "red", "price": { "unit": "EUR", "value": 1.5, "more": [] } });
+        let body =
+            json!({ "name": "n", "colour": "red", "price": { "unit": "EUR", "value": 1.5, "more": [] } });
         let kept = TMF620.checked("ProductOfferingPrice_Create", &body).unwrap();
         assert_eq!(
             Value::Object(kept),

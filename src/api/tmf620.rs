@@ -15,17 +15,38 @@ static API: Api = Api { name: "TMF620", path: super::TMF620, official: &official
 static SPECIFICATION: Resource = Resource {
     api: &API,
     name: "productSpecification",
-    definition: "ProductSpecification", told: Told::ProductSpecification,
+    definition: "ProductSpecification",
+    told: Told::ProductSpecification,
     generated: specifications,
 };
-static OFFERING: Resource =
-    Resource { api: &API, name: "productOffering", definition: "ProductOffering", told: Told::ProductOffering, generated: offerings };
-static PRICE: Resource =
-    Resource { api: &API, name: "productOfferingPrice", definition: "ProductOfferingPrice", told: Told::ProductOfferingPrice, generated: prices };
-static CATEGORY: Resource =
-    Resource { api: &API, name: "category", definition: "Category", told: Told::Category, generated: categories };
-static CATALOGUE: Resource =
-    Resource { api: &API, name: "catalog", definition: "Catalog", told: Told::Catalog, generated: catalogues };
+static OFFERING: Resource = Resource {
+    api: &API,
+    name: "productOffering",
+    definition: "ProductOffering",
+    told: Told::ProductOffering,
+    generated: offerings,
+};
+static PRICE: Resource = Resource {
+    api: &API,
+    name: "productOfferingPrice",
+    definition: "ProductOfferingPrice",
+    told: Told::ProductOfferingPrice,
+    generated: prices,
+};
+static CATEGORY: Resource = Resource {
+    api: &API,
+    name: "category",
+    definition: "Category",
+    told: Told::Category,
+    generated: categories,
+};
+static CATALOGUE: Resource = Resource {
+    api: &API,
+    name: "catalog",
+    definition: "Catalog",
+    told: Told::Catalog,
+    generated: catalogues,
+};
 
 /// Every resource of this API but the tasks.
 pub static RESOURCES: [&Resource; 5] = [&SPECIFICATION, &OFFERING, &PRICE, &CATEGORY, &CATALOGUE];
@@ -81,16 +102,17 @@ fn specifications(shelf: &Shelf<'_>) -> Vec<Value> {
 }
 
 fn offerings(shelf: &Shelf<'_>) -> Vec<Value> {
-    let one = |id: &str, name: &str, description: &str, of: (&str, &str), category: &str, behind: Behind<'_>| {
-        let mut out = shelf.entry(&OFFERING, id, name, description, behind);
-        out["isBundle"] = json!(false);
-        out["isSellable"] = json!(behind.active());
-        out["category"] = json!([shelf.reference(&CATEGORY, &slug(category), category)]);
-        out["productSpecification"] = shelf.reference(&SPECIFICATION, of.0, of.1);
-        out["productSpecification"]["version"] = out["version"].clone();
-        out["serviceCandidate"] = shelf.reference(&tmf633::CANDIDATE, of.0, of.1);
-        out
-    };
+    let one =
+        |id: &str, name: &str, description: &str, of: (&str, &str), category: &str, behind: Behind<'_>| {
+            let mut out = shelf.entry(&OFFERING, id, name, description, behind);
+            out["isBundle"] = json!(false);
+            out["isSellable"] = json!(behind.active());
+            out["category"] = json!([shelf.reference(&CATEGORY, &slug(category), category)]);
+            out["productSpecification"] = shelf.reference(&SPECIFICATION, of.0, of.1);
+            out["productSpecification"]["version"] = out["version"].clone();
+            out["serviceCandidate"] = shelf.reference(&tmf633::CANDIDATE, of.0, of.1);
+            out
+        };
     let (id, name, description) = account();
     let mut out = vec![one(id, name, description, (id, name), "customer", Behind::Account)];
     for app in shelf.catalogue.all().iter() {

@@ -16,15 +16,31 @@ static API: Api = Api { name: "TMF633", path: super::TMF633, official: &official
 pub static SPECIFICATION: Resource = Resource {
     api: &API,
     name: "serviceSpecification",
-    definition: "ServiceSpecification", told: Told::ServiceSpecification,
+    definition: "ServiceSpecification",
+    told: Told::ServiceSpecification,
     generated: specifications,
 };
-pub static CANDIDATE: Resource =
-    Resource { api: &API, name: "serviceCandidate", definition: "ServiceCandidate", told: Told::ServiceCandidate, generated: candidates };
-static CATEGORY: Resource =
-    Resource { api: &API, name: "serviceCategory", definition: "ServiceCategory", told: Told::ServiceCategory, generated: categories };
-static CATALOGUE: Resource =
-    Resource { api: &API, name: "serviceCatalog", definition: "ServiceCatalog", told: Told::ServiceCatalog, generated: catalogues };
+pub static CANDIDATE: Resource = Resource {
+    api: &API,
+    name: "serviceCandidate",
+    definition: "ServiceCandidate",
+    told: Told::ServiceCandidate,
+    generated: candidates,
+};
+static CATEGORY: Resource = Resource {
+    api: &API,
+    name: "serviceCategory",
+    definition: "ServiceCategory",
+    told: Told::ServiceCategory,
+    generated: categories,
+};
+static CATALOGUE: Resource = Resource {
+    api: &API,
+    name: "serviceCatalog",
+    definition: "ServiceCatalog",
+    told: Told::ServiceCatalog,
+    generated: catalogues,
+};
 
 /// Every resource of this API but the tasks.
 pub static RESOURCES: [&Resource; 4] = [&SPECIFICATION, &CANDIDATE, &CATEGORY, &CATALOGUE];

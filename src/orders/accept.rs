@@ -238,7 +238,9 @@ async fn listed_only(tx: &mut Tx<Tenant>, item: &DraftItem) -> Result<Option<Str
     let Ask::Add { specification, .. } = &item.ask else { return Ok(None) };
     let listed = tx.is_listed_only(specification).await?;
     let why = || {
-        format!("{specification:?} is listed in the catalogue, but no application package stands behind it: it cannot be ordered")
+        format!(
+            "{specification:?} is listed in the catalogue, but no application package stands behind it: it cannot be ordered"
+        )
     };
     Ok(listed.then(why))
 }

@@ -32,13 +32,24 @@ pub async fn save(
     }
     if before.state != now.state {
         tell(tx, now, EventKind::StateChange).await?;
+        // A terminated customer stays readable; to those who keep a copy it is gone.
+        if now.state == "terminated" {
+            tell(tx, now, EventKind::Delete).await?;
+        }
     }
     Ok(())
 }
 
 fn same_data(a: &CustomerRow, b: &CustomerRow) -> bool {
     let data = |c: &CustomerRow| {
-        (c.name.clone(), c.email.clone(), c.phone.clone(), c.language.clone(), c.test, c.characteristics.0.clone())
+        (
+            c.name.clone(),
+            c.email.clone(),
+            c.phone.clone(),
+            c.language.clone(),
+            c.test,
+            c.characteristics.0.clone(),
+        )
     };
     data(a) == data(b)
 }

@@ -40,5 +40,8 @@ mod sdr_files;
 mod smoke;
 mod states;
 mod stories;
+mod tmf620;
+mod tmf629;
 mod tmf630;
+mod tmf633;
 mod walls;

@@ -184,9 +184,15 @@ fn declared(values: &str, d: &Declared) -> Value {
         Kind::Integer => "integer",
         Kind::Boolean => "boolean",
     };
-    let entry = |v: &Value| json!({ "value": v, "valueType": kind, "isDefault": d.default.as_ref() == Some(v) });
-    let list: Vec<Value> = if d.values.is_empty() { d.default.iter().map(entry).collect() } else { d.values.iter().map(entry).collect() };
-    let mut out = characteristic(values, &d.name, &d.description, u32::from(d.required == Required::Yes), list);
+    let entry =
+        |v: &Value| json!({ "value": v, "valueType": kind, "isDefault": d.default.as_ref() == Some(v) });
+    let list: Vec<Value> = if d.values.is_empty() {
+        d.default.iter().map(entry).collect()
+    } else {
+        d.values.iter().map(entry).collect()
+    };
+    let mut out =
+        characteristic(values, &d.name, &d.description, u32::from(d.required == Required::Yes), list);
     out["valueType"] = json!(kind);
     if let Some(pattern) = &d.pattern {
         out["regex"] = json!(pattern);
@@ -199,10 +205,17 @@ fn declared(values: &str, d: &Declared) -> Value {
 pub fn characteristics(values: &str, app: &Application) -> Vec<Value> {
     let newest = app.newest_orderable().map(|v| v.id.as_str());
     let plans = app.plans.iter().map(|p| value(&p.id, false)).collect();
-    let versions = app.versions.iter().filter(|v| !v.withdrawn).map(|v| value(&v.id, Some(v.id.as_str()) == newest));
+    let versions =
+        app.versions.iter().filter(|v| !v.withdrawn).map(|v| value(&v.id, Some(v.id.as_str()) == newest));
     let mut out = vec![
         characteristic(values, "plan", "size in which it is sold, smallest first", 1, plans),
-        characteristic(values, "version", "oldest first; the newest when none is given", 0, versions.collect()),
+        characteristic(
+            values,
+            "version",
+            "oldest first; the newest when none is given",
+            0,
+            versions.collect(),
+        ),
     ];
     out.extend(app.characteristics.iter().map(|d| declared(values, d)));
     out
@@ -258,9 +271,13 @@ mod tests {
 
     #[test]
     fn a_category_has_an_id_that_fits_into_a_path() {
-        for (category, id) in
-            [("web-shop", "web-shop"), ("Web Shop", "web-shop"), ("  ", "other"), ("Büro", "b-ro"), ("/a/", "a")]
-        {
+        for (category, id) in [
+            ("web-shop", "web-shop"),
+            ("Web Shop", "web-shop"),
+            ("  ", "other"),
+            ("Büro", "b-ro"),
+            ("/a/", "a"),
+        ] {
             assert_eq!(slug(category), id);
         }
     }

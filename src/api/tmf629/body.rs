@@ -105,9 +105,7 @@ mod tests {
 
     #[test]
     fn characteristics_go_before_media_and_preferred_media_before_others() {
-        let medium = |preferred: bool, address: &str| {
-            json!({ "mediumType": "email", "preferred": preferred, "characteristic": { "emailAddress": address } })
-        };
+        let medium = |preferred: bool, address: &str| json!({ "mediumType": "email", "preferred": preferred, "characteristic": { "emailAddress": address } });
         let mut customer = json!({
             "name": "Company", "engagedParty": { "id": "1", "@referredType": "Organization" },
             "contactMedium": [

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use super::{body, draft, item, load, place, placed, path, render};
+use super::{body, draft, item, load, path, place, placed, render};
 use crate::api::official;
 use crate::api::problem::Problem;
 use crate::api::tmf630::{Ask, PatchBody, Patched};
@@ -121,7 +121,8 @@ async fn set_data(
         return Err(Problem::invalid(&body::path(&customer, body::NUMBER), why));
     }
     let told = given.iter().any(|g| g.name == "test");
-    let new = new_customer(0, &given).map_err(|e: OrderError| Problem::of_order(e, |_, m| path(&customer, m)))?;
+    let new =
+        new_customer(0, &given).map_err(|e: OrderError| Problem::of_order(e, |_, m| path(&customer, m)))?;
     if told && new.test != row.test {
         let why = "cannot be changed: a customer is a test customer from its creation on, or never";
         return Err(Problem::invalid(&body::path(&customer, "test"), why));

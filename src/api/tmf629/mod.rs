@@ -19,7 +19,7 @@ use super::{Doors, TMF641, idempotency, official};
 use crate::orders::accept::{Accepted, accept};
 use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::orders::{Ask as Wanted, Draft, DraftItem, Member};
-use crate::store::customers::CustomerRow;
+use crate::store::customers::{CustomerRow, ListedCustomer};
 use crate::store::{Tenant, Tx};
 
 /// What customers can be filtered and sorted by.
@@ -52,7 +52,7 @@ pub fn router() -> Router<Doors> {
 pub async fn list(ask: Ask) -> Result<Response, Problem> {
     let page = ask.page(ATTRIBUTES, &[("c.created_at", true), ("c.uid", true)])?;
     let listed = ask.read().await?.list_customers(&page).await?;
-    let one = |l| render::customer(&ask.base, &l.customer, l.profile.as_ref().map(|p| &p.0));
+    let one = |l: &ListedCustomer| render::customer(&ask.base, &l.customer, l.profile.as_ref().map(|p| &p.0));
     let shown = listed.rows.iter().map(one).collect();
     Ok(ask.list(&page, &listed, shown))
 }
@@ -84,7 +84,8 @@ async fn load(tx: &mut Tx<Tenant>, base: &str, id: &str) -> Result<(CustomerRow,
 pub async fn create(ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
     let profile = Value::Object(official::TMF629.checked("Customer_Create", &given)?);
     let (number, characteristics) = body::read(&profile)?;
-    let list: Vec<Value> = characteristics.iter().map(|g| json!({ "name": g.name, "value": g.value })).collect();
+    let list: Vec<Value> =
+        characteristics.iter().map(|g| json!({ "name": g.name, "value": g.value })).collect();
     let mut request = json!({
         "serviceOrderItem": [{
             "id": "1", "action": "add",
@@ -145,7 +146,6 @@ fn placed(ask: &Ask, response: &mut Response, accepted: &Accepted) {
         idempotency::replayed(response);
     }
 }
-
 
 /// Where a member of the order stands in a TMF629 customer.
 fn path(given: &Value, member: &Member) -> String {

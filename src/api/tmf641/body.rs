@@ -214,6 +214,7 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         requested_completion: order.requested_completion_date,
         notes: notes(&request, &order.note, now),
         request,
+        profile: None,
         items,
     })
 }
