@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use telvisor_model::Resource as Told;
 use telvisor_model::catalogue::{Application, Period, Plan};
 
+use super::catalogue::jobs::{self, Jobs};
 use super::catalogue::shelf::{
     Behind, Shelf, account, account_characteristics, characteristics, provider, slug,
 };
@@ -16,40 +17,58 @@ static SPECIFICATION: Resource = Resource {
     api: &API,
     name: "productSpecification",
     definition: "ProductSpecification",
-    told: Told::ProductSpecification,
+    told: Some(Told::ProductSpecification),
     generated: specifications,
 };
 static OFFERING: Resource = Resource {
     api: &API,
     name: "productOffering",
     definition: "ProductOffering",
-    told: Told::ProductOffering,
+    told: Some(Told::ProductOffering),
     generated: offerings,
 };
 static PRICE: Resource = Resource {
     api: &API,
     name: "productOfferingPrice",
     definition: "ProductOfferingPrice",
-    told: Told::ProductOfferingPrice,
+    told: Some(Told::ProductOfferingPrice),
     generated: prices,
 };
 static CATEGORY: Resource = Resource {
     api: &API,
     name: "category",
     definition: "Category",
-    told: Told::Category,
+    told: Some(Told::Category),
     generated: categories,
 };
 static CATALOGUE: Resource = Resource {
     api: &API,
     name: "catalog",
     definition: "Catalog",
-    told: Told::Catalog,
+    told: Some(Told::Catalog),
     generated: catalogues,
 };
 
 /// Every resource of this API but the tasks.
 pub static RESOURCES: [&Resource; 5] = [&SPECIFICATION, &OFFERING, &PRICE, &CATEGORY, &CATALOGUE];
+
+static TASKS: Jobs = Jobs {
+    import: Resource {
+        api: &API,
+        name: "importJob",
+        definition: "ImportJob",
+        told: None,
+        generated: |_| vec![],
+    },
+    export: Resource {
+        api: &API,
+        name: "exportJob",
+        definition: "ExportJob",
+        told: None,
+        generated: |_| vec![],
+    },
+    of: &RESOURCES,
+};
 
 /// Member of a characteristic that holds its values.
 const VALUES: &str = "productSpecCharacteristicValue";
@@ -62,7 +81,7 @@ const SIZES: [(&str, &str); 3] = [
 
 /// All routes of this API.
 pub fn router() -> Router<Doors> {
-    routes(&RESOURCES)
+    routes(&RESOURCES).merge(jobs::routes(&TASKS))
 }
 
 /// Id of the offering of a plan, and of its price.

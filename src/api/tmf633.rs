@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use telvisor_model::Resource as Told;
 use telvisor_model::catalogue::Application;
 
+use super::catalogue::jobs::{self, Jobs};
 use super::catalogue::shelf::{
     Behind, Shelf, account, account_characteristics, characteristics, operations, provider, slug,
 };
@@ -17,40 +18,58 @@ pub static SPECIFICATION: Resource = Resource {
     api: &API,
     name: "serviceSpecification",
     definition: "ServiceSpecification",
-    told: Told::ServiceSpecification,
+    told: Some(Told::ServiceSpecification),
     generated: specifications,
 };
 pub static CANDIDATE: Resource = Resource {
     api: &API,
     name: "serviceCandidate",
     definition: "ServiceCandidate",
-    told: Told::ServiceCandidate,
+    told: Some(Told::ServiceCandidate),
     generated: candidates,
 };
 static CATEGORY: Resource = Resource {
     api: &API,
     name: "serviceCategory",
     definition: "ServiceCategory",
-    told: Told::ServiceCategory,
+    told: Some(Told::ServiceCategory),
     generated: categories,
 };
 static CATALOGUE: Resource = Resource {
     api: &API,
     name: "serviceCatalog",
     definition: "ServiceCatalog",
-    told: Told::ServiceCatalog,
+    told: Some(Told::ServiceCatalog),
     generated: catalogues,
 };
 
 /// Every resource of this API but the tasks.
 pub static RESOURCES: [&Resource; 4] = [&SPECIFICATION, &CANDIDATE, &CATEGORY, &CATALOGUE];
 
+static TASKS: Jobs = Jobs {
+    import: Resource {
+        api: &API,
+        name: "importJob",
+        definition: "ImportJob",
+        told: None,
+        generated: |_| vec![],
+    },
+    export: Resource {
+        api: &API,
+        name: "exportJob",
+        definition: "ExportJob",
+        told: None,
+        generated: |_| vec![],
+    },
+    of: &RESOURCES,
+};
+
 /// Member of a characteristic that holds its values.
 const VALUES: &str = "characteristicValueSpecification";
 
 /// All routes of this API.
 pub fn router() -> Router<Doors> {
-    routes(&RESOURCES)
+    routes(&RESOURCES).merge(jobs::routes(&TASKS))
 }
 
 fn specification(shelf: &Shelf<'_>, app: &Application) -> Value {

@@ -141,7 +141,7 @@ async fn lists_are_filtered_by_every_attribute_and_dotted_paths() {
         ("id=kinfolk.team", vec!["kinfolk.team"]),
         ("productSpecification.id=ledgerwell", vec!["ledgerwell.basic", "ledgerwell.business"]),
         ("category.id=crm&sort=-id", vec!["kinfolk.team", "kinfolk.solo", "kinfolk.company"]),
-        ("name=%22Filenook, Home%22", vec!["filenook.home"]),
+        ("name=%22Filenook,%20Home%22", vec!["filenook.home"]),
         ("prodSpecCharValueUse.productSpecCharacteristicValue.value=siding", vec!["yardmaster.siding"]),
         ("lifecycleStatus=Retired", vec![]),
         ("isSellable=true&offset=1&limit=2", vec!["filenook.home", "filenook.office"]),
@@ -385,4 +385,68 @@ async fn a_package_that_comes_hides_what_was_posted_and_one_that_goes_is_retired
     assert_eq!((&retired["lifecycleStatus"], &retired["isSellable"]), (&json!("Retired"), &json!(false)));
     let candidate = app.get(&format!("{SERVICES}/serviceCandidate/{CRM}")).await.expect(200);
     assert_eq!(candidate["lifecycleStatus"], "Retired");
+}
+
+#[tokio::test]
+async fn posted_entries_are_exported_and_imported_as_a_file() {
+    let app = TestApp::new().await;
+    for base in [BASE, SERVICES] {
+        let (offering, category) =
+            if base == BASE { ("productOffering", "category") } else { ("serviceSpecification", "serviceCategory") };
+        let at = |rest: &str| format!("{base}/{rest}");
+        app.post(&at(offering), &json!({ "id": "fibre", "name": "Fibre", "description": "d" })).await.expect(201);
+        app.post(&at(category), &json!({ "id": "lines", "name": "Lines" })).await.expect(201);
+        let all = app.post(&at("exportJob"), &json!({ "url": "data:," })).await.expect(201);
+        assert_eq!(all["status"], "Succeeded", "{all:#}");
+        let address = path(all["href"].as_str().unwrap()).to_owned();
+        assert_eq!(app.get(&address).await.expect(200), all);
+        assert_eq!(app.get(&at("exportJob")).await.expect(200), json!([all]));
+        let one = json!({ "url": "data:,", "path": at(offering), "query": "name=Copper" });
+        let none = app.post(&at("exportJob"), &one).await.expect(201);
+        assert_eq!(none["url"], "data:application/json;base64,W10=", "nothing is called so");
+
+        // What was changed and deleted since comes back; what was not in the file stays.
+        app.patch(&at(&format!("{offering}/fibre")), &json!({ "description": "other" })).await.expect(200);
+        app.delete(&at(&format!("{category}/lines"))).await.expect(204);
+        app.post(&at(offering), &json!({ "id": "copper", "name": "Copper" })).await.expect(201);
+        let done = app.post(&at("importJob"), &json!({ "url": all["url"] })).await.expect(201);
+        assert_eq!(done["status"], "Succeeded", "{done:#}");
+        assert_eq!(app.get(&at(&format!("{offering}/fibre"))).await.expect(200)["description"], "d");
+        app.get(&at(&format!("{category}/lines"))).await.expect(200);
+        app.get(&at(&format!("{offering}/copper"))).await.expect(200);
+        app.delete(&address).await.expect(204);
+        app.get(&address).await.expect(404);
+        app.patch(path(done["href"].as_str().unwrap()), &json!({})).await.expect(405);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_done_fails_whole_with_the_reason() {
+    let app = TestApp::new().await;
+    let (export, import) = (format!("{BASE}/exportJob"), format!("{BASE}/importJob"));
+    assert!(app.post(&export, &json!({})).await.expect(400)["message"].as_str().unwrap().starts_with("url: is missing"));
+    let file = |text: &str| {
+        use base64::Engine as _;
+        format!("data:application/json;base64,{}", base64::engine::general_purpose::STANDARD.encode(text))
+    };
+    let twice = file("[{\"id\": \"a\", \"name\": \"n\"}, {\"id\": \"b\"}]");
+    let generated = file("[{\"id\": \"a\", \"name\": \"n\"}, {\"id\": \"kinfolk.solo\", \"name\": \"n\"}]");
+    let offering = "/productOffering";
+    for (at, body, start) in [
+        (&export, json!({ "url": "https://files.example/a" }), "url: the server writes no file elsewhere"),
+        (&export, json!({ "url": "data:,", "path": "/nothing" }), "path: \"/nothing\" is none of"),
+        (&export, json!({ "url": "data:,", "path": offering, "query": "colour=red" }), "colour"),
+        (&export, json!({ "url": "data:,", "contentType": "text/csv" }), "contentType: \"text/csv\""),
+        (&import, json!({ "url": "https://files.example/a" }), "url: the server reads no file elsewhere"),
+        (&import, json!({ "url": "data:application/json;base64,?" }), "url: is no base64"),
+        (&import, json!({ "url": file("{}") }), "url: the file is no JSON array"),
+        (&import, json!({ "url": file("[{\"name\": \"n\"}]") }), "url: entry 0: of which resource?"),
+        (&import, json!({ "url": twice, "path": offering }), "url: entry 1: name: is missing"),
+        (&import, json!({ "url": generated, "path": offering }), "url: entry 1: productOffering kinfolk.solo is made"),
+    ] {
+        let job = app.post(at, &body).await.expect(201);
+        assert_eq!(job["status"], "Failed", "{body}");
+        assert!(job["errorLog"].as_str().unwrap().starts_with(start), "{body}: {job:#}");
+    }
+    app.get(&format!("{OFFERINGS}/a")).await.expect(404);
 }

@@ -1,6 +1,7 @@
 //! The catalogues of TMF620 and TMF633: what application packages make, read only, and beside it what operators post,
 //! change and delete. One set of handlers serves every resource of both.
 
+pub mod jobs;
 pub mod shelf;
 
 use std::collections::HashSet;
@@ -45,8 +46,8 @@ pub struct Resource {
     pub name: &'static str,
     /// `ProductOffering`, as in the official file.
     pub definition: &'static str,
-    /// What its events are about.
-    pub told: Told,
+    /// What its events are about; none: nothing is told of it.
+    pub told: Option<Told>,
     /// What application packages make.
     pub generated: fn(&Shelf<'_>) -> Vec<Value>,
 }
@@ -88,7 +89,9 @@ impl Resource {
         let mut out = body.clone();
         out["id"] = json!(id);
         out["href"] = json!(format!("{base}{}/{}/{id}", self.api.path, self.name));
-        out["lastUpdate"] = json!(show(updated_at));
+        if self.members("").contains(&"lastUpdate") {
+            out["lastUpdate"] = json!(show(updated_at));
+        }
         out
     }
 
@@ -112,9 +115,46 @@ impl Resource {
         found(self.name, id, ask.read().await?.entry(self.api.name, self.name, id).await?)
     }
 
+    /// A new entry of what was given, under the id that it chose or a new one, with the defaults.
+    fn new_entry(&self, given: &Value, now: DateTime<Utc>) -> Result<EntryRow, Problem> {
+        let mut body = self.checked(given)?;
+        let members = self.members("");
+        let mut default = |name: &str, value: Value| {
+            if members.contains(&name) {
+                body.entry(name).or_insert(value);
+            }
+        };
+        default("lifecycleStatus", json!("In study"));
+        default("version", json!("1.0"));
+        default("isBundle", json!(false));
+        default("isSellable", json!(false));
+        default("isRoot", json!(given["parentId"].is_null()));
+        default("@type", json!(self.definition));
+        Ok(EntryRow {
+            api: self.api.name.to_owned(),
+            kind: self.name.to_owned(),
+            id: id_of(given)?,
+            uid: new_id(),
+            body: Json(Value::Object(body)),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// Refuses one more entry than a tenant may have.
+    async fn has_room(&self, tx: &mut Tx<Tenant>) -> Result<(), Problem> {
+        if tx.count_entries(self.api.name, self.name).await? >= MOST {
+            let message = format!("there are {MOST} posted entries of {}; delete what is not needed", self.name);
+            return Err(Problem::conflict("catalogueFull", message));
+        }
+        Ok(())
+    }
+
     async fn tell(&self, tx: &mut Tx<Tenant>, e: &EntryRow, kind: EventKind) -> Result<(), StoreError> {
+        let Some(told) = self.told else { return Ok(()) };
         let body = json!({ "id": e.id, "body": e.body.0, "updatedAt": e.updated_at });
-        tx.tell(self.told, e.uid, kind, &body, None).await
+        tx.tell(told, e.uid, kind, &body, None).await
     }
 }
 
@@ -138,41 +178,15 @@ async fn show_one(of: &'static Resource, ask: Ask, Path(id): Path<String>) -> Re
 
 /// POST: 201 with the entry. The client may give an id that is free.
 async fn create(of: &'static Resource, ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
-    let mut body = of.checked(&given)?;
-    let id = id_of(&given)?;
-    let members = of.members("");
-    let mut default = |name: &str, value: Value| {
-        if members.contains(&name) {
-            body.entry(name).or_insert(value);
-        }
-    };
-    default("lifecycleStatus", json!("In study"));
-    default("version", json!("1.0"));
-    default("isBundle", json!(false));
-    default("isSellable", json!(false));
-    default("isRoot", json!(given["parentId"].is_null()));
-    default("@type", json!(of.definition));
+    let engine = ask.engine();
+    let entry = of.new_entry(&given, engine.db.clock().now())?;
+    let id = &entry.id;
     let taken = || Problem::conflict("alreadyExists", format!("id: there is a {} {id} already", of.name));
     if of.generated(&ask).iter().any(|v| v["id"] == id.as_str()) {
         return Err(taken());
     }
-    let engine = ask.engine();
     let mut tx = engine.db.tenant(&ask.caller.tenant).await?;
-    if tx.count_entries(of.api.name, of.name).await? >= MOST {
-        let message = format!("there are {MOST} posted entries of {}; delete what is not needed", of.name);
-        return Err(Problem::conflict("catalogueFull", message));
-    }
-    let now = tx.now();
-    let entry = EntryRow {
-        api: of.api.name.to_owned(),
-        kind: of.name.to_owned(),
-        id: id.clone(),
-        uid: new_id(),
-        body: Json(Value::Object(body)),
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
+    of.has_room(&mut tx).await?;
     if !tx.insert_entry(&entry).await? {
         return Err(taken());
     }
