@@ -391,10 +391,15 @@ async fn a_package_that_comes_hides_what_was_posted_and_one_that_goes_is_retired
 async fn posted_entries_are_exported_and_imported_as_a_file() {
     let app = TestApp::new().await;
     for base in [BASE, SERVICES] {
-        let (offering, category) =
-            if base == BASE { ("productOffering", "category") } else { ("serviceSpecification", "serviceCategory") };
+        let (offering, category) = if base == BASE {
+            ("productOffering", "category")
+        } else {
+            ("serviceSpecification", "serviceCategory")
+        };
         let at = |rest: &str| format!("{base}/{rest}");
-        app.post(&at(offering), &json!({ "id": "fibre", "name": "Fibre", "description": "d" })).await.expect(201);
+        app.post(&at(offering), &json!({ "id": "fibre", "name": "Fibre", "description": "d" }))
+            .await
+            .expect(201);
         app.post(&at(category), &json!({ "id": "lines", "name": "Lines" })).await.expect(201);
         let all = app.post(&at("exportJob"), &json!({ "url": "data:," })).await.expect(201);
         assert_eq!(all["status"], "Succeeded", "{all:#}");
@@ -424,7 +429,12 @@ async fn posted_entries_are_exported_and_imported_as_a_file() {
 async fn a_job_that_cannot_be_done_fails_whole_with_the_reason() {
     let app = TestApp::new().await;
     let (export, import) = (format!("{BASE}/exportJob"), format!("{BASE}/importJob"));
-    assert!(app.post(&export, &json!({})).await.expect(400)["message"].as_str().unwrap().starts_with("url: is missing"));
+    assert!(
+        app.post(&export, &json!({})).await.expect(400)["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("url: is missing")
+    );
     let file = |text: &str| {
         use base64::Engine as _;
         format!("data:application/json;base64,{}", base64::engine::general_purpose::STANDARD.encode(text))
@@ -442,7 +452,11 @@ async fn a_job_that_cannot_be_done_fails_whole_with_the_reason() {
         (&import, json!({ "url": file("{}") }), "url: the file is no JSON array"),
         (&import, json!({ "url": file("[{\"name\": \"n\"}]") }), "url: entry 0: of which resource?"),
         (&import, json!({ "url": twice, "path": offering }), "url: entry 1: name: is missing"),
-        (&import, json!({ "url": generated, "path": offering }), "url: entry 1: productOffering kinfolk.solo is made"),
+        (
+            &import,
+            json!({ "url": generated, "path": offering }),
+            "url: entry 1: productOffering kinfolk.solo is made",
+        ),
     ] {
         let job = app.post(at, &body).await.expect(201);
         assert_eq!(job["status"], "Failed", "{body}");

@@ -33,8 +33,9 @@ pub struct Jobs {
 /// The routes of the tasks.
 pub fn routes(jobs: &'static Jobs) -> Router<Doors> {
     let all = |of: &'static Resource| get(move |ask| list(of, ask));
-    let one =
-        |of: &'static Resource| get(move |ask, id| show_one(of, ask, id)).delete(move |ask, id| delete(of, ask, id));
+    let one = |of: &'static Resource| {
+        get(move |ask, id| show_one(of, ask, id)).delete(move |ask, id| delete(of, ask, id))
+    };
     Router::new()
         .route("/exportJob", all(&jobs.export).post(move |ask, body| export(jobs, ask, body)))
         .route("/exportJob/{id}", one(&jobs.export))
@@ -131,7 +132,8 @@ fn is_json(job: &Map<String, Value>) -> Result<(), Problem> {
 async fn exported(jobs: &Jobs, ask: &Ask, job: &Map<String, Value>) -> Result<Value, Problem> {
     is_json(job)?;
     if !job["url"].as_str().is_some_and(|url| url.starts_with("data:")) {
-        let why = "the server writes no file elsewhere; say \"data:,\" and find the file in the url of the answer";
+        let why =
+            "the server writes no file elsewhere; say \"data:,\" and find the file in the url of the answer";
         return Err(Problem::invalid("url", why));
     }
     let query = Query::parse(job.get("query").and_then(Value::as_str))?;
@@ -153,7 +155,10 @@ async fn exported(jobs: &Jobs, ask: &Ask, job: &Map<String, Value>) -> Result<Va
 async fn imported(jobs: &Jobs, ask: &Ask, job: &Map<String, Value>) -> Result<(), Problem> {
     is_json(job)?;
     let file = job["url"].as_str().and_then(|url| url.strip_prefix(FILE)).ok_or_else(|| {
-        Problem::invalid("url", format!("the server reads no file elsewhere; give the file itself, as {FILE}…"))
+        Problem::invalid(
+            "url",
+            format!("the server reads no file elsewhere; give the file itself, as {FILE}…"),
+        )
     })?;
     let octets = BASE64.decode(file).map_err(|e| Problem::invalid("url", format!("is no base64: {e}")))?;
     let entries: Vec<Value> = serde_json::from_slice(&octets)

@@ -145,7 +145,8 @@ impl Resource {
     /// Refuses one more entry than a tenant may have.
     async fn has_room(&self, tx: &mut Tx<Tenant>) -> Result<(), Problem> {
         if tx.count_entries(self.api.name, self.name).await? >= MOST {
-            let message = format!("there are {MOST} posted entries of {}; delete what is not needed", self.name);
+            let message =
+                format!("there are {MOST} posted entries of {}; delete what is not needed", self.name);
             return Err(Problem::conflict("catalogueFull", message));
         }
         Ok(())

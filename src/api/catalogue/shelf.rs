@@ -171,7 +171,7 @@ fn value(v: &str, default: bool) -> Value {
 }
 
 /// A characteristic; `values` names the member with its values, which differs between the two APIs.
-fn characteristic(values: &str, name: &str, description: &str, least: u32, list: Vec<Value>) -> Value {
+fn characteristic(values: &str, name: &str, description: &str, least: u32, list: &[Value]) -> Value {
     json!({
         "id": name, "name": name, "description": description, "valueType": "string", "configurable": true,
         "minCardinality": least, "maxCardinality": 1, values: list,
@@ -192,7 +192,7 @@ fn declared(values: &str, d: &Declared) -> Value {
         d.values.iter().map(entry).collect()
     };
     let mut out =
-        characteristic(values, &d.name, &d.description, u32::from(d.required == Required::Yes), list);
+        characteristic(values, &d.name, &d.description, u32::from(d.required == Required::Yes), &list);
     out["valueType"] = json!(kind);
     if let Some(pattern) = &d.pattern {
         out["regex"] = json!(pattern);
@@ -204,18 +204,12 @@ fn declared(values: &str, d: &Declared) -> Value {
 #[must_use]
 pub fn characteristics(values: &str, app: &Application) -> Vec<Value> {
     let newest = app.newest_orderable().map(|v| v.id.as_str());
-    let plans = app.plans.iter().map(|p| value(&p.id, false)).collect();
-    let versions =
-        app.versions.iter().filter(|v| !v.withdrawn).map(|v| value(&v.id, Some(v.id.as_str()) == newest));
+    let plans: Vec<_> = app.plans.iter().map(|p| value(&p.id, false)).collect();
+    let offered = app.versions.iter().filter(|v| !v.withdrawn);
+    let versions: Vec<_> = offered.map(|v| value(&v.id, Some(v.id.as_str()) == newest)).collect();
     let mut out = vec![
-        characteristic(values, "plan", "size in which it is sold, smallest first", 1, plans),
-        characteristic(
-            values,
-            "version",
-            "oldest first; the newest when none is given",
-            0,
-            versions.collect(),
-        ),
+        characteristic(values, "plan", "size in which it is sold, smallest first", 1, &plans),
+        characteristic(values, "version", "oldest first; the newest when none is given", 0, &versions),
     ];
     out.extend(app.characteristics.iter().map(|d| declared(values, d)));
     out
@@ -224,28 +218,28 @@ pub fn characteristics(values: &str, app: &Application) -> Vec<Value> {
 /// What a modify of a service may say beside plan and version.
 #[must_use]
 pub fn operations(values: &str) -> Vec<Value> {
-    let both = vec![value("backup", false), value("restore", false)];
+    let both = [value("backup", false), value("restore", false)];
     vec![
-        characteristic(values, "operation", "what a modify does beside plan and version", 0, both),
-        characteristic(values, "backupId", "the backup that operation restore puts back", 0, vec![]),
+        characteristic(values, "operation", "what a modify does beside plan and version", 0, &both),
+        characteristic(values, "backupId", "the backup that operation restore puts back", 0, &[]),
     ]
 }
 
 /// What an order of a customer account may say.
 #[must_use]
 pub fn account_characteristics(values: &str) -> Vec<Value> {
-    let test = vec![value("false", true), value("true", false)];
+    let test = [value("false", true), value("true", false)];
     vec![
-        characteristic(values, "name", "name of the person or company", 1, vec![]),
-        characteristic(values, "email", "where the customer is written to", 0, vec![]),
-        characteristic(values, "phone", "where the customer is called", 0, vec![]),
-        characteristic(values, "language", "language of what the customer reads", 0, vec![]),
+        characteristic(values, "name", "name of the person or company", 1, &[]),
+        characteristic(values, "email", "where the customer is written to", 0, &[]),
+        characteristic(values, "phone", "where the customer is called", 0, &[]),
+        characteristic(values, "language", "language of what the customer reads", 0, &[]),
         characteristic(
             values,
             "test",
             "true: a test customer; its records go into test files. Never changed",
             0,
-            test,
+            &test,
         ),
     ]
 }
