@@ -64,8 +64,11 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> Caller {
+    // All versions of an API are one door.
     let door = if path.starts_with("/tmf-api/serviceOrdering") {
         Door::Tmf641
+    } else if path.starts_with("/tmf-api/productOrderingManagement") {
+        Door::Tmf622
     } else if path.starts_with("/tmf-api/customerManagement") {
         Door::Tmf629
     } else {

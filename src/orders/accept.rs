@@ -82,6 +82,7 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     }
     engine.commit(tx, ["accept.before_commit", "accept.after_commit"]).await?;
     fault::point("accept.after_publish");
+    let moving = moving.into_placed();
     tracing::info!(order.id = %order, order.state = %moving.order.state, external_id = draft.external_id, %caller, "order accepted");
     Ok(Accepted::New(Box::new(moving)))
 }
@@ -212,9 +213,10 @@ async fn prepare(
                 return Err(unknown_customer(customer_id));
             }
             // What only a catalogue entry names is known, and cannot be ordered all the same.
-            Err(OrderError::Invalid { item, member: Member::Specification, message }) => {
-                let message = listed_only(tx, &draft.items[n]).await?.unwrap_or(message);
-                return Err(OrderError::Invalid { item, member: Member::Specification, message });
+            Err(OrderError::Invalid { item, member, message }) => {
+                let listed = listed_only(tx, &draft.items[n], &member).await?;
+                let message = listed.unwrap_or(message);
+                return Err(OrderError::Invalid { item, member, message });
             }
             other => other?,
         };
@@ -233,16 +235,29 @@ async fn prepare(
     Ok(Prepared { customer: loaded.customer, items })
 }
 
-/// Why what an item names cannot be ordered although the catalogue lists it.
-async fn listed_only(tx: &mut Tx<Tenant>, item: &DraftItem) -> Result<Option<String>, StoreError> {
-    let Ask::Add { specification, .. } = &item.ask else { return Ok(None) };
-    let listed = tx.is_listed_only(specification).await?;
-    let why = || {
-        format!(
-            "{specification:?} is listed in the catalogue, but no application package stands behind it: it cannot be ordered"
-        )
+/// Why what an item names cannot be ordered although the catalogue lists it: a specification, or the offering of one
+/// plan of it.
+async fn listed_only(
+    tx: &mut Tx<Tenant>,
+    item: &DraftItem,
+    wrong: &Member,
+) -> Result<Option<String>, StoreError> {
+    let Ask::Add { specification, characteristics, .. } = &item.ask else { return Ok(None) };
+    let plan = characteristics.iter().find(|g| g.name == "plan").and_then(|g| g.value.as_str());
+    let offering = plan.map(|plan| format!("{specification}.{plan}"));
+    let names = match wrong {
+        Member::Specification => vec![Some(specification.clone()), offering],
+        Member::Characteristic(name) if name == "plan" => vec![offering],
+        _ => vec![],
     };
-    Ok(listed.then(why))
+    for name in names.into_iter().flatten() {
+        if tx.is_listed_only(&name).await? {
+            return Ok(Some(format!(
+                "{name:?} is listed in the catalogue, but no application package stands behind it: it cannot be ordered"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn unknown_customer(customer_id: &str) -> OrderError {

@@ -42,6 +42,7 @@ mod states;
 mod stories;
 mod tmf620;
 mod tmf629;
+mod tmf622;
 mod tmf630;
 mod tmf633;
 mod walls;

@@ -6,7 +6,7 @@ use telvisor::apps::catalogue::import;
 use telvisor::store::catalogue::EntryRow;
 use tempfile::TempDir;
 
-use crate::harness::{Answer, CRM, ORDERS, TestApp, copy_package, create, provision};
+use crate::harness::{Answer, CRM, ORDERS, PRODUCT_ORDERS, TestApp, copy_package, create, provision};
 
 const BASE: &str = "/tmf-api/productCatalogManagement/v4";
 const SERVICES: &str = "/tmf-api/serviceCatalogManagement/v4";
@@ -350,6 +350,19 @@ async fn an_entry_without_a_package_is_listed_and_cannot_be_ordered() {
         let message = refused["message"].as_str().unwrap();
         assert!(message.starts_with("serviceOrderItem[0].service.serviceSpecification.id: "), "{message}");
         assert!(message.contains("no application package stands behind it"), "{message}");
+    }
+    // An offering has the same reason at the door of product orders, with a plan of its own or of an application.
+    for id in ["fibre.100", "kinfolk.huge"] {
+        app.post(OFFERINGS, &json!({ "id": id, "name": "Offer" })).await.expect(201);
+        let order = json!({ "productOrderItem": [{
+            "id": "1", "action": "add", "productOffering": { "id": id },
+            "product": { "relatedParty": [{ "id": "C1", "role": "customer" }] },
+        }] });
+        let refused = app.post(PRODUCT_ORDERS, &order).await.expect(400);
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.starts_with("productOrderItem[0]."), "{message}");
+        let why = format!("\"{id}\" is listed in the catalogue, but no application package stands behind it");
+        assert!(message.contains(&why), "{message}");
     }
     let order = json!({ "serviceOrderItem": [provision("C1", "nothing", "solo", None)] });
     let refused = app.post(ORDERS, &order).await.expect(400);
