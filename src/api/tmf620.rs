@@ -90,7 +90,7 @@ fn offering_id(app: &Application, plan: &Plan) -> String {
 }
 
 fn offering_name(app: &Application, plan: &Plan) -> String {
-    format!("{}, {}", app.name, plan.name)
+    format!("{} {}", app.name, plan.name)
 }
 
 fn specifications(shelf: &Shelf<'_>) -> Vec<Value> {

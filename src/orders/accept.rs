@@ -246,7 +246,7 @@ async fn listed_only(
     let plan = characteristics.iter().find(|g| g.name == "plan").and_then(|g| g.value.as_str());
     let offering = plan.map(|plan| format!("{specification}.{plan}"));
     let names = match wrong {
-        Member::Specification => vec![Some(specification.clone()), offering],
+        Member::Specification => vec![offering, Some(specification.clone())],
         Member::Characteristic(name) if name == "plan" => vec![offering],
         _ => vec![],
     };

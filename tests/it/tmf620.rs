@@ -77,7 +77,7 @@ async fn each_application_is_a_specification_and_each_plan_an_offering_with_its_
     assert_eq!(ids(&prices), ids(&offerings)[1..]);
 
     let home = app.get(&format!("{OFFERINGS}/filenook.home")).await.expect(200);
-    assert_eq!(home["name"], "Filenook, Home");
+    assert_eq!(home["name"], "Filenook Home");
     assert_eq!(home["lifecycleStatus"], "Active");
     assert_eq!((&home["isBundle"], &home["isSellable"]), (&json!(false), &json!(true)));
     assert_eq!(home["version"], "1.3");
@@ -141,7 +141,7 @@ async fn lists_are_filtered_by_every_attribute_and_dotted_paths() {
         ("id=kinfolk.team", vec!["kinfolk.team"]),
         ("productSpecification.id=ledgerwell", vec!["ledgerwell.basic", "ledgerwell.business"]),
         ("category.id=crm&sort=-id", vec!["kinfolk.team", "kinfolk.solo", "kinfolk.company"]),
-        ("name=%22Filenook,%20Home%22", vec!["filenook.home"]),
+        ("name=%22Filenook%20Home%22", vec!["filenook.home"]),
         ("prodSpecCharValueUse.productSpecCharacteristicValue.value=siding", vec!["yardmaster.siding"]),
         ("lifecycleStatus=Retired", vec![]),
         ("isSellable=true&offset=1&limit=2", vec!["filenook.home", "filenook.office"]),

@@ -89,7 +89,10 @@ fn order(ask: &Ask, row: &CustomerRow, state: Option<&str>) -> Result<Draft, Pro
     let (action, wanted) = match state {
         Some(state) => {
             let state = Some(state.to_owned());
-            ("modify", Wanted::Modify { service: id.clone(), state, characteristics: vec![] })
+            (
+                "modify",
+                Wanted::Modify { service: id.clone(), state, characteristics: vec![], application: None },
+            )
         }
         None => ("delete", Wanted::Delete { service: id.clone() }),
     };
