@@ -22,6 +22,7 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("completionMessage", "message", Kind::Text),
     ("requestedCancellationDate", "COALESCE(requested_for, requested_at)", Kind::Time),
     ("effectiveCancellationDate", "CASE WHEN state = 'done' THEN ended_at END", Kind::Time),
+    ("@type", "", Kind::Always("CancelServiceOrder")),
 ];
 
 #[derive(Debug, Deserialize)]

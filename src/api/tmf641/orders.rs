@@ -26,6 +26,7 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("requestedStartDate", "requested_start", Kind::Time),
     ("requestedCompletionDate", "requested_completion", Kind::Time),
     ("expectedCompletionDate", "expected_completion", Kind::Time),
+    ("@type", "", Kind::Always("ServiceOrder")),
 ];
 
 /// POST: accepts an order. 201 with Location; a repeat under the same key shows the order as it is now.
