@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::AssertSqlSafe;
-use telvisor_model::OrderState;
+use telvisor_model::{OrderKind, OrderState};
 use uuid::Uuid;
 
 use super::{Conn, StoreError, System, Tenant, Tx, sql};
@@ -14,13 +14,13 @@ use crate::clock::new_id;
 /// Most deltas folded in one transaction.
 const MOST: i64 = 5000;
 
-fn name(kind: &str, state: &str) -> String {
-    format!("orders.{kind}.{state}")
+fn name(kind: OrderKind, state: &str) -> String {
+    format!("orders.{}.{state}", kind.as_str())
 }
 
 impl Tx<Tenant> {
     /// Counts an order that is written for the first time.
-    pub(super) async fn count_new(&mut self, kind: &str, state: OrderState) -> Result<(), StoreError> {
+    pub(super) async fn count_new(&mut self, kind: OrderKind, state: OrderState) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(
             self,
@@ -71,7 +71,11 @@ impl Tx<Tenant> {
     }
 
     /// How many orders of a kind are in one of the states, or in any, without the hidden ones.
-    pub async fn order_count(&mut self, kind: &str, states: Option<&[String]>) -> Result<i64, StoreError> {
+    pub async fn order_count(
+        &mut self,
+        kind: OrderKind,
+        states: Option<&[String]>,
+    ) -> Result<i64, StoreError> {
         let tenant = self.tenant();
         let (condition, binds): (String, Vec<String>) = match states {
             Some([]) => return Ok(0),
@@ -80,7 +84,9 @@ impl Tx<Tenant> {
                 (format!("name IN ({})", marks.join(", ")), states.iter().map(|s| name(kind, s)).collect())
             }
             // All names that begin so: '/' comes right after '.'.
-            None => ("name > $2 AND name < $3".into(), vec![name(kind, ""), format!("orders.{kind}/")]),
+            None => {
+                ("name > $2 AND name < $3".into(), vec![name(kind, ""), format!("orders.{}/", kind.as_str())])
+            }
         };
         let text = format!(
             "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM (

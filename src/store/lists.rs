@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Column as _, FromRow, Row as _, TypeInfo as _, ValueRef as _};
+use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use super::cancels::CancelRow;
@@ -320,21 +321,36 @@ fn postgres_value(row: &PgRow, name: &str) -> Result<Value, sqlx::Error> {
 }
 
 impl Tx<Tenant> {
-    /// Service orders and their number, which comes from counters where only states are asked for.
-    pub async fn list_orders(&mut self, page: &Page) -> Result<Listed<OrderRow>, StoreError> {
-        let from = "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'";
+    /// Orders of one kind and their number, which comes from counters where only states are asked for.
+    pub async fn list_orders(
+        &mut self,
+        kind: OrderKind,
+        page: &Page,
+    ) -> Result<Listed<OrderRow>, StoreError> {
+        let from = match kind {
+            OrderKind::Service => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
+            OrderKind::Product => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product'",
+        };
         match counted_states(page) {
             Some(states) => {
-                let total = self.order_count("service", states.as_deref()).await?;
+                let total = self.order_count(kind, states.as_deref()).await?;
                 listed_of(self, "*", from, page, total).await
             }
             None => listed(self, "*", from, page).await,
         }
     }
 
-    /// Cancel tasks and their number.
-    pub async fn list_cancels(&mut self, page: &Page) -> Result<Listed<CancelRow>, StoreError> {
-        listed(self, "*", "cancel_orders WHERE tenant = $1", page).await
+    /// Cancel tasks of orders of one kind and their number.
+    pub async fn list_cancels(
+        &mut self,
+        kind: OrderKind,
+        page: &Page,
+    ) -> Result<Listed<CancelRow>, StoreError> {
+        let from = match kind {
+            OrderKind::Service => "cancel_orders WHERE tenant = $1 AND kind = 'service'",
+            OrderKind::Product => "cancel_orders WHERE tenant = $1 AND kind = 'product'",
+        };
+        listed(self, "*", from, page).await
     }
 
     /// Customers, subscriptions and machines as services, and their number. `v` has the columns of [`ServiceRow`].

@@ -7,6 +7,7 @@ use crate::harness::{Answer, TestApp};
 mod counts;
 mod hrefs;
 mod lists;
+mod page;
 mod pages;
 mod patching;
 mod tags;

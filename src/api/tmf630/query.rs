@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::filter::{self, Filter, Test};
+use super::filter::{self, Alternative, Filter, Test};
 use super::json_path::PathFilter;
 use super::{cursor::Cursor, fields};
 use crate::api::problem::Problem;
@@ -70,7 +70,7 @@ impl Query {
                 "offset" => offset = Some(number("offset", &value)?),
                 "limit" => query.limit = Some(number("limit", &value)?),
                 "sort" => {
-                    query.sort = value.split(',').filter(|s| !s.trim().is_empty()).map(sort_by).collect()
+                    query.sort = value.split(',').filter(|s| !s.trim().is_empty()).map(sort_by).collect();
                 }
                 "filter" => query.json_path = Some(PathFilter::parse(&value)?),
                 "cursor" => query.cursor = Some(value.into_owned()),
@@ -100,6 +100,13 @@ impl Query {
         let at = self.filters.iter().position(|f| f.equality() == Some(attribute))?;
         let value = |test| if let Test::Is(_, value) = test { Some(value) } else { None };
         Some(self.filters.remove(at).any_of.into_iter().filter_map(|a| value(a.test)).collect())
+    }
+
+    /// Asks for an attribute to have one of the values, as a filter of the client would.
+    pub fn equal(&mut self, attribute: &str, values: Vec<String>) {
+        let one =
+            |value| Alternative { attribute: attribute.to_owned(), test: Test::Is(Compare::Equal, value) };
+        self.filters.push(Filter { any_of: values.into_iter().map(one).collect() });
     }
 
     /// The page of a stored list. A cursor is opened by `open`, which is told how the list is sorted.
