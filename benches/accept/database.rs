@@ -222,7 +222,9 @@ impl Database {
         let (id, at) = if sqlite {
             (
                 format!("unhex(printf('%012x7000%016x', {ID_BASE} + n, n))"),
-                format!("strftime('%Y-%m-%dT%H:%M:%S+00:00', '{begin}', (n * {seconds_apart}) || ' seconds')"),
+                format!(
+                    "strftime('%Y-%m-%dT%H:%M:%S+00:00', '{begin}', (n * {seconds_apart}) || ' seconds')"
+                ),
             )
         } else {
             (

@@ -34,13 +34,17 @@ const ASKED: &[Asked] = &[
     ("first page", true, |_, _, _| format!("{ORDERS}?limit={PAGE}")),
     ("first page of a state", true, |_, _, _| format!("{ORDERS}?state=failed&limit={PAGE}")),
     ("page in the middle, by cursor", true, |_, _, cursor| format!("{ORDERS}?limit={PAGE}&cursor={cursor}")),
-    ("the same of a state", true, |_, _, cursor| format!("{ORDERS}?state=failed&limit={PAGE}&cursor={cursor}")),
+    ("the same of a state", true, |_, _, cursor| {
+        format!("{ORDERS}?state=failed&limit={PAGE}&cursor={cursor}")
+    }),
     ("page in the middle, by a range of dates", true, |n, size, _| {
         let from = size / 4 + pick(n, size / 4);
         let (after, before) = (date(from), date(from + 1000));
         format!("{ORDERS}?orderDate.gt={after}&orderDate.lt={before}&limit={PAGE}")
     }),
-    ("page in the middle, by offset", false, |_, size, _| format!("{ORDERS}?limit={PAGE}&offset={}", size / 2)),
+    ("page in the middle, by offset", false, |_, size, _| {
+        format!("{ORDERS}?limit={PAGE}&offset={}", size / 2)
+    }),
     ("count of half of them", false, |_, size, _| {
         format!("{ORDERS}?orderDate.lt={}&limit={PAGE}", date(size / 2))
     }),
@@ -83,7 +87,10 @@ pub async fn measure(database: &Database, data: &Path) -> anyhow::Result<Vec<Val
         let cursor = cursor_in_the_middle(&mut client, size).await?;
         for (what, bounded, path) in ASKED {
             let requests = if *bounded { REQUESTS } else { SLOW_REQUESTS };
-            times.entry(*what).or_default().push(timed(&mut client, requests, |n| path(n, size, &cursor)).await?);
+            times
+                .entry(*what)
+                .or_default()
+                .push(timed(&mut client, requests, |n| path(n, size, &cursor)).await?);
         }
         drop(client);
         server.stop().await?;

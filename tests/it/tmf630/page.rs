@@ -56,7 +56,8 @@ fn block(list: &List, indexes: &[(String, Vec<String>)]) -> String {
 
 #[test]
 fn the_page_lists_every_attribute_and_whether_an_index_serves_it() {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/filters.md")).unwrap();
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/filters.md")).unwrap();
     let indexes = indexes();
     assert!(indexes.len() > 40, "{}", indexes.len());
     let blocks: Vec<String> = LISTS.iter().map(|list| block(list, &indexes)).collect();
