@@ -66,10 +66,10 @@ pub struct Condition {
     pub any_of: Vec<Test>,
 }
 
-/// A pattern that a column's text must match. It is matched in this process, alike on both databases.
+/// A pattern that the text of one of the columns must match. It is matched in this process, alike on both databases.
 #[derive(Debug, Clone)]
 pub struct Match {
-    pub column: &'static str,
+    pub any_of: Vec<&'static str>,
     pub pattern: Regex,
 }
 
@@ -239,8 +239,11 @@ struct Found<R> {
 
 impl<R> Found<R> {
     fn fits(&self, page: &Page) -> bool {
-        let of = |m: &Match, text: &Option<String>| text.as_ref().is_some_and(|t| m.pattern.is_match(t));
-        page.matches.iter().zip(&self.texts).all(|(m, text)| of(m, text))
+        let mut texts = self.texts.iter();
+        page.matches.iter().all(|m| {
+            let own: Vec<_> = texts.by_ref().take(m.any_of.len()).collect();
+            own.into_iter().flatten().any(|text| m.pattern.is_match(text))
+        })
     }
 }
 

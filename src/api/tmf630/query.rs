@@ -26,7 +26,8 @@ pub enum Kind {
     Always(&'static str),
 }
 
-/// An attribute that can be filtered and sorted by: its name in the API, its column, its type.
+/// An attribute that can be filtered and sorted by: its name in the API, its column, its type. Of two columns, written
+/// `a|b`, either may fit, and lists are sorted by the first.
 pub type Attribute = (&'static str, &'static str, Kind);
 
 /// A parsed query.
@@ -154,8 +155,9 @@ impl Query {
         let stays = |column: &str| newest.iter().any(|(c, _)| *c == column);
         let mut order: Vec<Order> = vec![];
         for (name, descending) in &self.sort {
-            let (_, column, kind) = find(attributes, name)?;
-            if !matches!(kind, Kind::Always(_)) && !order.iter().any(|o| o.column == *column) {
+            let (_, columns, kind) = find(attributes, name)?;
+            let column = columns.split('|').next().unwrap_or(columns);
+            if !matches!(kind, Kind::Always(_)) && !order.iter().any(|o| o.column == column) {
                 let (nullable, text) = (!stays(column), *kind == Kind::Text);
                 order.push(Order { column, descending: *descending, nullable, text });
             }
@@ -208,7 +210,7 @@ fn add_condition(page: &mut Page, filter: &Filter, attributes: &[Attribute]) -> 
         let &(name, column, kind) = find(attributes, &a.attribute)?;
         let (compare, value) = match (&a.test, kind) {
             (Test::Matches(pattern), Kind::Text) => {
-                page.matches.push(Match { column, pattern: pattern.clone() });
+                page.matches.push(Match { any_of: column.split('|').collect(), pattern: pattern.clone() });
                 return Ok(());
             }
             (Test::Matches(_), _) => {
@@ -235,7 +237,13 @@ fn add_condition(page: &mut Page, filter: &Filter, attributes: &[Attribute]) -> 
             }
             Kind::Always(_) => return Err(Problem::invalid(name, "can only be compared for equality")),
         };
-        any_of.push(Stored { column, text: kind == Kind::Text, compare, value: bound });
+        let either = column.split('|');
+        any_of.extend(either.map(|column| Stored {
+            column,
+            text: kind == Kind::Text,
+            compare,
+            value: bound.clone(),
+        }));
     }
     page.conditions.push(Condition { any_of });
     Ok(())

@@ -26,9 +26,10 @@ impl Text {
             list.push(columns.to_owned());
         }
         list.extend(page.order.iter().enumerate().map(|(n, o)| format!("{} AS key_{n}", o.column)));
-        list.extend(page.matches.iter().enumerate().map(|(n, m)| format!("{} AS match_{n}", m.column)));
+        let texts: Vec<&str> = page.matches.iter().flat_map(|m| m.any_of.iter().copied()).collect();
+        list.extend(texts.iter().enumerate().map(|(n, column)| format!("{column} AS match_{n}")));
         let mut out = Self::new(postgres, &format!("SELECT {} FROM", list.join(", ")), from);
-        out.matches = page.matches.len();
+        out.matches = texts.len();
         out
     }
 
