@@ -24,7 +24,6 @@ CREATE TABLE customers_personal (
   body TEXT NOT NULL,
   PRIMARY KEY (tenant, customer)
 );
-CREATE INDEX customers_personal_party ON customers_personal (tenant, party_id);
 
 CREATE INDEX customers_newest ON customers (tenant, created_at, uid);
 CREATE INDEX customers_name ON customers (tenant, name);

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod download;
+pub mod filters;
 pub mod health;
 pub mod idempotency;
 pub mod io;

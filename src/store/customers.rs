@@ -41,7 +41,7 @@ pub struct ListedCustomer {
 }
 
 impl Tx<Tenant> {
-    /// Customers and their number; the table is `c`, what TMF629 gave `p`.
+    /// Customers and their number; what TMF629 gave has `party_id`.
     pub async fn list_customers(&mut self, page: &Page) -> Result<Listed<ListedCustomer>, StoreError> {
         listed(
             self,

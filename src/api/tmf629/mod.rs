@@ -24,18 +24,19 @@ use crate::store::{Tenant, Tx};
 
 /// What customers can be filtered and sorted by.
 pub const ATTRIBUTES: &[Attribute] = &[
-    ("id", "c.customer_id", Kind::Text),
-    ("name", "c.name", Kind::Text),
+    ("id", "customer_id", Kind::Text),
+    ("name", "name", Kind::Text),
     (
         "status",
-        "CASE WHEN c.state IN ('pending', 'active', 'suspended') THEN c.state ELSE 'terminated' END",
+        "CASE WHEN state IN ('pending', 'active', 'suspended') THEN state ELSE 'terminated' END",
         Kind::Text,
     ),
-    ("engagedParty.id", "COALESCE(p.party_id, c.customer_id)", Kind::Text),
-    ("contactMedium.characteristic.emailAddress", "c.email", Kind::Text),
-    ("contactMedium.characteristic.phoneNumber", "c.phone", Kind::Text),
-    ("validFor.startDateTime", "c.created_at", Kind::Time),
-    ("validFor.endDateTime", "c.ended_at", Kind::Time),
+    ("engagedParty.id", "COALESCE(party_id, customer_id)", Kind::Text),
+    ("contactMedium.characteristic.emailAddress", "email", Kind::Text),
+    ("contactMedium.characteristic.phoneNumber", "phone", Kind::Text),
+    ("validFor.startDateTime", "created_at", Kind::Time),
+    ("validFor.endDateTime", "ended_at", Kind::Time),
+    ("@type", "", Kind::Always("Customer")),
 ];
 
 /// All routes of this API but the hub.
@@ -50,7 +51,7 @@ pub fn router() -> Router<Doors> {
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
 pub async fn list(ask: Ask) -> Result<Response, Problem> {
-    let page = ask.page(ATTRIBUTES, &[("c.created_at", true), ("c.uid", true)])?;
+    let page = ask.page(ATTRIBUTES, &[("created_at", true), ("uid", true)])?;
     let listed = ask.read().await?.list_customers(&page).await?;
     let one = |l: &ListedCustomer| render::customer(&ask.base, &l.customer, l.profile.as_ref().map(|p| &p.0));
     let shown = listed.rows.iter().map(one).collect();
