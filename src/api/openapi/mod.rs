@@ -4,7 +4,9 @@
 //! under `tmf-specs/`, served below `/docs`, and printed by `telvisor openapi`.
 
 mod build;
+pub mod catalogue;
 pub mod common;
+pub mod customer;
 pub mod hub;
 pub mod order;
 pub mod own;
@@ -37,7 +39,15 @@ const PATCHES: &[&str] = &[
 ];
 
 fn apis() -> Vec<Api> {
-    let mut all = vec![order::v4(), order::v5(), product_order::v4(), product_order::v5()];
+    let mut all = vec![
+        order::v4(),
+        order::v5(),
+        product_order::v4(),
+        product_order::v5(),
+        catalogue::products(),
+        catalogue::services(),
+        customer::api(),
+    ];
     all.push(own::api());
     all
 }
