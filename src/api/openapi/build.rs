@@ -79,8 +79,17 @@ pub fn attributes(table: &[Attribute]) -> Vec<(&'static str, Kind)> {
 impl Api {
     #[must_use]
     pub fn new(name: &'static str, title: &'static str, version: &'static str, base: &'static str) -> Self {
-        let mut api =
-            Self { name, title, version, base, about: "", nulls: false, operations: vec![], schemas: vec![] };
+        let mut api = Self {
+            name,
+            title,
+            version,
+            base,
+            about: "",
+            nulls: false,
+            v5: false,
+            operations: vec![],
+            schemas: vec![],
+        };
         api.add::<Error>();
         api
     }
@@ -406,7 +415,9 @@ fn list_parameters(attributes: &[(&'static str, Kind)]) -> Vec<Parameter> {
         let object = ObjectBuilder::new().schema_type(Type::String);
         let schema = match kind {
             Kind::Time => object.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))),
-            _ => object,
+            Kind::Always(only) => object.enum_values(Some([*only])),
+            Kind::Number => object.pattern(Some("^-?[0-9]{1,15}$")),
+            Kind::Text | Kind::Id => object,
         };
         out.push(query(name, "Only those with this value", Schema::Object(schema.build())));
     }

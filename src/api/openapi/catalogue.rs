@@ -1,5 +1,7 @@
 //! TMF620 Product Catalog and TMF633 Service Catalog.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use utoipa::{PartialSchema, ToSchema};
@@ -107,6 +109,24 @@ entry! {
     }
 }
 
+/// A task that reads entries from a file, or writes them into one; the file is a `data:` URL (RFC 2397).
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Job {
+    pub id: String,
+    pub href: String,
+    pub status: Option<String>,
+    pub error_log: Option<String>,
+    pub content_type: Option<String>,
+    pub path: Option<String>,
+    pub query: Option<String>,
+    pub url: Option<String>,
+    pub creation_date: Option<DateTime<Utc>>,
+    pub completion_date: Option<DateTime<Utc>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
 /// What can be said of an instance, with its possible values.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -151,6 +171,27 @@ fn entry<T: ToSchema + PartialSchema>(
     });
 }
 
+/// Adds the two tasks; the example of an import brings an entry of `category`.
+fn jobs(api: &mut Api, category: &str) {
+    let given = ["id", "href", "status", "errorLog", "creationDate", "completionDate"];
+    api.add_shown::<Job>();
+    api.add_request::<Job>("Job_Create", &given, &["url"]);
+    let file = BASE64.encode(json!([{ "name": "From a file" }]).to_string());
+    let import =
+        json!({ "path": format!("/{category}"), "url": format!("data:application/json;base64,{file}") });
+    for (name, example) in [("exportJob", json!({ "url": "data:," })), ("importJob", import)] {
+        api.resource(&Resource {
+            name,
+            shown: "Job",
+            attributes: vec![("status", Kind::Text)],
+            create: Some(("Job_Create", vec![("a file", example)])),
+            change: None,
+            delete: true,
+            patches: &[],
+        });
+    }
+}
+
 /// Names of the three types of a kind.
 macro_rules! names {
     ($name:literal) => {
@@ -184,6 +225,7 @@ pub fn products() -> Api {
     );
     entry::<Category>(&mut api, "category", names!("Category"), &["name"], &none);
     entry::<Catalog>(&mut api, "catalog", names!("Catalog"), &["name"], &none);
+    jobs(&mut api, "category");
     hub::v4(&mut api);
     api
 }
@@ -212,6 +254,7 @@ pub fn services() -> Api {
     );
     entry::<ServiceCategory>(&mut api, "serviceCategory", names!("ServiceCategory"), &["name"], &none);
     entry::<ServiceCatalog>(&mut api, "serviceCatalog", names!("ServiceCatalog"), &["name"], &none);
+    jobs(&mut api, "serviceCategory");
     hub::v4(&mut api);
     api
 }

@@ -3,11 +3,10 @@
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::build::{Api, Resource, add_patches};
+use super::build::{Api, Resource, add_patches, attributes};
 use super::common::{Characteristic, EntityRef, RelatedParty, TimePeriod};
 use super::hub;
-use crate::api::TMF629;
-use crate::api::tmf630::Kind;
+use crate::api::{TMF629, tmf629};
 
 /// A subscriber of the telco. Making, suspending and ending one are orders.
 #[derive(ToSchema)]
@@ -70,7 +69,7 @@ pub fn api() -> Api {
     api.resource(&Resource {
         name: "customer",
         shown: "Customer",
-        attributes: ["id", "name", "status"].map(|n| (n, Kind::Text)).to_vec(),
+        attributes: attributes(tmf629::ATTRIBUTES),
         create: Some(("Customer_Create", vec![("a customer", create)])),
         change: Some(("Customer_Update", vec![("another name", json!({ "name": "Ada King" }))])),
         delete: true,
