@@ -82,6 +82,10 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
             return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
         }
     }
+    if !(0..=DAYS_MOST * 24).contains(&config.approval.hours) {
+        let problem = format!("{} is no such number of hours", config.approval.hours);
+        return wrong("approval.hours", problem, "use 0 to 876000");
+    }
     if config.api.page > config.api.page_most {
         let problem = format!("{} is more than api.page_most, {}", config.api.page, config.api.page_most);
         return wrong("api.page", problem, "lower it, or raise api.page_most");

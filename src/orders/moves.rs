@@ -2,12 +2,11 @@
 
 use telvisor_model::{EventKind, ItemState, OrderState};
 
+use super::jeopardy::HELD;
+use super::milestones;
 use crate::store::events::NewEvent;
 use crate::store::orders::{ItemRow, OrderBody, OrderError, OrderRow};
 use crate::store::{StoreError, Tenant, Tx};
-
-/// Code of an order's error while one of its jobs needs an operator; shown as a jeopardy alert until the order ends.
-pub(super) const HELD: &str = "held";
 
 /// An order with its items, being moved in one transaction.
 #[derive(Debug, Clone)]
@@ -16,12 +15,14 @@ pub struct Moving {
     pub items: Vec<ItemRow>,
     /// The event of the last change of state is still to be written: its items may follow in the same transaction.
     untold: bool,
+    /// So is the event of the milestones that were reached since.
+    reached: bool,
 }
 
 impl Moving {
     #[must_use]
     pub fn new(order: OrderRow, items: Vec<ItemRow>) -> Self {
-        Self { order, items, untold: false }
+        Self { order, items, untold: false, reached: false }
     }
 
     /// Loads an order.
@@ -56,7 +57,8 @@ impl Moving {
         for state in path {
             self.tell(tx).await?;
             self.order.state = state;
-            if state == OrderState::InProgress && self.order.started_at.is_none() {
+            // One that only passes through has not begun.
+            if to == OrderState::InProgress && self.order.started_at.is_none() {
                 self.order.started_at = Some(now);
             }
             if state.is_final() {
@@ -64,6 +66,9 @@ impl Moving {
                 self.order.waits_for = None;
                 // Nobody is waited for any more; what it was held for stays in the history.
                 self.order.errors.0.retain(|e| e.code != HELD);
+                self.order.alerts.0.clear();
+                self.order.approval_until = None;
+                self.order.hold = None;
             }
             if state == OrderState::Cancelled {
                 self.order.cancelled_at = Some(now);
@@ -100,6 +105,7 @@ impl Moving {
         if to.is_final() {
             item.ended_at = Some(now);
         }
+        self.reached |= to == ItemState::Completed && milestones::is_milestone(item);
         tx.update_item(item).await?;
         let id = item.item_id.clone();
         tx.insert_history(&mut self.order, Some(&id), to.as_str(), reason, by).await?;
@@ -130,6 +136,9 @@ impl Moving {
     async fn tell(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
         if std::mem::take(&mut self.untold) {
             self.write_event(tx, EventKind::StateChange).await?;
+        }
+        if std::mem::take(&mut self.reached) {
+            self.write_event(tx, EventKind::Milestone).await?;
         }
         Ok(())
     }

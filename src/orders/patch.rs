@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::moves::Moving;
 use super::resolve::SEATS;
-use super::{Given, Member, OrderError, rows};
+use super::{Given, Member, OrderError, approval, rows};
 use crate::access::Caller;
 use crate::engine::Engine;
 use crate::fault;
@@ -104,6 +104,10 @@ async fn supply(
 ) -> Result<(), OrderError> {
     if moving.order.state != OrderState::Pending {
         let message = format!("the order is {}, and waits for nothing", moving.order.state);
+        return Err(OrderError::Forbidden { item: None, message });
+    }
+    if moving.order.approval.as_deref() == Some(approval::ASKED) {
+        let message = "the order waits for approval, not for information".to_owned();
         return Err(OrderError::Forbidden { item: None, message });
     }
     for (item, list) in supplied {

@@ -8,6 +8,7 @@ use super::accept::Prepared;
 use super::moves::Moving;
 use super::resolve::{NewCustomer, Resolved};
 use super::{Draft, DraftItem, OrderError};
+use super::{expect, jeopardy};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::store::customers::CustomerRow;
@@ -56,6 +57,11 @@ fn order_row(
         event_number: 0,
         history_number: 0,
         errors: Json(vec![]),
+        alerts: Json(vec![]),
+        late: false,
+        approval: None,
+        approval_until: None,
+        hold: None,
         trace_parent: caller.trace_parent.clone(),
         request_id: caller.request_id.clone(),
     }
@@ -77,6 +83,7 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
         ended_at: None,
         error_code: None,
         error: None,
+        takes_ms: resolved.takes_ms,
     }
 }
 
@@ -103,6 +110,7 @@ pub(super) async fn insert(
         items.push(item_row(id, number, &draft.items[*n], resolved));
     }
     order.customer = customer.as_ref().map(|c| c.uid);
+    order.expected_completion = Some(expect::at_the_end(tx, customer_id, &order, &items).await?);
     tx.insert_personal(id, &draft.request, &draft.notes).await?;
     for (row, (_, resolved)) in items.iter().zip(&prepared.items) {
         tx.insert_item(row).await?;
@@ -113,6 +121,7 @@ pub(super) async fn insert(
     let mut moving = Moving::new(order, items);
     tx.insert_history(&mut moving.order, None, "acknowledged", None, &caller.principal.name()).await?;
     moving.event(tx, EventKind::Create).await?;
+    jeopardy::judge(tx, &mut moving).await?;
     moving.insert(tx).await?;
     Ok(moving)
 }
@@ -196,6 +205,7 @@ pub(super) async fn reject(
         new_customer: None,
         digest: None,
         characteristics: std::collections::BTreeMap::new(),
+        takes_ms: 0,
     };
     let items: Vec<ItemRow> =
         draft.items.iter().enumerate().map(|(n, i)| item_row(id, n, i, &none)).collect();

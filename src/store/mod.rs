@@ -9,6 +9,7 @@ pub mod backups;
 pub mod cancels;
 pub mod claims;
 pub mod customers;
+pub mod durations;
 pub mod events;
 pub mod hosts;
 pub mod idempotency;

@@ -49,8 +49,10 @@ pub struct OrderRow {
     pub trace_parent: Option<String>,
     pub request_id: Option<String>,
     /// What puts it in jeopardy now.
+    #[serde(default)]
     pub alerts: Json<Vec<Alert>>,
     /// It was told that the expected date passed.
+    #[serde(default)]
     pub late: bool,
     /// `asked` or `approved`; none where no approval is needed.
     pub approval: Option<String>,
@@ -61,7 +63,7 @@ pub struct OrderRow {
 }
 
 /// One thing that puts an order in jeopardy.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Alert {
     /// The cause, see [`crate::orders::jeopardy`].
@@ -125,6 +127,7 @@ pub struct ItemRow {
     pub error_code: Option<String>,
     pub error: Option<String>,
     /// What it is expected to take, in milliseconds, until its plan is made.
+    #[serde(default)]
     pub takes_ms: i64,
 }
 

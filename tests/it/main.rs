@@ -27,6 +27,7 @@ mod idempotency;
 mod items;
 mod journal;
 mod leases;
+mod life;
 mod limits;
 mod lines;
 mod machines;

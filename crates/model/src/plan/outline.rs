@@ -83,7 +83,9 @@ fn likely(
             let targets: Vec<_> = view.subscriptions.iter().filter_map(back).collect();
             (!targets.is_empty()).then(|| bring_back(Uuid::nil(), machine.base, &targets))?
         }
-        Action::SuspendCustomer | Action::ReactivateCustomer | Action::TerminateCustomer if empty => return None,
+        Action::SuspendCustomer | Action::ReactivateCustomer | Action::TerminateCustomer if empty => {
+            return None;
+        }
         Action::SuspendCustomer => suspend_machine(&machine),
         Action::ReactivateCustomer => resume_machine(&machine),
         Action::TerminateCustomer => {
@@ -101,7 +103,8 @@ fn likely(
 }
 
 fn target(subscription: Uuid, app: Application, plan: &str, version: &str) -> Option<Target> {
-    let size = app.plan(plan).map(|p| Size { vcpu: p.vcpu, memory_mib: p.memory_mib, disk_gib: p.disk_gib })?;
+    let size =
+        app.plan(plan).map(|p| Size { vcpu: p.vcpu, memory_mib: p.memory_mib, disk_gib: p.disk_gib })?;
     Some(Target {
         subscription,
         application: app.id,
