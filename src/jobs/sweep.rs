@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
-use crate::orders::{approval, expect, jeopardy, schedule};
+use crate::orders::{approval, cancel, expect, jeopardy, schedule};
 use crate::store::{Hint, StoreError};
 
 /// Days that an idempotency key is kept (contract, Idempotency).
@@ -51,6 +51,7 @@ async fn sweep(engine: &Engine, round: u64) -> Result<(), StoreError> {
     }
     schedule::run(engine).await?;
     approval::sweep(engine).await?;
+    cancel::sweep(engine).await?;
     jeopardy::sweep(engine).await?;
     expire(engine).await
 }

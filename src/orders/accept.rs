@@ -70,7 +70,7 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     }
     let moving = match (&customer_id, nothing) {
         (Some(id), None) => {
-            let prepared = prepare(engine, &mut tx, id, draft).await?;
+            let prepared = prepare(engine, &mut tx, id, draft, None).await?;
             let mut moving = insert(&mut tx, caller, draft, order, id, prepared).await?;
             if moving.order.place.is_some() && approval::is_needed(engine, &moving.order, &moving.items) {
                 approval::ask(engine, &mut tx, &mut moving).await?;
@@ -172,18 +172,20 @@ pub(super) struct Prepared {
     pub(super) items: Vec<(usize, Resolved)>,
 }
 
-/// Judges every item against what the due orders before, and the items before, will leave.
-async fn prepare(
+/// Judges every item against what the due orders before, and the items before, will leave. `place`: that of an order
+/// which stands in the line already, so that only those before it count.
+pub(super) async fn prepare(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
     customer_id: &str,
     draft: &Draft,
+    place: Option<i64>,
 ) -> Result<Prepared, OrderError> {
     let keeps = engine.config.terminate.retention_days > 0;
     let at = tx.now();
     let loaded = view::load(tx, customer_id, at, keeps).await?;
     let mut view = loaded.view;
-    view::project(tx, customer_id, &mut view).await?;
+    view::project(tx, customer_id, place, &mut view).await?;
     let creates =
         |i: &DraftItem| matches!(&i.ask, Ask::Add { specification, .. } if specification == CUSTOMER_ACCOUNT);
     if view.state == telvisor_model::CustomerState::Absent && !draft.items.iter().any(creates) {

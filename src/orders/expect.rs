@@ -138,7 +138,7 @@ fn stands_still(order: &OrderRow) -> bool {
     !(order.state == OrderState::InProgress || order.state == OrderState::Acknowledged || order.goes_on)
 }
 
-/// The expected date of an order that comes into its customer's line now, or on its date.
+/// The expected date of an order that comes into its customer's line now or on its date, or that stands in it.
 pub(super) async fn at_the_end(
     tx: &mut Tx<Tenant>,
     customer_id: &str,
@@ -149,7 +149,8 @@ pub(super) async fn at_the_end(
     let line = tx.line(customer_id).await?;
     let all = if line.is_empty() { vec![] } else { tx.line_items(customer_id).await? };
     let mut before = vec![];
-    for other in line.iter().filter(|o| o.id != order.id) {
+    let stands_before = |o: &&OrderRow| o.id != order.id && order.place.is_none_or(|own| o.place < Some(own));
+    for other in line.iter().filter(stands_before) {
         let own: Vec<ItemRow> = all.iter().filter(|i| i.order_id == other.id).cloned().collect();
         before.push((kept(other, &own), other.expected_completion.unwrap_or(now).max(now)));
     }

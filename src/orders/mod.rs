@@ -27,6 +27,7 @@ mod outcome;
 pub mod patch;
 mod placing;
 mod planning;
+mod replan;
 pub mod resolve;
 mod rows;
 pub mod schedule;

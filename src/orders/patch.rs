@@ -1,4 +1,4 @@
-//! Changing what may still be changed of an order: everything but its state and items.
+//! Changing what may still be changed of an order: its items until it begins, everything else but its state.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,13 @@ use telvisor_model::{EventKind, ItemState, OrderState};
 use uuid::Uuid;
 
 use super::moves::Moving;
+use super::replan::replan;
 use super::resolve::SEATS;
-use super::{Given, Member, OrderError, approval, rows};
+use super::{Draft, Given, Member, OrderError, approval, expect, jeopardy, rows};
 use crate::access::Caller;
 use crate::engine::Engine;
 use crate::fault;
-use crate::store::{Hint, Json, Tenant, Tx, retrying};
+use crate::store::{Hint, Json, StoreError, Tenant, Tx, retrying};
 
 /// Members to change; the outer option: leave alone, the inner: remove.
 #[derive(Debug, Clone, Default)]
@@ -25,13 +26,16 @@ pub struct Patch {
     pub external_id: Option<Option<String>>,
     pub requested_start: Option<Option<DateTime<Utc>>>,
     pub requested_completion: Option<Option<DateTime<Utc>>>,
-    pub expected_completion: Option<Option<DateTime<Utc>>>,
     /// Notes to add.
     pub notes: Vec<Value>,
     /// Characteristics supplied to items of a pending order.
     pub supplied: Vec<(String, Vec<Given>)>,
     /// Members of the request as echoed, already merged.
     pub request: Option<Value>,
+    /// The customer that the changed parties name; it must be the one that the order is for.
+    pub customer: Option<String>,
+    /// The order as it would be placed now, where other items are wanted.
+    pub items: Option<Draft>,
 }
 
 /// Patches an order. Where nothing changes there is no event, and nothing is written.
@@ -55,15 +59,23 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
         return Err(OrderError::Changed);
     }
     let before = moving.order.clone();
+    let forbidden = |message: String| Err(OrderError::Forbidden { item: None, message });
+    if patch.customer.is_some() && patch.customer != moving.order.customer_id {
+        return forbidden("the customer of an order cannot be changed; cancel it and place another".into());
+    }
     if let Some(start) = patch.requested_start
         && start != moving.order.requested_start
     {
-        if moving.order.place.is_some() || moving.order.state.is_final() {
-            let message =
-                "the order has its place in the line, its start cannot be moved any more".to_owned();
-            return Err(OrderError::Forbidden { item: None, message });
+        if moving.order.state != OrderState::Acknowledged {
+            let message = format!("the order is {}: its start cannot be moved any more", moving.order.state);
+            return forbidden(message);
         }
         moving.order.requested_start = start;
+        if start.is_some_and(|at| at > tx.now()) {
+            // It leaves the line, and takes a new place when its date has come.
+            moving.order.place = None;
+            moving.order.waits_for = None;
+        }
     }
     if let Some(Some(key)) = &patch.external_id
         && (key.is_empty() || key.chars().count() > 255 || key.chars().any(char::is_control))
@@ -77,11 +89,10 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
     o.urgency = rows::urgency(o.priority.as_deref());
     set(&mut o.external_id, patch.external_id.as_ref());
     set(&mut o.requested_completion, patch.requested_completion.as_ref());
-    set(&mut o.expected_completion, patch.expected_completion.as_ref());
     let personal = tx.personal(id).await?;
     let request = patch.request.as_ref().unwrap_or(&personal.request.0);
     let same = moving.order == before && *request == personal.request.0;
-    if same && patch.notes.is_empty() && patch.supplied.is_empty() {
+    if same && patch.notes.is_empty() && patch.supplied.is_empty() && patch.items.is_none() {
         return Ok(());
     }
     let mut notes = personal.notes.0;
@@ -90,7 +101,21 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
     if !patch.supplied.is_empty() {
         supply(engine, &mut tx, &mut moving, &patch.supplied).await?;
     }
+    if moving.order.urgency != before.urgency {
+        hurry(&mut tx, &moving).await?;
+    }
+    if let Some(draft) = &patch.items {
+        replan(engine, &mut tx, &mut moving, draft).await?;
+    } else if moving.order.requested_start != before.requested_start
+        && let Some(customer_id) = moving.order.customer_id.clone()
+    {
+        let date = expect::at_the_end(&mut tx, &customer_id, &moving.order, &moving.items).await?;
+        moving.order.expected_completion = Some(date);
+    }
     moving.event(&mut tx, EventKind::AttributeValueChange).await?;
+    if !moving.order.state.is_final() {
+        jeopardy::judge(&mut tx, &mut moving).await?;
+    }
     moving.save(&mut tx).await?;
     tx.audit(caller, "order.patch", &id.to_string(), None).await?;
     if let Some(customer_id) = moving.order.customer_id.clone() {
@@ -98,6 +123,18 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
     }
     engine.commit(tx, ["patch.before_commit", "patch.after_commit"]).await?;
     fault::point("patch.after_publish");
+    Ok(())
+}
+
+/// The jobs that wait for a worker get the order's new urgency.
+async fn hurry(tx: &mut Tx<Tenant>, moving: &Moving) -> Result<(), StoreError> {
+    tx.lock_jobs(moving.order.id).await?;
+    for mut job in tx.jobs_of(moving.order.id, None).await? {
+        if matches!(job.state.as_str(), "ready" | "parked") {
+            job.urgency = moving.order.urgency;
+            tx.update_job(&job).await?;
+        }
+    }
     Ok(())
 }
 

@@ -101,29 +101,40 @@ pub(super) async fn insert(
     if !future {
         order.place = Some(tx.next_place(customer_id).await?);
     }
-    let mut customer = prepared.customer;
-    let mut items = vec![];
-    for (number, (n, resolved)) in prepared.items.iter().enumerate() {
-        if let Some(new) = &resolved.new_customer {
-            customer = Some(reserve_customer(tx, customer_id, customer, new).await?);
-        }
-        items.push(item_row(id, number, &draft.items[*n], resolved));
-    }
-    order.customer = customer.as_ref().map(|c| c.uid);
+    let (customer, items) = reserve(tx, id, customer_id, draft, prepared).await?;
+    order.customer = customer;
     order.expected_completion = Some(expect::at_the_end(tx, customer_id, &order, &items).await?);
     tx.insert_personal(id, &draft.request, &draft.notes).await?;
-    for (row, (_, resolved)) in items.iter().zip(&prepared.items) {
-        tx.insert_item(row).await?;
-        if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
-            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
-        }
-    }
     let mut moving = Moving::new(order, items);
     tx.insert_history(&mut moving.order, None, "acknowledged", None, &caller.principal.name()).await?;
     moving.event(tx, EventKind::Create).await?;
     jeopardy::judge(tx, &mut moving).await?;
     moving.insert(tx).await?;
     Ok(moving)
+}
+
+/// Writes the items of an order with what they reserve: the uid of the customer, and the items.
+pub(super) async fn reserve(
+    tx: &mut Tx<Tenant>,
+    order: Uuid,
+    customer_id: &str,
+    draft: &Draft,
+    prepared: Prepared,
+) -> Result<(Option<Uuid>, Vec<ItemRow>), StoreError> {
+    let mut customer = prepared.customer;
+    let mut items = vec![];
+    for (number, (n, resolved)) in prepared.items.iter().enumerate() {
+        if let Some(new) = &resolved.new_customer {
+            customer = Some(reserve_customer(tx, customer_id, customer, new).await?);
+        }
+        let item = item_row(order, number, &draft.items[*n], resolved);
+        tx.insert_item(&item).await?;
+        if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
+            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
+        }
+        items.push(item);
+    }
+    Ok((customer.map(|c| c.uid), items))
 }
 
 /// A new customer's row, or the known one, whose id is opened anew by the order.

@@ -170,7 +170,7 @@ impl Tx<Tenant> {
             self,
             execute,
             "UPDATE jobs SET state = $3, phase = $4, run_after = $5, lease_until = $6, worker = $7, tries = $8,
-               error = $9, ended_at = $10, attempt = $11, turn = $12 WHERE tenant = $1 AND id = $2",
+               error = $9, ended_at = $10, attempt = $11, turn = $12, urgency = $13 WHERE tenant = $1 AND id = $2",
             &j.tenant,
             j.id,
             &j.state,
@@ -182,7 +182,8 @@ impl Tx<Tenant> {
             &j.error,
             j.ended_at,
             j.attempt,
-            turn(j)
+            turn(j),
+            j.urgency
         )?;
         Ok(())
     }

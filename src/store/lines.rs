@@ -75,10 +75,11 @@ impl Tx<Tenant> {
     }
 
     /// What the open orders in a customer's line ask, those left out that are being cancelled: the state and intent
-    /// of each item, in order.
+    /// of each item, in order. With `before` only those that stand before this place.
     pub async fn line_intents(
         &mut self,
         customer_id: &str,
+        before: Option<i64>,
     ) -> Result<Vec<(ItemState, Json<Option<Intent>>)>, StoreError> {
         let tenant = self.tenant();
         let rows = sql!(
@@ -88,9 +89,11 @@ impl Tx<Tenant> {
              WHERE i.tenant = o.tenant AND i.order_id = o.id AND o.tenant = $1 AND o.customer_id = $2
                AND o.place IS NOT NULL AND o.state <> 'pendingCancellation' AND o.state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
+               AND ($3 IS NULL OR o.place < $3)
              ORDER BY o.place, i.number",
             &tenant,
-            customer_id
+            customer_id,
+            before
         )?;
         Ok(rows.into_iter().map(|r| (r.state, r.intent)).collect())
     }

@@ -331,6 +331,13 @@ impl Tx<Tenant> {
         Ok(())
     }
 
+    /// Removes the items of an order that is given others.
+    pub async fn delete_items(&mut self, order: Uuid) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        sql!(self, execute, "DELETE FROM order_items WHERE tenant = $1 AND order_id = $2", &tenant, order)?;
+        Ok(())
+    }
+
     pub async fn update_item(&mut self, i: &ItemRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(

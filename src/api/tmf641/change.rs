@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use telvisor_model::catalogue::RESERVED_CHARACTERISTICS;
 
-use super::{path, render};
+use super::{body, path, render};
 use crate::api::TMF641;
 use crate::api::problem::Problem;
 use crate::api::tmf630::{Ask, PatchBody, Patched, found, uuid};
@@ -49,6 +49,7 @@ async fn patch_once(ask: &Ask, id: &str, given: &PatchBody) -> Result<Response, 
 fn read(patched: &Patched, stored: &Value, mut request: Value, now: DateTime<Utc>) -> Result<Patch, Problem> {
     let mut out = Patch::default();
     let mut echo = false;
+    let mut items = false;
     for name in &patched.changed {
         let value = patched.get(name);
         match name.as_str() {
@@ -57,7 +58,10 @@ fn read(patched: &Patched, stored: &Value, mut request: Value, now: DateTime<Utc
             "externalId" => out.external_id = Some(text(name, value)?),
             "requestedStartDate" => out.requested_start = Some(time(name, value)?),
             "requestedCompletionDate" => out.requested_completion = Some(time(name, value)?),
-            "expectedCompletionDate" => out.expected_completion = Some(time(name, value)?),
+            "expectedCompletionDate" => {
+                let message = format!("{name}: it is worked out by us; requestedCompletionDate says your wish");
+                return Err(Problem::conflict("forbiddenState", message));
+            }
             "description" | "notificationContact" => {
                 echo = true;
                 set(&mut request, name, text(name, value)?.map(Value::String));
@@ -77,10 +81,13 @@ fn read(patched: &Patched, stored: &Value, mut request: Value, now: DateTime<Utc
             "serviceOrderItem" if stored["state"] == "pending" => {
                 out.supplied = supplied(&list(name, value)?)?;
             }
-            "serviceOrderItem" | "relatedParty" => {
-                let message =
-                    format!("{name}: what an order is about cannot be changed; cancel it and place another");
-                return Err(Problem::conflict("forbiddenState", message));
+            "serviceOrderItem" => {
+                items = true;
+                set(&mut request, name, Some(as_placed(&list(name, value)?, &stored[name])));
+            }
+            "relatedParty" => {
+                echo = true;
+                set(&mut request, name, Some(Value::Array(list(name, value)?)));
             }
             _ => return Err(Problem::invalid(name, "cannot be patched")),
         }
@@ -89,10 +96,36 @@ fn read(patched: &Patched, stored: &Value, mut request: Value, now: DateTime<Utc
     if out.category.is_some() {
         return Err(Problem::invalid("category", "cannot be patched"));
     }
-    if echo {
+    if items || patched.changed.iter().any(|name| name == "relatedParty") {
+        let draft = body::draft(&request, None, now)?;
+        request = draft.request.clone();
+        out.customer.clone_from(&draft.customer);
+        out.items = items.then_some(draft);
+    }
+    if echo || items {
         out.request = Some(request);
     }
     Ok(out)
+}
+
+/// The items of a patch as they would be placed: the service ids that we gave to what is added are ours.
+fn as_placed(items: &[Value], shown: &Value) -> Value {
+    let shown = shown.as_array().map_or(&[][..], Vec::as_slice);
+    let own = |item: &Value| shown.iter().any(|s| s["id"] == item["id"] && s["service"]["id"] == item["service"]["id"]);
+    items
+        .iter()
+        .cloned()
+        .map(|mut item| {
+            if item["action"] == "add"
+                && own(&item)
+                && let Some(service) = item.get_mut("service").and_then(Value::as_object_mut)
+            {
+                service.remove("id");
+                service.remove("href");
+            }
+            item
+        })
+        .collect()
 }
 
 fn set(request: &mut Value, name: &str, value: Option<Value>) {

@@ -6,7 +6,9 @@ use telvisor::config::Config;
 use telvisor::orders::approval;
 
 use super::{operate, place_for, told, way};
-use crate::harness::{CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, take_backup};
+use crate::harness::{
+    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, take_backup,
+};
 use crate::probe::{inside, read, validate};
 
 fn wanted(c: &mut Config) {
@@ -29,7 +31,8 @@ async fn an_order_waits_for_approval_and_goes_on() {
     assert_eq!(suspend["state"], "acknowledged", "{suspend:#}");
     assert_eq!(app.show(&order).await["state"], "pending");
 
-    let reply = operate(&app, &order, "approval", json!({ "approve": true, "reason": "paid" })).await.expect(200);
+    let reply =
+        operate(&app, &order, "approval", json!({ "approve": true, "reason": "paid" })).await.expect(200);
     assert_eq!(reply["approval"], "approved");
     // The same word again changes nothing; another one comes too late.
     operate(&app, &order, "approval", json!({ "approve": true })).await.expect(200);
@@ -42,7 +45,12 @@ async fn an_order_waits_for_approval_and_goes_on() {
     assert_eq!(way(&app, &order).await, ["acknowledged", "inProgress", "pending", "inProgress", "failed"]);
     assert_eq!(
         told(&app, &order).await[..4],
-        ["create acknowledged", "stateChange inProgress", "stateChange pending", "informationRequired pending"]
+        [
+            "create acknowledged",
+            "stateChange inProgress",
+            "stateChange pending",
+            "informationRequired pending"
+        ]
     );
     validate(&app).await;
 }
@@ -139,7 +147,8 @@ async fn an_order_that_waits_for_approval_can_be_cancelled_and_not_patched_aroun
     app.customer("C1").await;
     let order = app.place(json!([provision("C1", CRM, "solo", None)])).await;
     let path = format!("{ORDERS}/{}", order["id"].as_str().unwrap());
-    let around = json!({ "serviceOrderItem": [{ "id": "provision", "service": { "serviceCharacteristic": [] } }] });
+    let around =
+        json!({ "serviceOrderItem": [{ "id": "provision", "service": { "serviceCharacteristic": [] } }] });
     app.patch(&path, &around).await.expect(409);
     assert_eq!(app.show(&order).await["state"], "pending");
     app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);

@@ -43,10 +43,7 @@ async fn an_order_that_waits_is_held_and_goes_on_at_a_new_place() {
     // The new place is behind what had come meanwhile.
     assert_eq!(app.show(&same).await["state"], "failed");
     assert_eq!(app.show(&first).await["state"], "completed");
-    assert_eq!(
-        way(&app, &first).await,
-        ["acknowledged", "inProgress", "held", "inProgress", "completed"]
-    );
+    assert_eq!(way(&app, &first).await, ["acknowledged", "inProgress", "held", "inProgress", "completed"]);
     assert_eq!(told_of(&app, &first, "jeopardy").await, 0, "an operator's own word endangers nothing");
     validate(&app).await;
 }

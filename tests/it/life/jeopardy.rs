@@ -9,7 +9,9 @@ use crate::harness::{ORDERS, TestApp, provision};
 use crate::probe::{begin, validate, work_once};
 
 fn names(order: &Value) -> Vec<&str> {
-    order["jeopardyAlert"].as_array().map_or(vec![], |l| l.iter().map(|a| a["name"].as_str().unwrap()).collect())
+    order["jeopardyAlert"]
+        .as_array()
+        .map_or(vec![], |l| l.iter().map(|a| a["name"].as_str().unwrap()).collect())
 }
 
 async fn place_by(app: &TestApp, requested: &str) -> Value {
@@ -50,8 +52,14 @@ async fn one_that_can_be_kept_is_not_told_and_a_patch_moves_it_into_jeopardy_and
     assert_eq!(names(&set("2026-11-23T08:00:10Z").await), ["requestedCompletionDate"]);
     assert!(names(&set("2026-11-24T00:00:00Z").await).is_empty());
     assert_eq!(names(&set("2026-11-23T08:00:10Z").await), ["requestedCompletionDate"]);
-    let expected =
-        ["create", "attributeValueChange", "jeopardy", "attributeValueChange", "attributeValueChange", "jeopardy"];
+    let expected = [
+        "create",
+        "attributeValueChange",
+        "jeopardy",
+        "attributeValueChange",
+        "attributeValueChange",
+        "jeopardy",
+    ];
     let told = told(&app, &order).await;
     let kinds: Vec<_> = told.iter().map(|t| t.split(' ').next().unwrap()).collect();
     assert_eq!(kinds, expected);

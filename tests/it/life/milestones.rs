@@ -9,7 +9,13 @@ use crate::probe::{validate, work_once};
 fn statuses(order: &Value) -> Vec<String> {
     let list = order["milestone"].as_array().unwrap_or_else(|| panic!("no milestones: {order:#}"));
     list.iter()
-        .map(|m| format!("{} {}", m["serviceOrderItem"][0]["itemId"].as_str().unwrap(), m["status"].as_str().unwrap()))
+        .map(|m| {
+            format!(
+                "{} {}",
+                m["serviceOrderItem"][0]["itemId"].as_str().unwrap(),
+                m["status"].as_str().unwrap()
+            )
+        })
         .collect()
 }
 

@@ -1,6 +1,8 @@
 //! What makes the life of an order complete: expected dates, jeopardy, milestones, approval, hold, changes.
 
 mod approval;
+mod cancels;
+mod changes;
 mod expected;
 mod hold;
 mod jeopardy;
@@ -15,10 +17,7 @@ use crate::probe::{inside, read, uuid};
 /// What was told of an order: each event with the state in its body.
 pub async fn told(app: &TestApp, order: &Value) -> Vec<String> {
     let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
-    events
-        .iter()
-        .map(|e| format!("{} {}", e.kind, e.body.0["order"]["state"].as_str().unwrap()))
-        .collect()
+    events.iter().map(|e| format!("{} {}", e.kind, e.body.0["order"]["state"].as_str().unwrap())).collect()
 }
 
 /// How often an order's events were of this kind.
