@@ -159,10 +159,7 @@ pub(super) async fn at_the_end(
 
 /// What an order in the line keeps from those behind it: all of the customer while it runs.
 fn kept(order: &OrderRow, items: &[ItemRow]) -> Extent {
-    match order.state {
-        OrderState::InProgress => Extent::Customer,
-        _ => extent(items),
-    }
+    if stands_still(order) { extent(items) } else { Extent::Customer }
 }
 
 /// The date of an order that begins now, by its plan. Shown with the change of its state.
@@ -189,19 +186,19 @@ pub(super) async fn renew(
     let mut estimates = Estimates::default();
     let mut before: Vec<Before> = vec![];
     for (order, items) in line {
-        let extent = kept(&order, &items);
+        let keeps = kept(&order, &items);
         if stands_still(&order) {
             let until = order.expected_completion.unwrap_or(now).max(now);
-            before.push((extent, until));
+            before.push((keeps, until));
             continue;
         }
         let date = if order.state == OrderState::InProgress {
             now + left(engine, tx, &mut estimates, &order, &items).await?
         } else {
-            start(&order, &extent, &before, now) + outlined(&items)
+            start(&order, &extent(&items), &before, now) + outlined(&items)
         };
         let date = rounded(date);
-        before.push((extent, date));
+        before.push((keeps, date));
         if moved(&order, date, now) {
             let mut moving = Moving::new(order, items);
             moving.order.expected_completion = Some(date);

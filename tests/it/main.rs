@@ -40,6 +40,7 @@ mod schema;
 mod sdr_files;
 mod smoke;
 mod states;
+mod states_page;
 mod stories;
 mod tmf630;
 mod walls;

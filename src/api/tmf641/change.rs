@@ -59,7 +59,8 @@ fn read(patched: &Patched, stored: &Value, mut request: Value, now: DateTime<Utc
             "requestedStartDate" => out.requested_start = Some(time(name, value)?),
             "requestedCompletionDate" => out.requested_completion = Some(time(name, value)?),
             "expectedCompletionDate" => {
-                let message = format!("{name}: it is worked out by us; requestedCompletionDate says your wish");
+                let message =
+                    format!("{name}: it is worked out by us; requestedCompletionDate says your wish");
                 return Err(Problem::conflict("forbiddenState", message));
             }
             "description" | "notificationContact" => {
@@ -111,7 +112,9 @@ fn read(patched: &Patched, stored: &Value, mut request: Value, now: DateTime<Utc
 /// The items of a patch as they would be placed: the service ids that we gave to what is added are ours.
 fn as_placed(items: &[Value], shown: &Value) -> Value {
     let shown = shown.as_array().map_or(&[][..], Vec::as_slice);
-    let own = |item: &Value| shown.iter().any(|s| s["id"] == item["id"] && s["service"]["id"] == item["service"]["id"]);
+    let own = |item: &Value| {
+        shown.iter().any(|s| s["id"] == item["id"] && s["service"]["id"] == item["service"]["id"])
+    };
     items
         .iter()
         .cloned()

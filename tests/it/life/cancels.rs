@@ -91,7 +91,10 @@ async fn one_for_now_does_not_wait_for_the_one_that_is_planned() {
     app.delete(&format!("{ORDERS}/{}", order["id"].as_str().unwrap())).await;
     cancel::sweep(app.engine()).await.unwrap();
     let planned = now(&app, &planned).await;
-    assert_eq!((&planned["state"], &planned["completionMessage"]), (&json!("done"), &json!("the order was cancelled before")));
+    assert_eq!(
+        (&planned["state"], &planned["completionMessage"]),
+        (&json!("done"), &json!("the order was cancelled before"))
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::{expected, place_for, told_of};
 use crate::harness::{
-    Answer, CRM, ORDERS, TestApp, characteristic, create, modify, provision, service_id, set_state, take_backup,
+    Answer, CRM, ORDERS, TestApp, characteristic, create, modify, provision, service_id, set_state,
+    take_backup,
 };
 use crate::probe::{begin, inside, validate, work_once};
 
@@ -38,7 +39,10 @@ async fn other_items_are_judged_anew_and_take_the_place_of_the_ones_before() {
     assert_eq!(changed["milestone"].as_array().unwrap().len(), 2);
     assert_eq!(told_of(&app, &order, "attributeValueChange").await, 1);
     let reserved = app.service(&s).await;
-    assert_eq!((reserved["state"].as_str(), characteristic(&reserved, "plan")), (Some("reserved"), Some("team".into())));
+    assert_eq!(
+        (reserved["state"].as_str(), characteristic(&reserved, "plan")),
+        (Some("reserved"), Some("team".into()))
+    );
     app.goto(LATER);
     app.run().await;
     let done = app.show(&order).await;
@@ -74,7 +78,9 @@ async fn a_change_that_a_state_forbids_is_refused_with_the_reason() {
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", None).await;
     let order = place_for(&app, LATER, json!([set_state(&s, "inactive")])).await;
-    let twin = patch(&app, &order, json!({ "serviceOrderItem": [provision("C1", CRM, "solo", None)] })).await.expect(409);
+    let twin = patch(&app, &order, json!({ "serviceOrderItem": [provision("C1", CRM, "solo", None)] }))
+        .await
+        .expect(409);
     assert!(twin["message"].as_str().unwrap().starts_with("serviceOrderItem[0]"), "{twin}");
     let bad = json!({ "serviceOrderItem": [modify(&s, &[("plan", "huge")])] });
     let bad = patch(&app, &order, bad).await.expect(400);
@@ -91,16 +97,17 @@ async fn an_order_in_the_line_is_judged_by_what_stands_before_it() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     let s = app.provision("C1", CRM, "solo", Some("1.0")).await;
-    // Three that are not begun: the second is changed to what only the first makes possible.
+    // The second is judged behind the first and before the third.
     app.faults(json!({ "rules": [{ "operation": "stop", "nth": 1, "effect": "retry" }] }));
     let first = app.place(json!([set_state(&s, "inactive")])).await;
-    let second = app.place(json!([take_backup(&s)])).await;
+    let second = app.place(json!([set_state(&s, "active")])).await;
     let third = app.place(json!([provision("C1", "filenook", "home", None)])).await;
     work_once(&app).await;
     let f = service_id(&third, 0);
-    let not_yet = patch(&app, &second, json!({ "serviceOrderItem": [take_backup(&f)] })).await.expect(409);
-    assert!(not_yet["message"].is_string());
-    patch(&app, &second, json!({ "serviceOrderItem": [set_state(&s, "active")] })).await.expect(200);
+    let not_yet = patch(&app, &second, json!({ "serviceOrderItem": [take_backup(&f)] })).await.expect(400);
+    assert!(not_yet["message"].as_str().unwrap().starts_with("serviceOrderItem[0].service.id"), "{not_yet}");
+    let items = json!([set_state(&s, "active"), take_backup(&s)]);
+    patch(&app, &second, json!({ "serviceOrderItem": items })).await.expect(200);
     app.run().await;
     for order in [&first, &second, &third] {
         assert_eq!(app.show(order).await["state"], "completed");
@@ -174,7 +181,8 @@ async fn parties_change_and_the_customer_stays() {
     // The item still names the first one: two customers in one order.
     patch(&app, &order, json!({ "relatedParty": other })).await.expect(400);
     let items = json!([provision("C2", CRM, "solo", None)]);
-    let why = patch(&app, &order, json!({ "relatedParty": other, "serviceOrderItem": items })).await.expect(409);
+    let why =
+        patch(&app, &order, json!({ "relatedParty": other, "serviceOrderItem": items })).await.expect(409);
     assert!(why["message"].as_str().unwrap().contains("customer"), "{why}");
     patch(&app, &order, json!({ "relatedParty": [{ "role": "seller" }] })).await.expect(400);
 }
@@ -191,8 +199,12 @@ async fn description_notes_and_references_change_at_any_time() {
     let changed = patch(&app, &order, change).await.expect(200);
     assert_eq!(changed["description"], "for the branch");
     assert_eq!(changed["note"][0]["text"], "delivered");
-    let types: Vec<_> =
-        changed["externalReference"].as_array().unwrap().iter().map(|r| r["externalReferenceType"].clone()).collect();
+    let types: Vec<_> = changed["externalReference"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["externalReferenceType"].clone())
+        .collect();
     assert_eq!(types, ["ticket", "channel"], "the channel stays ours");
     let expected = json!({ "expectedCompletionDate": LATER });
     let why = patch(&app, &order, expected).await.expect(409);

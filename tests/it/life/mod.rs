@@ -3,6 +3,7 @@
 mod approval;
 mod cancels;
 mod changes;
+mod details;
 mod expected;
 mod hold;
 mod jeopardy;
@@ -12,24 +13,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, ORDERS, TestApp};
-use crate::probe::{inside, read, uuid};
-
-/// What was told of an order: each event with the state in its body.
-pub async fn told(app: &TestApp, order: &Value) -> Vec<String> {
-    let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
-    events.iter().map(|e| format!("{} {}", e.kind, e.body.0["order"]["state"].as_str().unwrap())).collect()
-}
+pub use crate::probe::{told, way};
 
 /// How often an order's events were of this kind.
 pub async fn told_of(app: &TestApp, order: &Value, kind: &str) -> usize {
     told(app, order).await.iter().filter(|t| t.split(' ').next() == Some(kind)).count()
-}
-
-/// The states that the order went through.
-pub async fn way(app: &TestApp, order: &Value) -> Vec<String> {
-    let inside = inside(app, order).await;
-    let history = inside["history"].as_array().unwrap().iter();
-    history.filter(|h| h["item"].is_null()).map(|h| h["state"].as_str().unwrap().to_owned()).collect()
 }
 
 /// A date that a door shows.
