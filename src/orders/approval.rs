@@ -153,7 +153,7 @@ async fn overdue(engine: &Engine, tenant: &str, customer_id: &str, order: Uuid) 
     tx.lock_line(customer_id).await?;
     let Some(mut moving) = Moving::load(&mut tx, order).await? else { return Ok(()) };
     let now = tx.now();
-    if !moving.order.approval_until.is_some_and(|until| until <= now) {
+    if moving.order.approval_until.is_none_or(|until| until > now) {
         return Ok(());
     }
     let reason = format!("nobody approved it within {} hours", engine.config.approval.hours);
