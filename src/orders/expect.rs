@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
 use telvisor_model::plan::{Act, Step};
 use telvisor_model::{EventKind, ItemState, OrderState};
+use uuid::Uuid;
 
 use super::jeopardy;
 use super::line::{Extent, extent};
@@ -176,18 +177,19 @@ pub(super) async fn begin(
     jeopardy::judge(tx, moving).await
 }
 
-/// Renews the dates of the orders of a locked line, in their order.
+/// Renews the dates of the orders of a locked line, in their order; those of `fresh` are as they should be.
 pub(super) async fn renew(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
     line: Vec<(OrderRow, Vec<ItemRow>)>,
+    fresh: &[Uuid],
 ) -> Result<(), StoreError> {
     let now = tx.now();
     let mut estimates = Estimates::default();
     let mut before: Vec<Before> = vec![];
     for (order, items) in line {
         let keeps = kept(&order, &items);
-        if stands_still(&order) {
+        if stands_still(&order) || fresh.contains(&order.id) {
             let until = order.expected_completion.unwrap_or(now).max(now);
             before.push((keeps, until));
             continue;
@@ -251,7 +253,7 @@ async fn renew_line(engine: &Engine, tenant: &str, customer_id: &str) -> Result<
     let all = tx.line_items(customer_id).await?;
     let items = |o: &OrderRow| all.iter().filter(|i| i.order_id == o.id).cloned().collect::<Vec<_>>();
     let line = line.into_iter().map(|o| (items(&o), o)).map(|(items, o)| (o, items)).collect();
-    renew(engine, &mut tx, line).await?;
+    renew(engine, &mut tx, line, &[]).await?;
     tx.commit().await?;
     Ok(())
 }

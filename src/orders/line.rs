@@ -102,6 +102,7 @@ pub async fn place_due(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) 
 /// # Errors
 /// When the database refuses.
 pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), StoreError> {
+    let mut begun = vec![];
     loop {
         let line = tx.line(customer_id).await?;
         let all_items = tx.line_items(customer_id).await?;
@@ -127,12 +128,13 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
             before.push((extent, format!("order {} (acknowledged)", order.id)));
             standing.push((order, items));
         }
-        let Some(mut moving) = started else { return expect::renew(engine, tx, standing).await };
+        let Some(mut moving) = started else { return expect::renew(engine, tx, standing, &begun).await };
         moving.order.waits_for = None;
         moving.order.goes_on = false;
         moving.to(tx, OrderState::InProgress, None, "line").await?;
         run_items(engine, tx, &mut moving).await?;
         expect::begin(engine, tx, &mut moving).await?;
+        begun.push(moving.order.id);
         moving.save(tx).await?;
     }
 }

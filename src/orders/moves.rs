@@ -64,6 +64,7 @@ impl Moving {
             if state.is_final() {
                 self.order.ended_at = Some(now);
                 self.order.waits_for = None;
+                self.order.goes_on = false;
                 // Nobody is waited for any more; what it was held for stays in the history.
                 self.order.errors.0.retain(|e| e.code != HELD);
                 self.order.alerts.0.clear();
