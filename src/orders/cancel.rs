@@ -2,7 +2,7 @@
 //! with the reason and the order goes back to the state it had. One that is wanted for a later date waits for it, and
 //! the order goes on meanwhile.
 
-use telvisor_model::{ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 
 use super::moves::Moving;
@@ -12,6 +12,7 @@ use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::cancels::CancelRow;
+use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// Most planned cancels looked at in one sweep.
@@ -20,6 +21,8 @@ const MOST: i64 = 500;
 /// A request to cancel, as a door understood it.
 #[derive(Debug, Clone)]
 pub struct CancelRequest {
+    /// Of the order.
+    pub kind: OrderKind,
     pub order: Uuid,
     pub reason: Option<String>,
     pub requested_for: Option<chrono::DateTime<chrono::Utc>>,
@@ -28,7 +31,8 @@ pub struct CancelRequest {
 /// Judges a cancel request. The task that it answers has ended unless something is being undone.
 ///
 /// # Errors
-/// [`OrderError::NotFound`], or [`OrderError::Forbidden`] when the order has ended or is being cancelled.
+/// [`OrderError::NotFound`], or [`OrderError::Forbidden`] when the order has ended, is being cancelled, or belongs to a
+/// product order.
 pub async fn cancel(
     engine: &Engine,
     caller: &Caller,
@@ -40,15 +44,17 @@ pub async fn cancel(
 async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<CancelRow, OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(request.order.to_string());
-    let seen = tx.order(request.order).await?.ok_or_else(missing)?;
+    let seen = tx.order_of(request.kind, request.order).await?.ok_or_else(missing)?;
+    own(&seen)?;
     if let Some(customer_id) = &seen.customer_id {
         tx.lock_line(customer_id).await?;
     }
-    let mut moving = Moving::load(&mut tx, request.order).await?.ok_or_else(missing)?;
-    tx.lock_jobs(request.order).await?;
+    let mut moving = Moving::load_placed(&mut tx, request.order).await?.ok_or_else(missing)?;
+    tx.lock_jobs(moving.order.id).await?;
     let forbidden = |message: String| Err(OrderError::Forbidden { item: None, message });
-    if moving.order.state.is_final() {
-        return forbidden(format!("the order has ended: it is {}", moving.order.state));
+    let state = moving.placed().state;
+    if state.is_final() {
+        return forbidden(format!("the order has ended: it is {state}"));
     }
     if tx.open_cancel(request.order).await?.is_some() {
         return forbidden("the order is being cancelled already".into());
@@ -60,6 +66,7 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     let mut task = CancelRow {
         id: new_id(),
         order_id: request.order,
+        kind: request.kind,
         state: "accepted".into(),
         back_to: moving.order.state,
         reason: request.reason.clone(),
@@ -69,6 +76,7 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
         ended_at: None,
     };
     tx.insert_cancel(&task).await?;
+    tx.tell(task.resource(), task.id, EventKind::Create, &task, None).await?;
     if !later {
         judge(engine, &mut tx, &caller.principal.name(), &mut moving, &mut task).await?;
         tx.update_cancel(&task).await?;
@@ -76,13 +84,13 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     }
     let detail = serde_json::json!({ "task": task.id, "state": task.state, "reason": task.reason });
     tx.audit(caller, "order.cancel", &request.order.to_string(), Some(&detail)).await?;
-    settle(engine, tx, &moving).await?;
+    settle(engine, tx, &moving.order).await?;
     Ok(task)
 }
 
 /// Gives the next order its turn where this one ended, and commits.
-async fn settle(engine: &Engine, mut tx: Tx<Tenant>, moving: &Moving) -> Result<(), StoreError> {
-    if let (Some(id), true) = (&moving.order.customer_id, moving.order.state.is_final()) {
+async fn settle(engine: &Engine, mut tx: Tx<Tenant>, order: &OrderRow) -> Result<(), StoreError> {
+    if let (Some(id), true) = (&order.customer_id, order.state.is_final()) {
         line::advance(engine, &mut tx, id).await?;
     }
     engine.commit(tx, ["cancel.before_commit", "cancel.after_commit"]).await?;
@@ -105,30 +113,40 @@ pub async fn sweep(engine: &Engine) -> Result<usize, StoreError> {
 async fn due(engine: &Engine, tenant: &str, customer_id: &str, task: Uuid) -> Result<(), StoreError> {
     let mut tx = engine.db.tenant(tenant).await?;
     tx.lock_line(customer_id).await?;
-    let Some(mut task) = tx.cancel(task).await?.filter(|t| t.state == "accepted") else { return Ok(()) };
+    let Some(mut task) = tx.waiting_cancel(task).await? else { return Ok(()) };
     // A deleted order has ended.
-    let Some(order) = tx.order_even_hidden(task.order_id).await? else { return Ok(()) };
-    let items = tx.items(order.id).await?;
-    let mut moving = Moving::new(order, items);
-    tx.lock_jobs(moving.order.id).await?;
-    let state = moving.order.state;
-    if state == OrderState::Cancelled {
-        end(&tx, &mut task, "done", "the order was cancelled before");
-    } else if state.is_final() {
-        end(&tx, &mut task, "terminatedWithError", &format!("the order ended before: it is {state}"));
+    let Some(mut order) = tx.order_even_hidden(task.order_id).await? else { return Ok(()) };
+    if order.state.is_final() {
+        let (state, message) = match order.state {
+            OrderState::Cancelled => ("done", "the order was cancelled before".to_owned()),
+            state => ("terminatedWithError", format!("the order ended before: it is {state}")),
+        };
+        end(&mut tx, &mut task, state, &message).await?;
     } else if tx.open_cancel(task.order_id).await?.is_some() {
         // Another one is undoing it: this one ends with the order.
         return Ok(());
-    } else {
-        task.back_to = state;
+    } else if let Some(mut moving) = Moving::load_placed(&mut tx, task.order_id).await? {
+        tx.lock_jobs(moving.order.id).await?;
+        task.back_to = moving.order.state;
         judge(engine, &mut tx, "cancel", &mut moving, &mut task).await?;
         moving.save(&mut tx).await?;
+        order = moving.order;
     }
     tx.update_cancel(&task).await?;
     let detail = serde_json::json!({ "task": task.id, "state": task.state, "reason": task.reason });
     let caller = Caller::system(tenant, Door::System);
     tx.audit(&caller, "order.cancel", &task.order_id.to_string(), Some(&detail)).await?;
-    settle(engine, tx, &moving).await
+    settle(engine, tx, &order).await
+}
+
+/// Nothing, unless the order belongs to a product order: what is to happen to it is said of that.
+///
+/// # Errors
+/// [`OrderError::Forbidden`] naming the product order.
+pub(super) fn own(order: &OrderRow) -> Result<(), OrderError> {
+    let Some(parent) = order.parent else { return Ok(()) };
+    let message = format!("the order belongs to product order {parent}: change, cancel or delete that");
+    Err(OrderError::Forbidden { item: None, message })
 }
 
 async fn judge(
@@ -142,31 +160,44 @@ async fn judge(
     if moving.order.state == OrderState::Acknowledged {
         finish::cancel_items(engine, tx, moving).await?;
         moving.to(tx, OrderState::Cancelled, reason.as_deref(), by).await?;
-        end(tx, task, "done", "cancelled before it began");
-        return Ok(());
+        return end(tx, task, "done", "cancelled before it began").await;
     }
     moving.to(tx, OrderState::AssessingCancellation, reason.as_deref(), by).await?;
     if let Some(why) = fallout::no_return(tx, moving).await? {
         moving.to(tx, task.back_to, Some(&why), by).await?;
-        end(tx, task, "terminatedWithError", &why);
-        return Ok(());
+        return end(tx, task, "terminatedWithError", &why).await;
     }
-    task.state = "inProgress".into();
+    task_to(tx, task, "inProgress").await?;
     moving.to(tx, OrderState::PendingCancellation, reason.as_deref(), by).await?;
     let undoing = fallout::undo_running(tx, moving, ItemState::PendingCancellation).await?;
     if !undoing {
-        return granted(engine, tx, moving, task).await;
+        return granted(engine, tx, moving, task, "everything was undone").await;
     }
     Ok(())
 }
 
-fn end(tx: &Tx<Tenant>, task: &mut CancelRow, state: &str, message: &str) {
+/// Moves a task, and tells of it.
+async fn task_to(tx: &mut Tx<Tenant>, task: &mut CancelRow, state: &str) -> Result<(), StoreError> {
     task.state = state.to_owned();
-    task.message = Some(message.to_owned());
-    task.ended_at = Some(tx.now());
+    tx.tell(task.resource(), task.id, EventKind::StateChange, task, None).await
 }
 
-/// Everything is undone: the order ends cancelled, and so does the task.
+/// Ends a task; each goes through `inProgress`.
+async fn end(
+    tx: &mut Tx<Tenant>,
+    task: &mut CancelRow,
+    state: &str,
+    message: &str,
+) -> Result<(), StoreError> {
+    if task.state != "inProgress" {
+        task_to(tx, task, "inProgress").await?;
+    }
+    task.message = Some(message.to_owned());
+    task.ended_at = Some(tx.now());
+    task_to(tx, task, state).await
+}
+
+/// What can be undone is: the order ends cancelled, and so does the task, with this message.
 ///
 /// # Errors
 /// When the database refuses.
@@ -175,10 +206,10 @@ pub async fn granted(
     tx: &mut Tx<Tenant>,
     moving: &mut Moving,
     task: &mut CancelRow,
+    message: &str,
 ) -> Result<(), StoreError> {
     finish::cancel_items(engine, tx, moving).await?;
     let reason = task.reason.clone();
     moving.to(tx, OrderState::Cancelled, reason.as_deref(), "cancel").await?;
-    end(tx, task, "done", "everything was undone");
-    Ok(())
+    end(tx, task, "done", message).await
 }

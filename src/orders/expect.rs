@@ -202,7 +202,7 @@ pub(super) async fn renew(
         let date = rounded(date);
         before.push((keeps, date));
         if moved(&order, date, now) {
-            let mut moving = Moving::new(order, items);
+            let mut moving = Moving::complete(tx, order, items).await?;
             moving.order.expected_completion = Some(date);
             moving.event(tx, EventKind::AttributeValueChange).await?;
             jeopardy::judge(tx, &mut moving).await?;

@@ -6,7 +6,7 @@ use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
 use super::finish::{self, End};
-use super::moves::Moving;
+use super::moves::{Moving, RELIED_ON, relied_on};
 use super::{approval, expect, hold, start};
 use crate::engine::Engine;
 use crate::fault;
@@ -84,10 +84,10 @@ async fn look_once(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(
 /// # Errors
 /// When the database refuses.
 pub async fn place_due(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), StoreError> {
-    for mut order in tx.due_without_place(customer_id).await? {
-        order.place = Some(tx.next_place(customer_id).await?);
+    for order in tx.due_without_place(customer_id).await? {
         let items = tx.items(order.id).await?;
-        let mut moving = Moving::new(order, items);
+        let mut moving = Moving::complete(tx, order, items).await?;
+        moving.order.place = Some(tx.next_place(customer_id).await?);
         if approval::is_needed(engine, &moving.order, &moving.items) {
             moving.order.goes_on = false;
             approval::ask(engine, tx, &mut moving).await?;
@@ -110,7 +110,7 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
         let mut before: Vec<(Extent, String)> = vec![];
         let mut started = None;
         let mut standing = vec![];
-        for mut order in line {
+        for order in line {
             let items = items_of(order.id);
             if order.state != OrderState::Acknowledged && !order.goes_on {
                 let extent = occupied(tx, &order, &items).await?;
@@ -120,15 +120,16 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
             }
             let extent = extent(&items);
             let Some((_, what)) = before.iter().find(|(other, _)| other.meets(&extent)) else {
-                started = Some(Moving::new(order, items));
+                started = Some((order, items));
                 break;
             };
             let what = what.clone();
-            note(tx, &mut order, &what).await?;
+            let order = note(tx, order, &what).await?;
             before.push((extent, format!("order {} (acknowledged)", order.id)));
             standing.push((order, items));
         }
-        let Some(mut moving) = started else { return expect::renew(engine, tx, standing, &begun).await };
+        let Some((order, items)) = started else { return expect::renew(engine, tx, standing, &begun).await };
+        let mut moving = Moving::complete(tx, order, items).await?;
         moving.order.waits_for = None;
         moving.order.goes_on = false;
         moving.to(tx, OrderState::InProgress, None, "line").await?;
@@ -139,14 +140,16 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
     }
 }
 
-/// Notes what an order waits for.
-async fn note(tx: &mut Tx<Tenant>, order: &mut OrderRow, what: &str) -> Result<(), StoreError> {
+/// Notes what an order waits for; the order as it is then.
+async fn note(tx: &mut Tx<Tenant>, order: OrderRow, what: &str) -> Result<OrderRow, StoreError> {
     let text = format!("waits for {what}");
-    if order.waits_for.as_deref() != Some(&text) {
-        order.waits_for = Some(text);
-        tx.update_order(order).await?;
+    if order.waits_for.as_deref() == Some(&text) {
+        return Ok(order);
     }
-    Ok(())
+    let mut moving = Moving::complete(tx, order, vec![]).await?;
+    moving.order.waits_for = Some(text);
+    moving.save(tx).await?;
+    Ok(moving.order)
 }
 
 /// Runs the items of an order in progress, one after another, until one has jobs to wait for or all have ended.
@@ -173,8 +176,8 @@ pub async fn run_items(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving
             .iter()
             .find(|id| moving.items.iter().any(|i| i.item_id == **id && i.state != ItemState::Completed));
         if let Some(failed) = failed.cloned() {
-            let why = format!("relies on item {failed}, which was not completed");
-            finish::end_item(engine, tx, moving, n, End::Failed("relied-on", &why), &[]).await?;
+            let why = relied_on(&failed);
+            finish::end_item(engine, tx, moving, n, End::Failed(RELIED_ON, &why), &[]).await?;
             continue;
         }
         start::start_item(engine, tx, moving, n).await?;

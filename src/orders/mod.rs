@@ -1,6 +1,7 @@
 //! The only code that moves an order.
 //!
 //! * [`accept`]: a door's draft becomes an order with its place in the customer's line, or is refused.
+//! * `decompose`: a product order taken apart into its service order, which alone stands in the line.
 //! * [`line`]: whose turn it is, and what waits for what.
 //! * [`start`]: an item's turn: judged again, planned from the inventory as it is (`planning`), its machines placed and
 //!   its jobs written (`placing`).
@@ -12,6 +13,7 @@
 pub mod accept;
 pub mod approval;
 pub mod cancel;
+mod decompose;
 pub mod draft;
 pub mod expect;
 pub mod fallout;
@@ -80,7 +82,8 @@ impl OrderError {
     }
 }
 
-/// The order that an operator decides about, with the line of its customer locked.
+/// The order that an operator decides about, with the line of its customer locked: of a product order the service order
+/// that does its work. An operator may name either.
 ///
 /// # Errors
 /// [`OrderError::NotFound`].
@@ -90,5 +93,9 @@ async fn acting(tx: &mut Tx<Tenant>, id: uuid::Uuid) -> Result<Moving, OrderErro
     if let Some(customer_id) = &seen.customer_id {
         tx.lock_line(customer_id).await?;
     }
-    Moving::load(tx, id).await?.ok_or_else(missing)
+    let moving = match seen.parent {
+        Some(_) => Moving::load(tx, id).await?,
+        None => Moving::load_placed(tx, id).await?,
+    };
+    moving.ok_or_else(missing)
 }

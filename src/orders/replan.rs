@@ -7,7 +7,7 @@ use telvisor_model::{Action, OrderState};
 use super::form::check_form;
 use super::moves::Moving;
 use super::resolve::Resolved;
-use super::{Ask, Draft, Member, OrderError, accept, approval, expect, finish, rows};
+use super::{Ask, Draft, Member, OrderError, accept, approval, decompose, expect, finish, rows};
 use crate::engine::Engine;
 use crate::store::orders::ItemRow;
 use crate::store::{Tenant, Tx};
@@ -42,14 +42,38 @@ pub(super) async fn replan(
     for n in 0..moving.items.len() {
         finish::take_back(tx, moving, n, &[]).await?;
     }
-    tx.delete_items(moving.order.id).await?;
+    let (order, product) = (moving.order.id, moving.order.parent);
+    for id in [Some(order), product].into_iter().flatten() {
+        tx.delete_items(id).await?;
+    }
     let mut prepared = accept::prepare(engine, tx, &customer_id, draft, moving.order.place).await?;
     for (n, resolved) in &mut prepared.items {
         keep_id(resolved, &draft.items[*n].id, &moving.items);
     }
-    let (customer, items) = rows::reserve(tx, moving.order.id, &customer_id, draft, prepared).await?;
+    let placed = product.unwrap_or(order);
+    let (customer, items) = rows::reserve(tx, placed, &customer_id, draft, &prepared).await?;
+    let own = match product {
+        Some(_) => rows::acting(draft, order, &items),
+        None => items.clone(),
+    };
+    if own.is_empty() {
+        return Err(OrderError::invalid(None, Member::Items, "nothing is left to do; cancel the order"));
+    }
+    if let Some(product) = product {
+        for item in &items {
+            tx.insert_item(item).await?;
+        }
+        let personal = tx.personal(order).await?;
+        tx.update_personal(order, &decompose::service_request(draft, product), &personal.notes.0).await?;
+    }
+    for item in &own {
+        tx.insert_item(item).await?;
+    }
+    moving.set_items(own, items);
     moving.order.customer = customer;
-    moving.items = items;
+    if let Some(product) = moving.product() {
+        product.customer = customer;
+    }
     let date = expect::at_the_end(tx, &customer_id, &moving.order, &moving.items).await?;
     moving.order.expected_completion = Some(date);
     if moving.order.place.is_some() && approval::is_needed(engine, &moving.order, &moving.items) {

@@ -42,5 +42,6 @@ mod smoke;
 mod states;
 mod states_page;
 mod stories;
+mod tmf622;
 mod tmf630;
 mod walls;

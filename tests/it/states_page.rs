@@ -70,6 +70,21 @@ fn every_state_and_event_of_tmf641_is_listed() {
     assert_eq!(told, known);
 }
 
+#[test]
+fn every_state_and_event_of_tmf622_is_listed() {
+    let (page, file) = (text("docs/states.md"), official("TMF622"));
+    assert_eq!(listed(&page, "TMF622: the order"), enumeration(&file, "ProductOrderStateType"));
+    let mut items = listed(&page, "TMF622: the item");
+    items.extend(unreached(&page, "TMF622 item"));
+    assert_eq!(items, enumeration(&file, "ProductOrderItemStateType"));
+    assert_eq!(listed(&page, "TMF622: the cancel task"), enumeration(&file, "TaskStateType"));
+    let mut told = listed(&page, "TMF622: events");
+    told.extend(unreached(&page, "TMF622"));
+    let mut known = events(&file, "ProductOrder");
+    known.extend(events(&file, "CancelProductOrder"));
+    assert_eq!(told, known);
+}
+
 /// Whether a test of this path exists: `module::name`, or `module::part::name`.
 fn exists(test: &str) -> bool {
     let (module, name) = test.rsplit_once("::").expect("a module and a test");

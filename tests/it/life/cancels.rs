@@ -6,7 +6,7 @@ use telvisor::orders::cancel;
 
 use super::place_for;
 use crate::harness::{CANCELS, CRM, ORDERS, TestApp, provision};
-use crate::probe::{validate, work_once};
+use crate::probe::{read, uuid, validate, work_once};
 
 const WHEN: &str = "2026-12-01T00:00:00Z";
 
@@ -41,6 +41,17 @@ async fn the_order_stays_until_the_date_has_come() {
     assert_eq!(app.show(&order).await["state"], "cancelled");
     let task = now(&app, &task).await;
     assert_eq!((&task["state"], &task["effectiveCancellationDate"]), (&json!("done"), &json!(WHEN)));
+    let events = read(&app).await.events_of(uuid(&task["id"])).await.unwrap();
+    let told: Vec<_> =
+        events.iter().map(|e| format!("{} {} {}", e.resource, e.kind, e.body["state"])).collect();
+    assert_eq!(
+        told,
+        [
+            "cancelServiceOrder create \"accepted\"",
+            "cancelServiceOrder stateChange \"inProgress\"",
+            "cancelServiceOrder stateChange \"done\"",
+        ]
+    );
     validate(&app).await;
 }
 

@@ -8,6 +8,7 @@ mod expected;
 mod hold;
 mod jeopardy;
 mod milestones;
+mod products;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
