@@ -26,6 +26,7 @@ mod held;
 mod idempotency;
 mod items;
 mod journal;
+mod kit;
 mod leases;
 mod life;
 mod limits;
