@@ -349,7 +349,7 @@ async fn tasks_are_filtered_and_sorted_as_they_are_shown() {
         let mut ask =
             json!({ "serviceOrder": { "id": order["id"] }, "cancellationReason": format!("reason {n}") });
         if n == 1 {
-            ask["requestedCancellationDate"] = json!("2026-12-01T00:00:00Z");
+            ask["requestedCancellationDate"] = json!("2026-11-01T00:00:00Z");
         }
         tasks.push(app.post(CANCELS, &ask).await.expect(201));
         orders.push(order);
@@ -380,8 +380,8 @@ async fn tasks_are_filtered_and_sorted_as_they_are_shown() {
     assert_eq!(list(&format!("id={}", ids[1])).await, [ids[1].clone()]);
     assert_eq!(list(&format!("serviceOrder.id={}", text(&orders[2]["id"]))).await, [ids[2].clone()]);
     assert_eq!(list("cancellationReason=reason+0,reason+1").await, [ids[1].clone(), ids[0].clone()]);
-    assert_eq!(list("requestedCancellationDate=2026-12-01T00:00:00Z").await, [ids[1].clone()]);
-    assert_eq!(list("sort=-requestedCancellationDate").await[0], ids[1]);
+    assert_eq!(list("requestedCancellationDate=2026-11-01T00:00:00Z").await, [ids[1].clone()]);
+    assert_eq!(list("sort=requestedCancellationDate").await[0], ids[1]);
     assert_eq!(
         list("effectiveCancellationDate.lte=2026-11-23T08:01:30Z").await,
         [ids[1].clone(), ids[0].clone()]
