@@ -131,7 +131,7 @@ fn read(
         }
     }
     if items || patched.changed.iter().any(|name| name == "relatedParty") {
-        let draft = (api.draft)(&request, None, now)?;
+        let draft = (api.draft)(api.version, &request, None, now)?;
         request = draft.request.clone();
         out.customer.clone_from(&draft.customer);
         out.items = items.then_some(draft);
