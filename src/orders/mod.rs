@@ -13,6 +13,7 @@
 pub mod accept;
 pub mod approval;
 pub mod cancel;
+pub mod customers;
 mod decompose;
 pub mod draft;
 pub mod expect;
