@@ -9,6 +9,7 @@ pub mod backups;
 pub mod cancels;
 pub mod claims;
 pub mod customers;
+pub mod deliveries;
 pub mod events;
 pub mod hosts;
 pub mod idempotency;
@@ -16,6 +17,7 @@ pub mod installation;
 pub mod jobs;
 pub mod lines;
 pub mod links;
+pub mod listeners;
 pub mod lists;
 pub mod machines;
 pub mod migrate;
@@ -23,6 +25,7 @@ pub mod orders;
 pub mod packages;
 pub mod retry;
 pub mod sdr;
+pub mod sealed;
 pub mod sdr_files;
 pub mod subscriptions;
 
@@ -141,6 +144,8 @@ pub enum Hint {
     Line { tenant: String, customer_id: String },
     /// A job is due.
     Job { class: String, tenant: String, id: Uuid },
+    /// There are events to pass on.
+    News,
 }
 
 /// A transaction with its scope, and the hints to publish when it has been committed.
