@@ -1,20 +1,15 @@
 //! TMF638 Service Inventory v4.0.0: customers and subscriptions (CFS), machines (RFS), as they are now.
 
-use axum::Json;
-use axum::extract::{Extension, Path, RawQuery, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::Path;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use telvisor_model::catalogue::plain;
 use uuid::Uuid;
 
 use super::problem::Problem;
-use super::query::{Attribute, Kind, Query, list_headers};
-use super::request::takes_json;
-use super::web::base;
-use super::{Doors, TMF633, TMF638};
-use crate::access::Caller;
+use super::tmf630::{Ask, Attribute, Kind, found};
+use super::{TMF633, TMF638};
 use crate::clock::show as time;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::store::customers::CustomerRow;
@@ -23,7 +18,8 @@ use crate::store::machines::MachineRow;
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{StoreError, Tenant, Tx};
 
-const ATTRIBUTES: &[Attribute] = &[
+/// What a service can be filtered and sorted by, beside its `id`.
+pub const ATTRIBUTES: &[Attribute] = &[
     ("state", "v.shown", Kind::Text),
     ("category", "v.category", Kind::Text),
     ("relatedParty.id", "v.customer_id", Kind::Text),
@@ -98,8 +94,9 @@ fn shown(s: &SubscriptionRow, c: &CustomerRow) -> &'static str {
     }
 }
 
-fn of_subscription(doors: &Doors, base: &str, s: &SubscriptionRow, c: &CustomerRow) -> Value {
-    let name = doors.engine.catalogue.find(&s.application).map_or(s.application.clone(), |a| a.name);
+fn of_subscription(ask: &Ask, s: &SubscriptionRow, c: &CustomerRow) -> Value {
+    let base = &ask.base;
+    let name = ask.engine().catalogue.find(&s.application).map_or(s.application.clone(), |a| a.name);
     let state = shown(s, c);
     let mut out = json!({
         "id": s.id,
@@ -157,95 +154,62 @@ fn of_machine(base: &str, m: &MachineRow, customer_id: &str) -> Value {
 }
 
 /// One service by what is known of it from a list.
-async fn load(
-    doors: &Doors,
-    tx: &mut Tx<Tenant>,
-    base: &str,
-    row: &ServiceRow,
-) -> Result<Option<Value>, StoreError> {
+async fn load(ask: &Ask, tx: &mut Tx<Tenant>, row: &ServiceRow) -> Result<Option<Value>, StoreError> {
     Ok(match row.kind.as_str() {
-        "customer" => tx.customer(row.uid).await?.map(|c| of_customer(base, &c)),
+        "customer" => tx.customer(row.uid).await?.map(|c| of_customer(&ask.base, &c)),
         "subscription" => match (tx.subscription(row.uid).await?, tx.customer_by_id(&row.customer_id).await?)
         {
-            (Some(s), Some(c)) => Some(of_subscription(doors, base, &s, &c)),
+            (Some(s), Some(c)) => Some(of_subscription(ask, &s, &c)),
             _ => None,
         },
-        _ => tx.machine(row.uid).await?.map(|m| of_machine(base, &m, &row.customer_id)),
+        _ => tx.machine(row.uid).await?.map(|m| of_machine(&ask.base, &m, &row.customer_id)),
     })
 }
 
 /// One service by its id.
-async fn find(doors: &Doors, tx: &mut Tx<Tenant>, base: &str, id: &str) -> Result<Option<Value>, StoreError> {
+async fn find(ask: &Ask, tx: &mut Tx<Tenant>, id: &str) -> Result<Option<Value>, StoreError> {
     if let Ok(uuid) = id.parse::<Uuid>() {
         if let Some(s) = tx.subscription(uuid).await? {
             let c = tx.customer(s.customer).await?;
-            return Ok(c.map(|c| of_subscription(doors, base, &s, &c)));
+            return Ok(c.map(|c| of_subscription(ask, &s, &c)));
         }
         if let Some(m) = tx.machine(uuid).await? {
             let c = tx.customer(m.customer).await?;
-            return Ok(c.map(|c| of_machine(base, &m, &c.customer_id)));
+            return Ok(c.map(|c| of_machine(&ask.base, &m, &c.customer_id)));
         }
     }
-    Ok(tx.customer_by_id(id).await?.map(|c| of_customer(base, &c)))
+    Ok(tx.customer_by_id(id).await?.map(|c| of_customer(&ask.base, &c)))
 }
 
 /// GET: a page of services, newest first.
 ///
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
-pub async fn list(
-    State(doors): State<Doors>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
-    takes_json(&headers)?;
-    let api = &doors.engine.config.api;
-    let mut query = Query::parse(raw.as_deref())?;
-    let base = base(&doors, &headers);
-    let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let limits = (api.page, api.page_most);
-    let (shown, limit, total) = if let Some(n) = query.filters.iter().position(|f| f.attribute == "id") {
-        let ids = query.filters.remove(n).values;
-        let mut named = vec![];
+pub async fn list(mut ask: Ask) -> Result<Response, Problem> {
+    let mut tx = ask.read().await?;
+    let mut shown = vec![];
+    if let Some(ids) = ask.query.take("id") {
         for id in ids {
-            named.extend(find(&doors, &mut tx, &base, &id).await?);
+            shown.extend(find(&ask, &mut tx, &id).await?);
         }
-        let known: Vec<&str> =
-            ATTRIBUTES.iter().map(|(n, ..)| n.split('.').next().unwrap_or(n)).chain(["@type"]).collect();
-        let (page, total) = query.in_memory(named, &known, limits)?;
-        (page, query.limit.unwrap_or(limits.0).min(limits.1), total)
-    } else {
-        let newest = [("v.created_at", true), ("v.uid", true)];
-        let page = query.page(ATTRIBUTES, &newest, limits)?;
-        let (rows, total) = tx.list_services(&page).await?;
-        let mut shown = vec![];
-        for row in &rows {
-            shown.extend(load(&doors, &mut tx, &base, row).await?);
-        }
-        (shown, page.limit, total)
-    };
-    let uri = format!("{base}{TMF638}/service");
-    let headers = list_headers(&query, &uri, raw.as_deref(), limit, shown.len(), total);
-    let shown: Vec<_> = shown.into_iter().map(|v| query.select(v)).collect();
-    Ok((headers, Json(shown)).into_response())
+        let first = |name: &'static str| name.split('.').next().unwrap_or(name);
+        let known: Vec<&str> = ATTRIBUTES.iter().map(|(name, ..)| first(name)).chain(["@type"]).collect();
+        return ask.list_of(shown, &known);
+    }
+    let page = ask.page(ATTRIBUTES, &[("v.created_at", true), ("v.uid", true)])?;
+    let services = tx.list_services(&page).await?;
+    for row in &services.rows {
+        shown.extend(load(&ask, &mut tx, row).await?);
+    }
+    Ok(ask.list(&page, &services, shown))
 }
 
 /// GET by id.
 ///
 /// # Errors
 /// 404.
-pub async fn show(
-    State(doors): State<Doors>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
-    takes_json(&headers)?;
-    let query = Query::parse(raw.as_deref())?;
-    let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let found = find(&doors, &mut tx, &base(&doors, &headers), &id).await?;
-    let found = found.ok_or_else(|| Problem::not_found("service", &id))?;
-    Ok(Json(query.select(found)).into_response())
+pub async fn show(ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
+    let mut tx = ask.read().await?;
+    let shown = find(&ask, &mut tx, &id).await?;
+    Ok(ask.one(found("service", &id, shown)?))
 }
