@@ -331,7 +331,9 @@ pub fn layers(file: Option<&PathBuf>, flags: &Overrides) -> Figment {
     figment
         .merge(Env::prefixed("TELVISOR_").filter(|k| k.as_str().contains("__")).split("__"))
         .merge(Env::prefixed("TELVISOR_").only(&["base_url", "node_id", "time_zone"]))
-        .merge(Env::raw().only(&["TELVISOR_CALLBACK_ALLOW"]).map(|_| "notify.callback_allow".into()).split("."))
+        .merge(
+            Env::raw().only(&["TELVISOR_CALLBACK_ALLOW"]).map(|_| "notify.callback_allow".into()).split("."),
+        )
         .merge(flags)
 }
 

@@ -92,7 +92,8 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         return wrong("api.page", problem, "lower it, or raise api.page_most");
     }
     if config.notify.retry_base_ms > 1000 {
-        let problem = format!("{} would delay the first retry by more than a second", config.notify.retry_base_ms);
+        let problem =
+            format!("{} would delay the first retry by more than a second", config.notify.retry_base_ms);
         return wrong("notify.retry_base_ms", problem, "use 1 to 1000");
     }
     if config.backup.link_seconds_most > DAYS_MOST * 86_400 {

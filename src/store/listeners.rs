@@ -46,12 +46,6 @@ pub struct Backlog {
 }
 
 impl Tx<System> {
-    /// Tenants that have listeners.
-    pub async fn listening_tenants(&mut self) -> Result<Vec<String>, StoreError> {
-        let rows = sql!(self, all: (String,), "SELECT DISTINCT tenant FROM listeners")?;
-        Ok(rows.into_iter().map(|(tenant,)| tenant).collect())
-    }
-
     /// The active listeners that have still to be sent something.
     pub async fn waiting_listeners(&mut self) -> Result<Vec<(String, Uuid)>, StoreError> {
         sql!(

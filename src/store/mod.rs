@@ -25,8 +25,8 @@ pub mod orders;
 pub mod packages;
 pub mod retry;
 pub mod sdr;
-pub mod sealed;
 pub mod sdr_files;
+pub mod sealed;
 pub mod subscriptions;
 
 use std::str::FromStr as _;

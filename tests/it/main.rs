@@ -30,6 +30,7 @@ mod leases;
 mod limits;
 mod lines;
 mod machines;
+mod notify;
 mod packages;
 mod pending;
 mod probe;
