@@ -190,6 +190,14 @@ impl Http {
         self.accepted(Method::POST, target, Some(body)).await
     }
 
+    pub async fn patch(&self, target: &str, body: &Value) -> Result<Reply, HttpError> {
+        self.accepted(Method::PATCH, target, Some(body)).await
+    }
+
+    pub async fn delete(&self, target: &str) -> Result<Reply, HttpError> {
+        self.accepted(Method::DELETE, target, None).await
+    }
+
     /// The octets of a file.
     pub async fn octets(&self, target: &str) -> Result<Vec<u8>, HttpError> {
         let request = format!("GET {target}");

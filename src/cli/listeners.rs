@@ -126,7 +126,9 @@ async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let listeners: Vec<Listener> = serde_json::from_value(found)?;
-    let row = |l: Listener| vec![l.id, l.api, l.callback, l.state, l.backlog.to_string(), l.last_error.unwrap_or_default()];
+    let row = |l: Listener| {
+        vec![l.id, l.api, l.callback, l.state, l.backlog.to_string(), l.last_error.unwrap_or_default()]
+    };
     let rows: Vec<_> = listeners.into_iter().map(row).collect();
     out.table(&["listener", "api", "callback", "state", "backlog", "last error"], &rows, "nobody listens")?;
     Ok(0)

@@ -106,15 +106,15 @@ impl Ear {
         let heard = self.inner.heard.lock().unwrap().clone();
         for h in heard.iter().filter(|h| h.body.is_object()) {
             let faults = self.api.faults_as(h.event_type(), &h.body, false);
-            assert!(faults.is_empty(), "{} against {}: {faults:#?}\n{:#}", h.event_type(), self.api.title(), h.body);
+            assert!(
+                faults.is_empty(),
+                "{} against {}: {faults:#?}\n{:#}",
+                h.event_type(),
+                self.api.title(),
+                h.body
+            );
         }
         heard
-    }
-
-    /// From now on it listens to another API than TMF641 v4.
-    pub fn of(mut self, name: &str, version: u8) -> Self {
-        self.api = Api::named(name, version).expect("an API that we serve");
-        self
     }
 
     /// What was taken (answered 2xx).
