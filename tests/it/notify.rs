@@ -14,6 +14,8 @@ use crate::harness::{Answer, TestApp};
 
 pub const HUB: &str = "/tmf-api/serviceOrdering/v4/hub";
 
+pub const PRODUCT_HUB: &str = "/tmf-api/productOrderingManagement/v4/hub";
+
 /// Registers a listener; its id.
 pub async fn listen(app: &TestApp, callback: &str, query: Option<&str>) -> String {
     let made = register(app, callback, query).await.expect(201);

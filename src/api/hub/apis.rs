@@ -1,73 +1,94 @@
 //! The APIs with a hub: what of our events each of them shows, and how. A version of an API has one row; a resource
 //! that it shows has one entry in it.
 
+use serde_json::Value;
 use telvisor_model::{EventKind, Resource};
 
-use crate::api::{TMF641, tmf641};
+use super::query;
+use crate::api::ordering::Ordering;
+use crate::api::{TMF622, TMF641, tmf622, tmf641};
 use crate::notify::{Api, Envelope, Shown, Shows};
 use crate::store::cancels::CancelRow;
 use crate::store::events::EventRow;
 use crate::store::orders::{OrderBody, PersonalRow};
 
-use super::query;
-
 /// What `app` hands to the part that notifies.
 pub const SHOWS: Shows = Shows { apis: APIS, fits: query::fits };
 
-/// Events of an order in TMF641 v4.1.
-const SERVICE_ORDER: &[(EventKind, &str)] = &[
-    (EventKind::Create, "CreateEvent"),
-    (EventKind::AttributeValueChange, "AttributeValueChangeEvent"),
-    (EventKind::StateChange, "StateChangeEvent"),
-    (EventKind::Delete, "DeleteEvent"),
-    (EventKind::InformationRequired, "InformationRequiredEvent"),
-    (EventKind::Milestone, "MilestoneEvent"),
-    (EventKind::Jeopardy, "JeopardyEvent"),
-];
-/// Events of a cancel task.
-const CANCEL: &[(EventKind, &str)] = &[
-    (EventKind::Create, "CreateEvent"),
-    (EventKind::StateChange, "StateChangeEvent"),
-    (EventKind::InformationRequired, "InformationRequiredEvent"),
-];
+/// Which events of a resource an API has, and how their names end.
+type Events = &'static [(EventKind, &'static str)];
+
+const CREATE: (EventKind, &str) = (EventKind::Create, "CreateEvent");
+const CHANGE: (EventKind, &str) = (EventKind::AttributeValueChange, "AttributeValueChangeEvent");
+const STATE: (EventKind, &str) = (EventKind::StateChange, "StateChangeEvent");
+const DELETE: (EventKind, &str) = (EventKind::Delete, "DeleteEvent");
+const INFORMATION: (EventKind, &str) = (EventKind::InformationRequired, "InformationRequiredEvent");
+const MILESTONE: (EventKind, &str) = (EventKind::Milestone, "MilestoneEvent");
+
+/// An order in TMF641 v4.1.
+const SERVICE_ORDER: Events =
+    &[CREATE, CHANGE, STATE, DELETE, INFORMATION, MILESTONE, (EventKind::Jeopardy, "JeopardyEvent")];
+/// An order in TMF622 v4.0.
+const PRODUCT_ORDER: Events = &[CREATE, CHANGE, STATE, DELETE, INFORMATION];
+/// A cancel task.
+const CANCEL: Events = &[CREATE, STATE, INFORMATION];
 
 /// Every version of every API with a hub.
-pub const APIS: &[Api] = &[Api {
-    name: "tmf641.v4",
-    path: TMF641,
-    envelope: Envelope::V4,
-    domain: "ServiceOrdering",
-    reads_hub: false,
-    shown: &[
-        Shown {
-            resource: Resource::ServiceOrder,
-            key: "serviceOrder",
-            events: SERVICE_ORDER,
-            render: |base, e| {
-                let (body, personal) = order(e)?;
-                Ok(tmf641::render::service_order(
-                    base,
-                    &body.order,
-                    &body.items,
-                    &personal.request.0,
-                    &personal.notes.0,
-                ))
+pub const APIS: &[Api] = &[
+    Api {
+        name: "tmf622.v4",
+        path: TMF622,
+        envelope: Envelope::V4,
+        domain: "ProductOrdering",
+        reads_hub: false,
+        shown: &[
+            Shown {
+                resource: Resource::ProductOrder,
+                key: "productOrder",
+                events: PRODUCT_ORDER,
+                render: |base, e| order(&tmf622::API, base, e),
             },
-        },
-        Shown {
-            resource: Resource::CancelServiceOrder,
-            key: "cancelServiceOrder",
-            events: CANCEL,
-            render: |base, e| {
-                let task: CancelRow = serde_json::from_value(e.body.0.clone())?;
-                Ok(tmf641::render::cancel_order(base, &task))
+            Shown {
+                resource: Resource::CancelProductOrder,
+                key: "cancelProductOrder",
+                events: CANCEL,
+                render: |base, e| task(&tmf622::API, base, e),
             },
-        },
-    ],
-}];
+        ],
+    },
+    Api {
+        name: "tmf641.v4",
+        path: TMF641,
+        envelope: Envelope::V4,
+        domain: "ServiceOrdering",
+        reads_hub: false,
+        shown: &[
+            Shown {
+                resource: Resource::ServiceOrder,
+                key: "serviceOrder",
+                events: SERVICE_ORDER,
+                render: |base, e| order(&tmf641::API, base, e),
+            },
+            Shown {
+                resource: Resource::CancelServiceOrder,
+                key: "cancelServiceOrder",
+                events: CANCEL,
+                render: |base, e| task(&tmf641::API, base, e),
+            },
+        ],
+    },
+];
 
-/// An order as an event keeps it.
-fn order(e: &EventRow) -> Result<(OrderBody, PersonalRow), serde_json::Error> {
+/// The order of an event.
+fn order(api: &Ordering, base: &str, e: &EventRow) -> Result<Value, serde_json::Error> {
+    let body: OrderBody = serde_json::from_value(e.body.0.clone())?;
     let personal = e.personal.as_ref().map(|p| p.0.clone()).unwrap_or_default();
-    Ok((serde_json::from_value(e.body.0.clone())?, serde_json::from_value(personal)?))
+    let personal: PersonalRow = serde_json::from_value(personal)?;
+    Ok((api.render)(base, &body.order, &body.items, &personal.request.0, &personal.notes.0))
+}
+
+/// The cancel task of an event.
+fn task(api: &Ordering, base: &str, e: &EventRow) -> Result<Value, serde_json::Error> {
+    let task: CancelRow = serde_json::from_value(e.body.0.clone())?;
+    Ok(api.task(base, &task))
 }

@@ -117,6 +117,12 @@ impl Ear {
         heard
     }
 
+    /// From now on it listens to another API than TMF641 v4.
+    pub fn of(mut self, name: &str, version: u8) -> Self {
+        self.api = Api::named(name, version).expect("an API that we serve");
+        self
+    }
+
     /// What was taken (answered 2xx).
     pub fn taken(&self) -> Vec<Heard> {
         self.heard().into_iter().filter(|h| (200..300).contains(&h.status)).collect()

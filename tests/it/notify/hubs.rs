@@ -6,8 +6,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::{Ear, HUB, listen, register};
-use crate::harness::{CANCELS, CRM, ORDERS, TestApp, create, provision, service_id};
+use super::{Ear, HUB, PRODUCT_HUB, listen, register};
+use crate::harness::{
+    CANCEL_PRODUCT_ORDERS, CANCELS, CRM, ORDERS, PRODUCT_ORDERS, TestApp, create, provision,
+};
 use crate::probe::work_once;
 
 #[tokio::test]
@@ -138,10 +140,59 @@ async fn every_event_of_an_order_and_of_its_cancel_comes() {
     let mut types = ear.types();
     types.sort();
     types.dedup();
-    for wanted in ["Create", "AttributeValueChange", "StateChange", "Delete", "Jeopardy"] {
-        assert!(types.contains(&format!("ServiceOrder{wanted}Event")), "{wanted} is not in {types:?}");
+    for wanted in [
+        "ServiceOrderCreate",
+        "ServiceOrderAttributeValueChange",
+        "ServiceOrderStateChange",
+        "ServiceOrderDelete",
+        "ServiceOrderJeopardy",
+        "CancelServiceOrderCreate",
+        "CancelServiceOrderStateChange",
+    ] {
+        assert!(types.contains(&format!("{wanted}Event")), "{wanted} is not in {types:?}");
     }
-    assert_eq!(service_id(&held, 0).len(), 36);
+}
+
+#[tokio::test]
+async fn a_product_order_is_told_on_its_own_api_and_its_service_order_on_the_other() {
+    let app = TestApp::new().await;
+    let (product, service) = (Ear::open().await.of("tmf622", 4), Ear::open().await);
+    app.post(PRODUCT_HUB, &json!({ "callback": product.url })).await.expect(201);
+    listen(&app, &service.url, None).await;
+    let order = json!({ "productOrderItem": [{
+        "id": "1", "action": "add", "productOffering": { "id": "customer-account" },
+        "product": { "productCharacteristic": [{ "name": "name", "value": "Ada" }] },
+    }], "relatedParty": [{ "id": "C1", "role": "customer" }] });
+    let placed = app.post(PRODUCT_ORDERS, &order).await.expect(201);
+    app.run().await;
+    app.notify_all().await;
+    let states = |ear: &Ear, key: &str| -> Vec<String> {
+        ear.taken().iter().map(|h| h.body["event"][key]["state"].as_str().unwrap().to_owned()).collect()
+    };
+    let life = ["acknowledged", "inProgress", "completed"];
+    assert_eq!(states(&product, "productOrder"), life);
+    assert_eq!(states(&service, "serviceOrder"), life);
+    assert!(product.heard().iter().all(|h| h.body["event"]["productOrder"]["id"] == placed["id"]));
+    assert_eq!(product.types()[2], "ProductOrderStateChangeEvent");
+    assert_eq!(product.heard()[0].body["domain"], "ProductOrdering");
+    // Held and cancelled, with the task on the same API.
+    let add = json!({ "productOrderItem": [{
+        "id": "1", "action": "add", "productOffering": { "id": "kinfolk.solo" },
+    }], "relatedParty": [{ "id": "C1", "role": "customer" }], "requestedStartDate": "2027-01-01T00:00:00Z" });
+    let future = app.post(PRODUCT_ORDERS, &add).await.expect(201);
+    product.forget();
+    let cancel = json!({ "productOrder": { "id": future["id"] } });
+    app.post(CANCEL_PRODUCT_ORDERS, &cancel).await.expect(201);
+    app.run().await;
+    app.notify_all().await;
+    let types = product.types();
+    for wanted in [
+        "ProductOrderStateChangeEvent",
+        "CancelProductOrderCreateEvent",
+        "CancelProductOrderStateChangeEvent",
+    ] {
+        assert!(types.contains(&wanted.to_owned()), "{wanted} is not in {types:?}");
+    }
 }
 
 #[tokio::test]
