@@ -266,3 +266,41 @@ async fn an_order_waits_for_nobody() {
     app.run().await;
     assert_eq!(app.show(&order).await["state"], "completed");
 }
+
+#[tokio::test]
+async fn v5_has_its_own_envelope_and_resource() {
+    let app = TestApp::new().await;
+    let (service, product) = (Ear::open().await.of("tmf641", 5), Ear::open().await.of("tmf622", 5));
+    let hub = "/tmf-api/serviceOrdering/v5/hub";
+    let refused = app.post(hub, &json!({ "callback": service.url })).await.expect(400);
+    assert!(refused["message"].as_str().unwrap().starts_with("@type: is missing"), "{refused}");
+    let made = app.post(hub, &json!({ "@type": "Hub", "callback": service.url })).await.expect(201);
+    assert_eq!(made["@type"], "Hub");
+    let other = json!({ "@type": "Hub", "callback": product.url, "query": "state=completed" });
+    app.post("/tmf-api/productOrderingManagement/v5/hub", &other).await.expect(201);
+    let order = json!({ "productOrderItem": [{
+        "id": "1", "action": "add", "productOffering": { "id": "customer-account" },
+        "product": { "productCharacteristic": [{ "name": "name", "value": "Ada" }] },
+    }], "relatedParty": [{ "id": "C1", "role": "customer" }] });
+    let placed = app.post(PRODUCT_ORDERS, &order).await.expect(201);
+    app.run().await;
+    app.notify_all().await;
+    let n = service.heard().last().unwrap().body.clone();
+    assert_eq!(n["@type"], "ServiceOrderStateChangeEvent");
+    assert_eq!(n["eventType"], n["@type"]);
+    assert_eq!(n["timeOccurred"], n["eventTime"]);
+    assert!(n.get("timeOcurred").is_none());
+    for role in ["source", "reportingSystem"] {
+        assert_eq!(n[role]["id"], "telvisor");
+        assert!(n[role]["@type"].is_string());
+    }
+    let id = n["event"]["serviceOrder"]["id"].as_str().unwrap();
+    let shown = app.get(&format!("/tmf-api/serviceOrdering/v5/serviceOrder/{id}")).await.expect(200);
+    assert_eq!(n["event"], json!({ "serviceOrder": shown }), "as GET of v5 shows it");
+    let [heard] = &product.heard()[..] else { panic!("one event has this state") };
+    assert_eq!(heard.event_type(), "ProductOrderStateChangeEvent");
+    let path =
+        format!("/tmf-api/productOrderingManagement/v5/productOrder/{}", placed["id"].as_str().unwrap());
+    let shown = app.get(&path).await.expect(200);
+    assert_eq!(heard.body["event"], json!({ "productOrder": shown }));
+}
