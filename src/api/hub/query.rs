@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::api::problem::Problem;
 use crate::api::tmf630::Query;
+use crate::api::tmf630::filter::{Alternative, Test};
+use crate::api::tmf630::memory::matches;
 use crate::notify::Api;
-use crate::store::lists::Compare;
 
 /// Judges a query that is to be registered.
 ///
@@ -18,16 +19,16 @@ use crate::store::lists::Compare;
 /// never come.
 pub fn check(query: &str, api: &Api) -> Result<(), Problem> {
     let parsed = Query::parse(Some(query)).map_err(|p| Problem::invalid("query", p.message))?;
-    let paged =
-        parsed.offset != 0 || parsed.limit.is_some() || !parsed.sort.is_empty() || parsed.fields.is_some();
-    if paged {
-        let message = "takes filters only; fields, offset, limit and sort have no meaning for events";
+    let paged = parsed.offset != 0 || parsed.limit.is_some() || parsed.cursor.is_some();
+    if paged || !parsed.sort.is_empty() || parsed.fields.is_some() {
+        let message = "takes filters only; fields, sort, offset, limit and cursor have no meaning for events";
         return Err(Problem::invalid("query", message));
     }
     let known = api.event_types();
-    let types = parsed.filters.iter().filter(|f| f.attribute == "eventType" && f.compare == Compare::Equal);
-    for wanted in types.flat_map(|f| &f.values) {
-        if !known.contains(wanted) {
+    for Alternative { attribute, test } in parsed.filters.iter().flat_map(|f| &f.any_of) {
+        if let ("eventType", Test::Is(_, wanted)) = (attribute.as_str(), test)
+            && !known.contains(wanted)
+        {
             let message = format!("there is no event {wanted:?}; possible: {}", known.join(", "));
             return Err(Problem::invalid("query", message));
         }
@@ -45,9 +46,7 @@ pub fn fits(query: &str, key: &str, notification: &Value) -> bool {
             all.entry(name).or_insert_with(|| value.clone());
         }
     }
-    let names: Vec<&str> =
-        query.filters.iter().map(|f| f.attribute.split('.').next().unwrap_or_default()).collect();
-    query.in_memory(vec![all], &names, (1, 1)).is_ok_and(|(_, fitting)| fitting == 1)
+    query.filters.iter().all(|f| matches(&all, f)) && query.json_path.iter().all(|path| path.fits(&all))
 }
 
 #[cfg(test)]
@@ -73,6 +72,8 @@ mod tests {
             "relatedParty.id=C1",
             "event.serviceOrder.state=held",
             "priority=1",
+            "state.regex=^he",
+            "filter=$.relatedParty[?(@.id=='C1')]",
         ] {
             assert!(fits(yes), "{yes}");
         }
@@ -82,6 +83,7 @@ mod tests {
             "state=held&relatedParty.id=C2",
             "priority=3",
             "colour=red",
+            "filter=$.relatedParty[?(@.id=='C2')]",
         ] {
             assert!(!fits(no), "{no}");
         }
