@@ -133,7 +133,10 @@ async fn replayed(
     else {
         return Ok(None);
     };
-    let content = canonical(&draft.request, false);
+    let mut content = canonical(&draft.request, false);
+    if let Some(profile) = &draft.profile {
+        content.push_str(&canonical(profile, false));
+    }
     let digest = hex::encode(engine.secrets.digest("idempotency", &[content.as_bytes()]));
     let client = caller.principal.name();
     match tx.take_key(&client, caller.door.as_str(), &key, &digest, order).await? {
@@ -214,6 +217,12 @@ async fn prepare(
             {
                 return Err(unknown_customer(customer_id));
             }
+            // What only a catalogue entry names is known, and cannot be ordered all the same.
+            Err(OrderError::Invalid { item, member, message }) => {
+                let listed = listed_only(tx, &draft.items[n], &member).await?;
+                let message = listed.unwrap_or(message);
+                return Err(OrderError::Invalid { item, member, message });
+            }
             other => other?,
         };
         if let Some(intent) = &resolved.intent {
@@ -229,6 +238,31 @@ async fn prepare(
         items.push((n, resolved));
     }
     Ok(Prepared { customer: loaded.customer, items })
+}
+
+/// Why what an item names cannot be ordered although the catalogue lists it: a specification, or the offering of one
+/// plan of it.
+async fn listed_only(
+    tx: &mut Tx<Tenant>,
+    item: &DraftItem,
+    wrong: &Member,
+) -> Result<Option<String>, StoreError> {
+    let Ask::Add { specification, characteristics, .. } = &item.ask else { return Ok(None) };
+    let plan = characteristics.iter().find(|g| g.name == "plan").and_then(|g| g.value.as_str());
+    let offering = plan.map(|plan| format!("{specification}.{plan}"));
+    let names = match wrong {
+        Member::Specification => vec![offering, Some(specification.clone())],
+        Member::Characteristic(name) if name == "plan" => vec![offering],
+        _ => vec![],
+    };
+    for name in names.into_iter().flatten() {
+        if tx.is_listed_only(&name).await? {
+            return Ok(Some(format!(
+                "{name:?} is listed in the catalogue, but no application package stands behind it: it cannot be ordered"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn unknown_customer(customer_id: &str) -> OrderError {

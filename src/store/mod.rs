@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod backups;
 pub mod cancels;
+pub mod catalogue;
 pub mod claims;
 pub mod counters;
 pub mod customers;

@@ -44,7 +44,7 @@ const PARTS: [(&str, &str); 23] = [
     ("orders", "engine store apps inventory queue mediation mediation::schedule"),
     ("jobs", "engine store apps inventory queue hypervisor orders"),
     ("notify", "engine store http secrets"),
-    ("api", "engine store apps inventory secrets mediation orders notify"),
+    ("api", "conformance engine store apps inventory secrets mediation orders notify"),
     ("app", "*"),
     ("cli", "*"),
 ];

@@ -1,13 +1,18 @@
 //! The APIs with a hub: what of our events each of them shows, and how. A version of an API has one row; a resource
 //! that it shows has one entry in it.
 
-use serde_json::Value;
+use serde::de::Error as _;
+use serde_json::{Error, Value};
 use telvisor_model::{EventKind, Resource};
 
 use super::query;
 use crate::api::ordering::Ordering;
-use crate::api::{TMF622, TMF622_V5, TMF641, TMF641_V5, tmf622, tmf641};
+use crate::api::{
+    TMF620, TMF622, TMF622_V5, TMF629, TMF633, TMF641, TMF641_V5, catalogue, tmf620, tmf622, tmf629, tmf633,
+    tmf641,
+};
 use crate::notify::{Api, Envelope, Render, Shown, Shows};
+use crate::orders::customers;
 use crate::store::cancels::CancelRow;
 use crate::store::events::EventRow;
 use crate::store::orders::{OrderBody, PersonalRow};
@@ -45,72 +50,110 @@ const PRODUCT_ORDER_V5: Events = &[
     (EventKind::ErrorMessage, "ErrorMessageEvent"),
 ];
 
-/// Every version of every API with a hub.
-pub const APIS: &[Api] = &[
-    Api {
-        name: "tmf622.v4",
-        path: TMF622,
-        envelope: Envelope::V4,
-        domain: "ProductOrdering",
-        reads_hub: false,
-        shown: &[
-            product_order(PRODUCT_ORDER, |base, e| order(&tmf622::API, base, e)),
-            product_task(|base, e| task(&tmf622::API, base, e)),
-        ],
-    },
-    Api {
-        name: "tmf622.v5",
-        path: TMF622_V5,
-        envelope: Envelope::V5,
-        domain: "ProductOrdering",
-        reads_hub: false,
-        shown: &[
-            product_order(PRODUCT_ORDER_V5, |base, e| order(&tmf622::v5::API, base, e)),
-            product_task(|base, e| task(&tmf622::v5::API, base, e)),
-        ],
-    },
-    Api {
-        name: "tmf641.v4",
-        path: TMF641,
-        envelope: Envelope::V4,
-        domain: "ServiceOrdering",
-        reads_hub: false,
-        shown: &[
-            service_order(|base, e| order(&tmf641::API, base, e)),
-            service_task(|base, e| task(&tmf641::API, base, e)),
-        ],
-    },
-    Api {
-        name: "tmf641.v5",
-        path: TMF641_V5,
-        envelope: Envelope::V5,
-        domain: "ServiceOrdering",
-        reads_hub: false,
-        shown: &[
-            service_order(|base, e| order(&tmf641::v5::API, base, e)),
-            service_task(|base, e| task(&tmf641::v5::API, base, e)),
-        ],
-    },
+/// A customer, and a catalogue entry in TMF620.
+const USUAL: Events = &[CREATE, CHANGE, STATE, DELETE];
+/// A catalogue entry in TMF633, which has one event for every change.
+const CHANGES: Events = &[
+    CREATE,
+    (EventKind::AttributeValueChange, "ChangeEvent"),
+    (EventKind::StateChange, "ChangeEvent"),
+    DELETE,
 ];
 
-const fn product_order(events: Events, render: Render) -> Shown {
-    Shown { resource: Resource::ProductOrder, key: "productOrder", events, render }
+/// Every version of every API with a hub.
+pub const APIS: &[Api] = &[
+    v4(
+        "tmf620.v4",
+        TMF620,
+        "ProductCatalog",
+        &[
+            shown(Resource::Catalog, "catalog", USUAL, product_catalogue),
+            shown(Resource::Category, "category", USUAL, product_catalogue),
+            shown(Resource::ProductOffering, "productOffering", USUAL, product_catalogue),
+            shown(Resource::ProductOfferingPrice, "productOfferingPrice", USUAL, product_catalogue),
+            shown(Resource::ProductSpecification, "productSpecification", USUAL, product_catalogue),
+        ],
+    ),
+    v4(
+        "tmf622.v4",
+        TMF622,
+        "ProductOrdering",
+        &[
+            shown(Resource::ProductOrder, "productOrder", PRODUCT_ORDER, |base, e| {
+                order(&tmf622::API, base, e)
+            }),
+            shown(Resource::CancelProductOrder, "cancelProductOrder", CANCEL, |base, e| {
+                task(&tmf622::API, base, e)
+            }),
+        ],
+    ),
+    v5(
+        "tmf622.v5",
+        TMF622_V5,
+        "ProductOrdering",
+        &[
+            shown(Resource::ProductOrder, "productOrder", PRODUCT_ORDER_V5, |base, e| {
+                order(&tmf622::v5::API, base, e)
+            }),
+            shown(Resource::CancelProductOrder, "cancelProductOrder", CANCEL, |base, e| {
+                task(&tmf622::v5::API, base, e)
+            }),
+        ],
+    ),
+    v4("tmf629.v4", TMF629, "Customer", &[shown(Resource::Customer, "customer", USUAL, customer)]),
+    v4(
+        "tmf633.v4",
+        TMF633,
+        "ServiceCatalog",
+        &[
+            shown(Resource::ServiceCatalog, "serviceCatalog", CHANGES, service_catalogue),
+            shown(Resource::ServiceCategory, "serviceCategory", CHANGES, service_catalogue),
+            shown(Resource::ServiceCandidate, "serviceCandidate", CHANGES, service_catalogue),
+            shown(Resource::ServiceSpecification, "serviceSpecification", CHANGES, service_catalogue),
+        ],
+    ),
+    v4(
+        "tmf641.v4",
+        TMF641,
+        "ServiceOrdering",
+        &[
+            shown(Resource::ServiceOrder, "serviceOrder", SERVICE_ORDER, |base, e| {
+                order(&tmf641::API, base, e)
+            }),
+            shown(Resource::CancelServiceOrder, "cancelServiceOrder", CANCEL, |base, e| {
+                task(&tmf641::API, base, e)
+            }),
+        ],
+    ),
+    v5(
+        "tmf641.v5",
+        TMF641_V5,
+        "ServiceOrdering",
+        &[
+            shown(Resource::ServiceOrder, "serviceOrder", SERVICE_ORDER, |base, e| {
+                order(&tmf641::v5::API, base, e)
+            }),
+            shown(Resource::CancelServiceOrder, "cancelServiceOrder", CANCEL, |base, e| {
+                task(&tmf641::v5::API, base, e)
+            }),
+        ],
+    ),
+];
+
+const fn v4(name: &'static str, path: &'static str, domain: &'static str, shown: &'static [Shown]) -> Api {
+    Api { name, path, domain, shown, envelope: Envelope::V4, reads_hub: false }
 }
 
-const fn product_task(render: Render) -> Shown {
-    Shown { resource: Resource::CancelProductOrder, key: "cancelProductOrder", events: CANCEL, render }
+const fn v5(name: &'static str, path: &'static str, domain: &'static str, shown: &'static [Shown]) -> Api {
+    Api { name, path, domain, shown, envelope: Envelope::V5, reads_hub: false }
 }
 
-const fn service_order(render: Render) -> Shown {
-    Shown { resource: Resource::ServiceOrder, key: "serviceOrder", events: SERVICE_ORDER, render }
-}
-
-const fn service_task(render: Render) -> Shown {
-    Shown { resource: Resource::CancelServiceOrder, key: "cancelServiceOrder", events: CANCEL, render }
+const fn shown(resource: Resource, key: &'static str, events: Events, render: Render) -> Shown {
+    Shown { resource, key, events, render }
 }
 
 /// The order of an event.
-fn order(api: &Ordering, base: &str, e: &EventRow) -> Result<Value, serde_json::Error> {
+fn order(api: &Ordering, base: &str, e: &EventRow) -> Result<Value, Error> {
     let body: OrderBody = serde_json::from_value(e.body.0.clone())?;
     let personal = e.personal.as_ref().map(|p| p.0.clone()).unwrap_or_default();
     let personal: PersonalRow = serde_json::from_value(personal)?;
@@ -119,7 +162,28 @@ fn order(api: &Ordering, base: &str, e: &EventRow) -> Result<Value, serde_json::
 }
 
 /// The cancel task of an event.
-fn task(api: &Ordering, base: &str, e: &EventRow) -> Result<Value, serde_json::Error> {
+fn task(api: &Ordering, base: &str, e: &EventRow) -> Result<Value, Error> {
     let task: CancelRow = serde_json::from_value(e.body.0.clone())?;
     Ok(api.show_task(base, &task))
+}
+
+/// The customer of an event.
+fn customer(base: &str, e: &EventRow) -> Result<Value, Error> {
+    let known = customers::of_event(&e.body, e.personal.as_deref());
+    let (customer, profile) = known.ok_or_else(|| Error::custom("it is no customer"))?;
+    Ok(tmf629::render::customer(base, &customer, profile.as_ref()))
+}
+
+fn product_catalogue(base: &str, e: &EventRow) -> Result<Value, Error> {
+    entry(&tmf620::RESOURCES, base, e)
+}
+
+fn service_catalogue(base: &str, e: &EventRow) -> Result<Value, Error> {
+    entry(&tmf633::RESOURCES, base, e)
+}
+
+/// The catalogue entry of an event.
+fn entry(of: &[&catalogue::Resource], base: &str, e: &EventRow) -> Result<Value, Error> {
+    let resource = of.iter().find(|r| r.told == Some(e.resource));
+    resource.and_then(|r| r.of_event(base, &e.body)).ok_or_else(|| Error::custom("it is no catalogue entry"))
 }
