@@ -12,6 +12,7 @@ pub mod claims;
 pub mod counters;
 pub mod customers;
 pub mod deliveries;
+pub mod durations;
 pub mod events;
 pub mod hosts;
 pub mod idempotency;
