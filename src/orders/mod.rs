@@ -30,6 +30,7 @@ pub mod view;
 
 use crate::store::{Again, StoreError};
 
+pub use decompose::service_item;
 pub use draft::{Ask, Draft, DraftItem, Given, Member};
 
 /// Why an order, or a change to one, was not accepted.
