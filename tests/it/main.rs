@@ -34,6 +34,7 @@ mod lines;
 mod machines;
 mod matrix;
 mod openapi;
+mod notify;
 mod packages;
 mod pending;
 mod probe;
