@@ -226,7 +226,7 @@ pub fn products() -> Api {
     entry::<Category>(&mut api, "category", names!("Category"), &["name"], &none);
     entry::<Catalog>(&mut api, "catalog", names!("Catalog"), &["name"], &none);
     jobs(&mut api, "category");
-    hub::v4(&mut api);
+    hub::add(&mut api);
     api
 }
 
@@ -255,6 +255,6 @@ pub fn services() -> Api {
     entry::<ServiceCategory>(&mut api, "serviceCategory", names!("ServiceCategory"), &["name"], &none);
     entry::<ServiceCatalog>(&mut api, "serviceCatalog", names!("ServiceCatalog"), &["name"], &none);
     jobs(&mut api, "serviceCategory");
-    hub::v4(&mut api);
+    hub::add(&mut api);
     api
 }

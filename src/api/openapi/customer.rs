@@ -75,6 +75,6 @@ pub fn api() -> Api {
         delete: true,
         patches: super::PATCHES,
     });
-    hub::v4(&mut api);
+    hub::add(&mut api);
     api
 }

@@ -159,7 +159,7 @@ pub fn products() -> Api {
         delete: true,
         patches: super::PATCHES,
     });
-    hub::v4(&mut api);
+    hub::add(&mut api);
     api
 }
 
@@ -182,7 +182,7 @@ pub fn services() -> Api {
         delete: true,
         patches: super::PATCHES,
     });
-    hub::v4(&mut api);
+    hub::add(&mut api);
     api
 }
 
@@ -203,7 +203,7 @@ fn resource_api(name: &'static str, version: &'static str, base: &'static str) -
         delete: true,
         patches: super::PATCHES,
     });
-    hub::v4(&mut api);
+    hub::add(&mut api);
     api
 }
 

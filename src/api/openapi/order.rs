@@ -253,7 +253,7 @@ fn document(name: &'static str, version: &'static str, door: &'static Ordering) 
     api.add_request::<CancelServiceOrder>("CancelServiceOrder_Create", &given, &["serviceOrder"]);
     add_patches(&mut api);
     ordering(&mut api, door, "ServiceOrder", [orders(), changes(), cancels()]);
-    hub::v4(&mut api);
+    hub::add(&mut api);
     api
 }
 

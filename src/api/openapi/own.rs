@@ -19,6 +19,12 @@ use crate::api::OWN;
 #[schema(rename_all = "camelCase")]
 pub struct Order {
     pub id: String,
+    /// `service` or `product`.
+    pub kind: String,
+    /// The product order that it is a part of.
+    pub product_order: Option<String>,
+    /// The service order that carries a product order out.
+    pub service_order: Option<String>,
     pub state: String,
     pub channel: String,
     pub external_id: Option<String>,
@@ -26,6 +32,9 @@ pub struct Order {
     pub order_date: DateTime<Utc>,
     pub start_date: Option<DateTime<Utc>>,
     pub completion_date: Option<DateTime<Utc>>,
+    pub expected_completion_date: Option<DateTime<Utc>>,
+    pub approval: Option<String>,
+    pub hold: Option<String>,
     /// What it waits for, in words.
     pub waits_for: Option<String>,
     pub errors: Vec<OrderError>,
@@ -152,6 +161,83 @@ pub struct Decision {
     pub reason: Option<String>,
 }
 
+/// An order after an operator's decision.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Decided {
+    pub id: String,
+    pub href: String,
+    pub state: String,
+    pub approval: Option<String>,
+    pub hold: Option<String>,
+    pub waits_for: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct ApprovalInput {
+    pub approve: bool,
+    /// Goes into the order's history.
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct HoldInput {
+    /// Goes into the order's history.
+    #[schema(min_length = 1, max_length = 500)]
+    pub reason: String,
+}
+
+/// Who is told of events, with what it has still to be sent.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct Listener {
+    pub id: String,
+    pub api: String,
+    pub callback: String,
+    pub query: Option<String>,
+    pub client: String,
+    /// `active` or `paused`.
+    pub state: String,
+    /// Whether `/listener/EVENT` is put behind the callback.
+    pub listener_path: bool,
+    pub created_at: DateTime<Utc>,
+    /// Position of the first event that it is told.
+    pub since: i64,
+    pub backlog: i64,
+    pub oldest: Option<OldestEvent>,
+    pub failing_since: Option<DateTime<Utc>>,
+    pub last_error: Option<String>,
+    pub paused_at: Option<DateTime<Utc>>,
+    pub paused_why: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct OldestEvent {
+    pub position: i64,
+    pub at: Option<DateTime<Utc>>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ListenerChange {
+    pub listener_path: bool,
+}
+
+/// From where: one of the two.
+#[derive(ToSchema)]
+pub struct ReplayInput {
+    #[schema(minimum = 0)]
+    pub position: Option<i64>,
+    pub time: Option<DateTime<Utc>>,
+}
+
+/// How many events are sent again.
+#[derive(ToSchema)]
+pub struct Replayed {
+    pub events: i64,
+}
+
 /// A file of service detail records.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -231,7 +317,16 @@ pub fn api() -> Api {
     api.add::<DownloadLink>();
     api.add::<Decision>();
     api.add::<Sealed>();
+    api.add::<Decided>();
+    api.add::<ApprovalInput>();
+    api.add::<HoldInput>();
+    api.add::<Listener>();
+    api.add::<ListenerChange>();
+    api.add::<ReplayInput>();
+    api.add::<Replayed>();
     orders(&mut api);
+    decisions(&mut api);
+    listeners(&mut api);
     backups(&mut api);
     files(&mut api);
     api
@@ -253,13 +348,75 @@ fn orders(api: &mut Api) {
     let decide = op("jobs", "decide", "Retries, skips or abandons a job in fallout")
         .parameter(in_path("job", text()))
         .parameter(in_path("decision", decision))
-        .request_body(Some(optional(request("Decision", &["application/json"], &examples))))
+        .request_body(Some(optional(request("Decision", JSON, &examples))))
         .response("202", ResponseBuilder::new().description("It is done so").build());
     api.push(
         HttpMethod::Post,
         "/fallout/{job}/{decision}",
         refusals(decide, &["400", "404", "409", "413", "415"]),
     );
+}
+
+const JSON: &[&str] = &["application/json"];
+
+fn decisions(api: &mut Api) {
+    let decided = || answer("The order after it", "Decided");
+    let wrong = ["400", "404", "409", "413", "415"];
+    let examples = vec![("approved", json!({ "approve": true, "reason": "credit is good" }))];
+    let approve = op("orders", "decideApproval", "Decides about an order that waits for approval")
+        .parameter(id())
+        .request_body(Some(request("ApprovalInput", JSON, &examples)))
+        .response("200", decided());
+    api.push(HttpMethod::Post, "/orders/{id}/approval", refusals(approve, &wrong));
+    let examples = vec![("while the host is mended", json!({ "reason": "the host is being mended" }))];
+    let hold = op("orders", "holdOrder", "Holds an order before its next job")
+        .parameter(id())
+        .request_body(Some(request("HoldInput", JSON, &examples)))
+        .response("200", decided());
+    api.push(HttpMethod::Post, "/orders/{id}/hold", refusals(hold, &wrong));
+    let examples = vec![("with the reason", json!({ "reason": "the host is back" }))];
+    let release = op("orders", "releaseOrder", "Lets a held order go on")
+        .parameter(id())
+        .request_body(Some(optional(request("Decision", JSON, &examples))))
+        .response("200", decided());
+    api.push(HttpMethod::Post, "/orders/{id}/release", refusals(release, &wrong));
+}
+
+fn listeners(api: &mut Api) {
+    let shown = || answer("The listener", "Listener");
+    let list = op("listeners", "listListeners", "Listeners of all hubs, oldest first")
+        .response("200", list_of("Listener", "All of them"));
+    api.push(HttpMethod::Get, "/listeners", refusals(list, &[]));
+    let show = op("listeners", "readListener", "One listener").parameter(id()).response("200", shown());
+    api.push(HttpMethod::Get, "/listeners/{id}", refusals(show, &["404"]));
+    let examples = vec![("by the event's own path", json!({ "listenerPath": true }))];
+    let change = op("listeners", "changeListener", "How the listener is called")
+        .parameter(id())
+        .request_body(Some(request("ListenerChange", JSON, &examples)))
+        .response("200", shown());
+    let wrong = ["400", "404", "413", "415"];
+    api.push(HttpMethod::Patch, "/listeners/{id}", refusals(change, &wrong));
+    let remove = op("listeners", "removeListener", "Removes a listener")
+        .parameter(id())
+        .response("204", ResponseBuilder::new().description("It is gone").build());
+    api.push(HttpMethod::Delete, "/listeners/{id}", refusals(remove, &["404"]));
+    let examples = vec![("with the reason", json!({ "reason": "it is being mended" }))];
+    let pause = op("listeners", "pauseListener", "Sends it nothing for now; its events are kept")
+        .parameter(id())
+        .request_body(Some(optional(request("Decision", JSON, &examples))))
+        .response("200", shown());
+    api.push(HttpMethod::Post, "/listeners/{id}/pause", refusals(pause, &wrong));
+    let resume = op("listeners", "resumeListener", "Lets a paused listener go on")
+        .parameter(id())
+        .response("200", shown());
+    api.push(HttpMethod::Post, "/listeners/{id}/resume", refusals(resume, &["404"]));
+    let examples = vec![("from the beginning", json!({ "position": 0 }))];
+    let replay =
+        op("listeners", "replayListener", "Sends it again what fits it, from a position or a time on")
+            .parameter(id())
+            .request_body(Some(request("ReplayInput", JSON, &examples)))
+            .response("200", answer("How many", "Replayed"));
+    api.push(HttpMethod::Post, "/listeners/{id}/replay", refusals(replay, &wrong));
 }
 
 fn backups(api: &mut Api) {
@@ -278,7 +435,7 @@ fn backups(api: &mut Api) {
     let examples = vec![("for ten minutes", json!({ "expiresInSeconds": 600 }))];
     let link = op("backups", "linkBackup", "Makes a download link of a backup")
         .parameter(id())
-        .request_body(Some(optional(request("DownloadLinkRequest", &["application/json"], &examples))))
+        .request_body(Some(optional(request("DownloadLinkRequest", JSON, &examples))))
         .response("201", answer("The link", "DownloadLink"));
     let path = "/backups/{id}/download-links";
     api.push(HttpMethod::Post, path, refusals(link, &["400", "404", "409", "413", "415"]));

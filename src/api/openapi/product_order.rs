@@ -183,7 +183,7 @@ fn document(name: &'static str, version: &'static str, door: &'static Ordering) 
     api.add_request::<CancelProductOrder>("CancelProductOrder_Create", &given, &["productOrder"]);
     add_patches(&mut api);
     ordering(&mut api, door, "ProductOrder", [orders(), changes(), cancels()]);
-    hub::v4(&mut api);
+    hub::add(&mut api);
     api
 }
 
