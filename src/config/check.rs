@@ -93,7 +93,11 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     }
     if let Some(channel) = config.approval.channels.iter().find(|c| !CHANNELS.contains(&c.as_str())) {
         let problem = format!("{channel:?} is no channel");
-        return wrong("approval.channels", problem, "use tmf622, tmf641, soap, soap-ne, cli, storefront, api or schedule");
+        return wrong(
+            "approval.channels",
+            problem,
+            "use tmf622, tmf641, soap, soap-ne, cli, storefront, api or schedule",
+        );
     }
     if !(0..=DAYS_MOST * 24).contains(&config.approval.hours) {
         let problem = format!("{} is no such number of hours", config.approval.hours);

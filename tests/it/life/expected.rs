@@ -6,7 +6,8 @@ use telvisor::orders::expect;
 
 use super::{expected, place_for, told_of};
 use crate::harness::{
-    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, restore, service_id, set_state, take_backup, terminate,
+    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, restore, service_id, set_state, take_backup,
+    terminate,
 };
 use crate::probe::{TENANT, begin, read, validate, work_once};
 
