@@ -14,6 +14,7 @@ pub mod tmf630;
 pub mod tmf633;
 pub mod tmf638;
 pub mod tmf641;
+pub mod v5;
 pub mod web;
 
 use std::sync::Arc;
@@ -39,10 +40,21 @@ pub struct Doors {
     pub downloads: TaskTracker,
 }
 
+/// Of an API that is served in two versions, the one that a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V4,
+    V5,
+}
+
 /// TMF641 Service Ordering, base path.
 pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
+/// TMF641 Service Ordering v5, base path.
+pub const TMF641_V5: &str = "/tmf-api/serviceOrdering/v5";
 /// TMF622 Product Ordering, base path.
 pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
+/// TMF622 Product Ordering v5, base path.
+pub const TMF622_V5: &str = "/tmf-api/productOrderingManagement/v5";
 /// TMF620 Product Catalog, base path.
 pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
 /// TMF637 Product Inventory, base path.
@@ -91,7 +103,9 @@ pub fn router(doors: Doors) -> Router {
         .route("/metrics", get(health::metrics));
     Router::new()
         .nest(TMF641, ordering::routes(&tmf641::API))
+        .nest(TMF641_V5, ordering::routes(&tmf641::v5::API))
         .nest(TMF622, ordering::routes(&tmf622::API))
+        .nest(TMF622_V5, ordering::routes(&tmf622::v5::API))
         .nest(TMF633, tmf633)
         .nest(TMF638, tmf638)
         .nest(OWN, own)

@@ -167,7 +167,7 @@ async fn load(ask: &Ask, tx: &mut Tx<Tenant>, row: &ServiceRow) -> Result<Option
 }
 
 /// One service by its id.
-async fn find(ask: &Ask, tx: &mut Tx<Tenant>, id: &str) -> Result<Option<Value>, StoreError> {
+pub async fn find(ask: &Ask, tx: &mut Tx<Tenant>, id: &str) -> Result<Option<Value>, StoreError> {
     if let Ok(uuid) = id.parse::<Uuid>() {
         if let Some(s) = tx.subscription(uuid).await? {
             let c = tx.customer(s.customer).await?;

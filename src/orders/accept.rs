@@ -133,7 +133,7 @@ async fn replayed(
     else {
         return Ok(None);
     };
-    let content = canonical(&draft.request);
+    let content = canonical(&draft.request, false);
     let digest = hex::encode(engine.secrets.digest("idempotency", &[content.as_bytes()]));
     let client = caller.principal.name();
     match tx.take_key(&client, caller.door.as_str(), &key, &digest, order).await? {
@@ -143,19 +143,24 @@ async fn replayed(
     }
 }
 
-/// JSON text with sorted members, so that equal content gives equal text.
-fn canonical(value: &Value) -> String {
+/// JSON text with sorted members, so that equal content gives equal text. What only tells the types of members says
+/// nothing of the content, and differs between the versions of an API; in a value of the client's own (`whole`)
+/// everything counts.
+fn canonical(value: &Value, whole: bool) -> String {
     match value {
         Value::Object(map) => {
-            let mut members: Vec<_> = map.iter().collect();
+            let says = |k: &str| whole || !(k.starts_with('@') || k == "valueType");
+            let mut members: Vec<_> = map.iter().filter(|(k, _)| says(k)).collect();
             members.sort_by_key(|(k, _)| *k);
             let inner: Vec<String> = members
                 .into_iter()
-                .map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v)))
+                .map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v, whole || k == "value")))
                 .collect();
             format!("{{{}}}", inner.join(","))
         }
-        Value::Array(list) => format!("[{}]", list.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Array(list) => {
+            format!("[{}]", list.iter().map(|v| canonical(v, whole)).collect::<Vec<_>>().join(","))
+        }
         other => other.to_string(),
     }
 }
@@ -261,7 +266,17 @@ mod tests {
         let a: Value = serde_json::from_str(r#"{"b":[1,{"y":2,"x":"\""}],"a":null}"#).unwrap();
         let b: Value = serde_json::from_str(r#"{ "a":null, "b":[1, {"x":"\"","y":2}] }"#).unwrap();
         let c: Value = serde_json::from_str(r#"{"b":[{"y":2,"x":"\""},1],"a":null}"#).unwrap();
-        assert_eq!(canonical(&a), canonical(&b));
-        assert_ne!(canonical(&a), canonical(&c));
+        assert_eq!(canonical(&a, false), canonical(&b, false));
+        assert_ne!(canonical(&a, false), canonical(&c, false));
+    }
+
+    #[test]
+    fn types_are_no_content_but_in_a_value() {
+        let text = |value: &str| canonical(&serde_json::from_str(value).unwrap(), false);
+        assert_eq!(
+            text(r#"{"@type":"A","p":[{"@type":"B","id":"1","valueType":"string"}]}"#),
+            text(r#"{"p":[{"id":"1"}]}"#)
+        );
+        assert_ne!(text(r#"{"value":{"@type":"A"}}"#), text(r#"{"value":{"@type":"B"}}"#));
     }
 }

@@ -30,7 +30,7 @@ pub enum Compare {
 }
 
 /// One condition: any of the values fits. `column`, a column or an expression of columns, comes from the doors'
-/// whitelists, never from a client.
+/// whitelists, never from a client; where it names two as `a|b`, either fits, and lists are sorted by the first.
 #[derive(Debug, Clone)]
 pub struct Condition {
     pub column: &'static str,
@@ -46,6 +46,11 @@ pub struct Page {
     pub order: Vec<(&'static str, bool)>,
     pub limit: i64,
     pub offset: i64,
+}
+
+/// The column that an attribute of two is sorted by.
+fn first(column: &'static str) -> &'static str {
+    column.split('|').next().unwrap_or(column)
 }
 
 impl Page {
@@ -69,7 +74,8 @@ impl Page {
                 .iter()
                 .map(|_| {
                     n += 1;
-                    format!("{} {op} ${}", c.column, n - 1)
+                    let either = c.column.split('|');
+                    either.map(|column| format!("{column} {op} ${}", n - 1)).collect::<Vec<_>>().join(" OR ")
                 })
                 .collect();
             text.push_str(" AND (");
@@ -80,8 +86,11 @@ impl Page {
     }
 
     fn order_text(&self) -> String {
-        let parts: Vec<String> =
-            self.order.iter().map(|(c, desc)| format!("{c}{}", if *desc { " DESC" } else { "" })).collect();
+        let parts: Vec<String> = self
+            .order
+            .iter()
+            .map(|(c, desc)| format!("{}{}", first(c), if *desc { " DESC" } else { "" }))
+            .collect();
         parts.join(", ")
     }
 }

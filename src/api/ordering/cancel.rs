@@ -55,6 +55,7 @@ struct OrderRef {
 /// # Errors
 /// 400 for an unknown order, 409 for one that has ended.
 pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
+    api.check_task(&given)?;
     let Some(order) = given.get(api.order) else {
         return Err(Problem::invalid(api.order, "is missing: which order?"));
     };
@@ -79,7 +80,7 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
         OrderError::NotFound(_) => unknown(),
         other => Problem::of_order(other, |n, m| (api.path)(&given, n, m)),
     })?;
-    Ok(ask.created(api.task(&ask.base, &task)))
+    Ok(ask.created(api.show_task(&ask.base, &task)))
 }
 
 /// GET: a page of cancel tasks, newest first.
@@ -93,7 +94,7 @@ pub async fn list(api: &Ordering, ask: Ask) -> Result<Response, Problem> {
     };
     let page = ask.page(attributes, &[("requested_at", true), ("id", true)])?;
     let tasks = ask.read().await?.list_cancels(api.kind, &page).await?;
-    let shown = tasks.rows.iter().map(|c| api.task(&ask.base, c)).collect();
+    let shown = tasks.rows.iter().map(|c| api.show_task(&ask.base, c)).collect();
     Ok(ask.list(&page, &tasks, shown))
 }
 
@@ -103,5 +104,5 @@ pub async fn list(api: &Ordering, ask: Ask) -> Result<Response, Problem> {
 /// 404.
 pub async fn show(api: &Ordering, ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
     let task = ask.read().await?.cancel(api.kind, uuid(api.cancel, &id)?).await?;
-    Ok(ask.one(api.task(&ask.base, &found(api.cancel, &id, task)?)))
+    Ok(ask.one(api.show_task(&ask.base, &found(api.cancel, &id, task)?)))
 }

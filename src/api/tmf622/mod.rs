@@ -1,19 +1,22 @@
-//! TMF622 Product Ordering v4.0.0.
+//! TMF622 Product Ordering v4.0.0, and v5.0.0 over it.
 
 pub mod body;
 pub mod render;
+pub mod v5;
 
 use serde_json::Value;
 use telvisor_model::OrderKind;
 
-use super::TMF622;
 use super::ordering::Ordering;
 use super::ordering::change::Patchable;
 use super::tmf630::{Attribute, Kind};
+use super::{TMF622, Version};
 use crate::orders::Member;
 
 /// What is TMF622's own among the ordering APIs.
 pub static API: Ordering = Ordering {
+    version: Version::V4,
+    v5: &v5::V5,
     base: TMF622,
     kind: OrderKind::Product,
     what: "product order",

@@ -1,19 +1,22 @@
-//! TMF641 Service Ordering v4.1.0.
+//! TMF641 Service Ordering v4.1.0, and v5.0.0 over it.
 
 pub mod body;
 pub mod render;
+pub mod v5;
 
 use serde_json::Value;
 use telvisor_model::OrderKind;
 
-use super::TMF641;
 use super::ordering::Ordering;
 use super::ordering::change::Patchable;
 use super::tmf630::{Attribute, Kind};
+use super::{TMF641, Version};
 use crate::orders::Member;
 
 /// What is TMF641's own among the ordering APIs.
 pub static API: Ordering = Ordering {
+    version: Version::V4,
+    v5: &v5::V5,
     base: TMF641,
     kind: OrderKind::Service,
     what: "service order",
@@ -73,10 +76,12 @@ pub fn path(request: &Value, item: Option<usize>, member: &Member) -> String {
         Member::RequestedStart => "requestedStartDate".into(),
         Member::Named(name) => (*name).into(),
         Member::Characteristic(name) => {
-            let list = &request["serviceOrderItem"][item.unwrap_or(0)]["service"]["serviceCharacteristic"];
+            let item = &request["serviceOrderItem"][item.unwrap_or(0)];
+            let list = &item["service"]["serviceCharacteristic"];
             let index = list.as_array().and_then(|l| l.iter().position(|c| c["name"] == name.as_str()));
             match index {
                 Some(i) => at(&format!(".service.serviceCharacteristic[{i}].value")),
+                None if item["modifyPath"].is_array() => at(&format!(".modifyPath ({name})")),
                 None => at(&format!(".service.serviceCharacteristic (name = {name})")),
             }
         }
