@@ -10,7 +10,7 @@ use super::Ordering;
 use crate::api::idempotency;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
-use crate::api::tmf630::{Ask, Query, found, uuid};
+use crate::api::tmf630::{Ask, found, uuid};
 use crate::orders::accept::{Accepted, accept};
 use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx};
@@ -105,9 +105,7 @@ async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
         let message = "channels and ids of product orders cannot be asked for together";
         return Err(Problem::invalid(REFERENCE, message));
     };
-    let text =
-        form_urlencoded::Serializer::new(String::new()).append_pair(attribute, &wanted.join(",")).finish();
-    ask.query.filters.extend(Query::parse(Some(&text))?.filters);
+    ask.query.equal(attribute, wanted);
     Ok(())
 }
 
