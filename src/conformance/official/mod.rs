@@ -190,7 +190,12 @@ impl Api {
     pub fn mandatory(&self, path: &str) -> Vec<&str> {
         let operation = &self.document()["paths"][path]["post"];
         let body = operation["parameters"].as_array().into_iter().flatten().find(|p| p["in"] == "body");
-        let content = operation["requestBody"]["content"].as_object().and_then(|kinds| kinds.values().next());
+        let whole = &operation["requestBody"];
+        let whole = whole["$ref"]
+            .as_str()
+            .and_then(|r| self.document().pointer(r.trim_start_matches('#')))
+            .unwrap_or(whole);
+        let content = whole["content"].as_object().and_then(|kinds| kinds.values().next());
         let mut names = vec![];
         if let Some(schema) = body.or(content).map(|part| &part["schema"]) {
             self.demanded(schema, &mut names);
