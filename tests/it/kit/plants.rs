@@ -191,6 +191,22 @@ pub const PLANTS: &[Plant] = &[
             }
         },
     ),
+    answer("hub", "POST /hub registers a listener: 201, Location, id, callback", |ask, reply| {
+        if ask.body["callback"].as_str().is_some_and(|url| url.contains("/all-")) {
+            reply.status = 200;
+        }
+    }),
+    request("hub", "a query lets only its events through", |ask| {
+        if let Some(hub) = ask.body.as_object_mut() {
+            hub.remove("query");
+        }
+        None
+    }),
+    answer("hub", "DELETE /hub ends the deliveries: 204, then 404", |ask, reply| {
+        if ask.method == "DELETE" && reply.status == 204 {
+            reply.status = 200;
+        }
+    }),
     answer("answers", "POST: a client may not choose product.id of an add", |ask, reply| {
         if ask.body["productOrderItem"][0]["product"]["id"] == "chosen" {
             reply.edit(|error| error["message"] = json!("something is wrong"));
