@@ -48,11 +48,8 @@ async fn events(app: &TestApp, id: &str) -> Vec<(EventKind, Value)> {
     let mut tx = app.engine().db.read("default").await.unwrap();
     let uid = tx.customer_by_id(id).await.unwrap().unwrap().uid;
     let events = tx.events_of(uid).await.unwrap();
-    let shown = |e: &telvisor::store::events::EventRow| {
-        let personal = e.personal.as_ref().map(|p| &p.0);
-        (e.kind, render::of_event("http://localhost:8080", &e.body.0, personal).expect("a customer"))
-    };
-    events.iter().map(shown).collect()
+    let shown = |e| render::of_event("http://localhost:8080", e).expect("a customer");
+    events.iter().map(|e| (e.kind, shown(e))).collect()
 }
 
 fn message(answer: &Value) -> &str {
