@@ -92,6 +92,9 @@ pub fn router(doors: Doors) -> Router {
     let tmf638 = Router::new().route("/service", get(tmf638::list)).route("/service/{id}", get(tmf638::show));
     let own = Router::new()
         .route("/orders/{id}", get(own::orders::show))
+        .route("/orders/{id}/approval", post(own::life::approve))
+        .route("/orders/{id}/hold", post(own::life::keep))
+        .route("/orders/{id}/release", post(own::life::release))
         .route("/jobs", get(own::jobs::list))
         .route("/fallout", get(own::jobs::fallout))
         .route("/fallout/{job}/{decision}", post(own::jobs::decide))

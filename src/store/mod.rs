@@ -11,6 +11,7 @@ pub mod catalogue;
 pub mod claims;
 pub mod counters;
 pub mod customers;
+pub mod durations;
 pub mod events;
 pub mod hosts;
 pub mod idempotency;
