@@ -12,7 +12,8 @@ use super::catalogue::shelf::{
 use super::catalogue::{Api, Resource, routes};
 use super::{Doors, official, tmf633};
 
-static API: Api = Api { name: "TMF620", path: super::TMF620, official: &official::TMF620, tells_status: true };
+static API: Api =
+    Api { name: "TMF620", path: super::TMF620, official: &official::TMF620, tells_status: true };
 pub static SPECIFICATION: Resource = Resource {
     api: &API,
     name: "productSpecification",

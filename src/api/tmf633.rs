@@ -12,7 +12,8 @@ use super::catalogue::shelf::{
 use super::catalogue::{Api, Resource, routes};
 use super::{Doors, official};
 
-static API: Api = Api { name: "TMF633", path: super::TMF633, official: &official::TMF633, tells_status: false };
+static API: Api =
+    Api { name: "TMF633", path: super::TMF633, official: &official::TMF633, tells_status: false };
 
 pub static SPECIFICATION: Resource = Resource {
     api: &API,

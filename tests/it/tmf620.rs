@@ -479,3 +479,20 @@ async fn a_job_that_cannot_be_done_fails_whole_with_the_reason() {
     }
     app.get(&format!("{OFFERINGS}/a")).await.expect(404);
 }
+
+#[tokio::test]
+async fn a_catalogue_that_is_full_takes_no_more() {
+    let app = TestApp::with(|c| c.api.catalogue_most = 2).await;
+    for name in ["a", "b"] {
+        app.post(OFFERINGS, &json!({ "id": name, "name": name })).await.expect(201);
+    }
+    let refused = app.post(OFFERINGS, &json!({ "name": "c" })).await.expect(409);
+    assert_eq!(refused["code"], "catalogueFull");
+    app.post(&format!("{BASE}/category"), &json!({ "name": "c" })).await.expect(201);
+    let file =
+        json!({ "url": "data:application/json;base64,W3sibmFtZSI6ICJjIn1d", "path": "/productOffering" });
+    let job = app.post(&format!("{BASE}/importJob"), &file).await.expect(201);
+    assert!(job["errorLog"].as_str().unwrap().starts_with("there are 2 posted entries"), "{job:#}");
+    app.delete(&format!("{OFFERINGS}/a")).await.expect(204);
+    app.post(OFFERINGS, &json!({ "name": "c" })).await.expect(201);
+}

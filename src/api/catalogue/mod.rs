@@ -27,10 +27,6 @@ use crate::store::catalogue::{EntryBody, EntryRow};
 use crate::store::events::EventRow;
 use crate::store::{Json, StoreError, Tenant, Tx};
 
-/// Most posted entries of one kind that a tenant may have: lists are filtered in memory, so a list costs what it
-/// holds.
-pub const MOST: i64 = 10_000;
-
 /// One of the two APIs.
 pub struct Api {
     /// `TMF620`, as stored.
@@ -147,10 +143,13 @@ impl Resource {
     }
 
     /// Refuses one more entry than a tenant may have.
-    async fn has_room(&self, tx: &mut Tx<Tenant>) -> Result<(), Problem> {
-        if tx.count_entries(self.api.name, self.name).await? >= MOST {
-            let message =
-                format!("there are {MOST} posted entries of {}; delete what is not needed", self.name);
+    async fn has_room(&self, ask: &Ask, tx: &mut Tx<Tenant>) -> Result<(), Problem> {
+        let most = ask.engine().config.api.catalogue_most;
+        if tx.count_entries(self.api.name, self.name).await? >= most {
+            let message = format!(
+                "there are {most} posted entries of {} (api.catalogue_most); delete what is not needed",
+                self.name
+            );
             return Err(Problem::conflict("catalogueFull", message));
         }
         Ok(())
@@ -191,7 +190,7 @@ async fn create(of: &'static Resource, ask: Ask, JsonBody(given): JsonBody) -> R
         return Err(taken());
     }
     let mut tx = engine.db.tenant(&ask.caller.tenant).await?;
-    of.has_room(&mut tx).await?;
+    of.has_room(&ask, &mut tx).await?;
     if !tx.insert_entry(&entry).await? {
         return Err(taken());
     }
