@@ -7,6 +7,7 @@ use telvisor::store::catalogue::EntryRow;
 use tempfile::TempDir;
 
 use crate::harness::{Answer, CRM, ORDERS, PRODUCT_ORDERS, TestApp, copy_package, create, provision};
+use crate::notify::{Ear, Heard};
 
 const BASE: &str = "/tmf-api/productCatalogManagement/v4";
 const SERVICES: &str = "/tmf-api/serviceCatalogManagement/v4";
@@ -495,4 +496,34 @@ async fn a_catalogue_that_is_full_takes_no_more() {
     assert!(job["errorLog"].as_str().unwrap().starts_with("there are 2 posted entries"), "{job:#}");
     app.delete(&format!("{OFFERINGS}/a")).await.expect(204);
     app.post(OFFERINGS, &json!({ "name": "c" })).await.expect(201);
+}
+
+#[tokio::test]
+async fn listeners_of_both_hubs_are_told_of_posted_entries() {
+    let app = TestApp::new().await;
+    for (of, body) in resources() {
+        let (base, resource) = of.rsplit_once('/').unwrap();
+        let ear = Ear::open().await;
+        let hub = app.post(&format!("{base}/hub"), &json!({ "callback": ear.url })).await.expect(201);
+        let made = app.post(&of, &body).await.expect(201);
+        let one = path(made["href"].as_str().unwrap()).to_owned();
+        let both = json!({ "lifecycleStatus": "Active", "description": "d" });
+        let changed = app.patch(&one, &both).await.expect(200);
+        app.delete(&one).await.expect(204);
+        app.notify_all().await;
+        let name = format!("{}{}", resource[..1].to_uppercase(), &resource[1..]);
+        let wanted: Vec<String> = if base == BASE {
+            ["Create", "StateChange", "AttributeValueChange", "Delete"]
+                .map(|k| format!("{name}{k}Event"))
+                .into()
+        } else {
+            ["Create", "Change", "Delete"].map(|k| format!("{name}{k}Event")).into()
+        };
+        let heard = ear.heard();
+        assert_eq!(heard.iter().map(Heard::event_type).collect::<Vec<_>>(), wanted);
+        assert_eq!(heard[0].body["event"][resource], made);
+        assert_eq!(heard[1].body["event"][resource], changed);
+        assert_eq!(heard.last().unwrap().body["event"][resource], changed);
+        app.delete(&format!("{base}/hub/{}", hub["id"].as_str().unwrap())).await.expect(204);
+    }
 }
