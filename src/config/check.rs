@@ -5,6 +5,8 @@ use ipnet::IpNet;
 
 use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describe};
 
+/// Where orders come from: the channels that an order shows.
+const CHANNELS: [&str; 8] = ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
 /// Most days that anything is kept: a hundred years.
 const DAYS_MOST: i64 = 36_500;
 
@@ -89,6 +91,14 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         if !(0..=DAYS_MOST).contains(&days) {
             return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
         }
+    }
+    if let Some(channel) = config.approval.channels.iter().find(|c| !CHANNELS.contains(&c.as_str())) {
+        let problem = format!("{channel:?} is no channel");
+        return wrong(
+            "approval.channels",
+            problem,
+            "use tmf622, tmf641, soap, soap-ne, cli, storefront, api or schedule",
+        );
     }
     if !(0..=DAYS_MOST * 24).contains(&config.approval.hours) {
         let problem = format!("{} is no such number of hours", config.approval.hours);
