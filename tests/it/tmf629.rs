@@ -449,8 +449,8 @@ async fn an_order_that_waits_holds_its_customer_by_the_rules_of_every_door() {
 async fn a_listener_of_the_hub_is_told_of_customers_of_every_door() {
     let app = TestApp::new().await;
     let ear = Ear::open().await;
-    let hub = CUSTOMERS.replace("/customer", "/hub");
-    app.post(&hub, &json!({ "callback": ear.url })).await.expect(201);
+    let hub = "/tmf-api/customerManagement/v4/hub";
+    app.post(hub, &json!({ "callback": ear.url })).await.expect(201);
     app.post(CUSTOMERS, &company("6001")).await.expect(201);
     app.patch(&at("6001"), &json!({ "name": "Sun Football Club" })).await.expect(200);
     app.run().await;
