@@ -159,11 +159,17 @@ impl Tx<Tenant> {
     pub async fn list_orders(
         &mut self,
         kind: OrderKind,
+        drafts: bool,
         page: &Page,
     ) -> Result<Listed<OrderRow>, StoreError> {
-        let from = match kind {
-            OrderKind::Service => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
-            OrderKind::Product => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product'",
+        let from = match (kind, drafts) {
+            (OrderKind::Service, _) => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
+            (OrderKind::Product, true) => {
+                "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product'"
+            }
+            (OrderKind::Product, false) => {
+                "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product' AND state <> 'draft'"
+            }
         };
         listed(self, "*", from, page).await
     }

@@ -70,6 +70,7 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
         Problem::invalid(&path, format!("there is no {} {}", api.what, body.order.id))
     };
     let order: Uuid = body.order.id.parse().map_err(|_| unknown())?;
+    api.known(ask.read().await?.order_of(api.kind, order).await?).ok_or_else(unknown)?;
     let request = CancelRequest {
         kind: api.kind,
         order,

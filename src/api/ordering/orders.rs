@@ -3,15 +3,16 @@
 use axum::extract::Path;
 use axum::response::Response;
 use serde_json::Value;
-use telvisor_model::OrderKind;
+use telvisor_model::{OrderKind, OrderState};
 use uuid::Uuid;
 
 use super::Ordering;
-use crate::api::idempotency;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
 use crate::api::tmf630::{Ask, Query, found, uuid};
+use crate::api::{Version, idempotency};
 use crate::orders::accept::{Accepted, accept};
+use crate::orders::drafts;
 use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx};
 
@@ -40,7 +41,28 @@ pub async fn shown(
     base: &str,
     order: &OrderRow,
 ) -> Result<Value, StoreError> {
-    Ok(api.show(base, order, load(api, tx, base, order).await?))
+    let neutral = load(api, tx, base, order).await?;
+    seen(api, tx, base, order, neutral).await
+}
+
+/// An order that is rendered already, as the version shows it. A product order whose turn has come, and of whose work
+/// nothing has begun, is `inProgress.accepted` for v5.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn seen(
+    api: &Ordering,
+    tx: &mut Tx<Tenant>,
+    base: &str,
+    order: &OrderRow,
+    neutral: Value,
+) -> Result<Value, StoreError> {
+    let mut out = api.show(base, order, neutral);
+    let five = (api.kind, api.version) == (OrderKind::Product, Version::V5);
+    if five && order.state == OrderState::InProgress && !tx.work_has_begun(order.id).await? {
+        out["state"] = "inProgress.accepted".into();
+    }
+    Ok(out)
 }
 
 /// POST: accepts an order. 201 with Location; a repeat under the same key shows the order as it is now.
@@ -50,9 +72,13 @@ pub async fn shown(
 pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
     let key = idempotency::key(&ask.headers)?;
     let draft = api.read(&ask, &given, key).await?;
-    let accepted = accept(ask.engine(), &ask.caller, &draft)
-        .await
-        .map_err(|e| Problem::of_order(e, |n, member| (api.path)(&draft.request, n, member)))?;
+    let accepted = if draft.unsubmitted {
+        drafts::keep(ask.engine(), &ask.caller, &draft).await
+    } else {
+        accept(ask.engine(), &ask.caller, &draft).await
+    };
+    let accepted =
+        accepted.map_err(|e| Problem::of_order(e, |n, member| (api.path)(&draft.request, n, member)))?;
     metrics::counter!("telvisor_orders_accepted_total", "door" => ask.caller.door.as_str()).increment(1);
     match &accepted {
         Accepted::New(new) => {
@@ -79,7 +105,7 @@ pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
     }
     let page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
     let mut tx = ask.read().await?;
-    let orders = tx.list_orders(api.kind, &page).await?;
+    let orders = tx.list_orders(api.kind, api.version == Version::V5, &page).await?;
     let mut all = vec![];
     for order in &orders.rows {
         all.push(shown(api, &mut tx, &ask.base, order).await?);
@@ -117,6 +143,6 @@ async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
 /// 404.
 pub async fn show(api: &Ordering, ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
     let mut tx = ask.read().await?;
-    let order = found(api.what, &id, tx.order_of(api.kind, uuid(api.what, &id)?).await?)?;
+    let order = found(api.what, &id, api.known(tx.order_of(api.kind, uuid(api.what, &id)?).await?))?;
     Ok(ask.one(shown(api, &mut tx, &ask.base, &order).await?))
 }

@@ -2,7 +2,7 @@
 //! one form, that of v4 (docs/adr/0017).
 
 use serde_json::{Map, Value};
-use telvisor_model::OrderKind;
+use telvisor_model::{OrderKind, OrderState};
 
 use super::Ordering;
 use crate::api::Version;
@@ -55,6 +55,12 @@ impl Ordering {
         let meant = v5::modify::meant(ask, draft.request.clone()).await?;
         let items = (self.draft)(self.version, &meant, key, now)?.items;
         Ok(Draft { items, ..draft })
+    }
+
+    /// An order as far as this version knows of it: there are no drafts for v4.
+    #[must_use]
+    pub fn known(&self, order: Option<OrderRow>) -> Option<OrderRow> {
+        order.filter(|o| self.version == Version::V5 || o.state != OrderState::Draft)
     }
 
     /// Holds the body of a cancel task against what the version wants of it.
