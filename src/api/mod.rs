@@ -1,6 +1,7 @@
 //! The doors. This page is the map of them; each handler looks up, acts, answers.
 
 pub mod download;
+pub mod filters;
 pub mod health;
 pub mod idempotency;
 pub mod io;

@@ -28,6 +28,7 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("startDate", "v.started_at", Kind::Time),
     ("endDate", "v.ended_at", Kind::Time),
     ("serviceDate", "v.created_at", Kind::Time),
+    ("@type", "", Kind::Always("Service")),
 ];
 
 fn put(out: &mut Value, key: &str, at: Option<DateTime<Utc>>) {
@@ -193,7 +194,7 @@ pub async fn list(mut ask: Ask) -> Result<Response, Problem> {
             shown.extend(find(&ask, &mut tx, &id).await?);
         }
         let first = |name: &'static str| name.split('.').next().unwrap_or(name);
-        let known: Vec<&str> = ATTRIBUTES.iter().map(|(name, ..)| first(name)).chain(["@type"]).collect();
+        let known: Vec<&str> = ATTRIBUTES.iter().map(|(name, ..)| first(name)).collect();
         return ask.list_of(shown, &known);
     }
     let page = ask.page(ATTRIBUTES, &[("v.created_at", true), ("v.uid", true)])?;

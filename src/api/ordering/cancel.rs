@@ -16,7 +16,7 @@ use crate::orders::OrderError;
 use crate::orders::cancel::{CancelRequest, cancel};
 
 /// What a task can be filtered and sorted by; the dates as they are shown.
-const OF_SERVICE_ORDERS: &[Attribute] = &[
+pub const OF_SERVICE_ORDERS: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "state", Kind::Text),
     ("serviceOrder.id", "order_id", Kind::Id),
@@ -24,14 +24,17 @@ const OF_SERVICE_ORDERS: &[Attribute] = &[
     ("completionMessage", "message", Kind::Text),
     ("requestedCancellationDate", REQUESTED, Kind::Time),
     ("effectiveCancellationDate", EFFECTIVE, Kind::Time),
+    ("@type", "", Kind::Always("CancelServiceOrder")),
 ];
-const OF_PRODUCT_ORDERS: &[Attribute] = &[
+/// The same of the tasks of TMF622.
+pub const OF_PRODUCT_ORDERS: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "CASE WHEN state = 'accepted' THEN 'acknowledged' ELSE state END", Kind::Text),
     ("productOrder.id", "order_id", Kind::Id),
     ("cancellationReason", "reason", Kind::Text),
     ("requestedCancellationDate", REQUESTED, Kind::Time),
     ("effectiveCancellationDate", EFFECTIVE, Kind::Time),
+    ("@type", "", Kind::Always("CancelProductOrder")),
 ];
 const REQUESTED: &str = "COALESCE(requested_for, requested_at)";
 const EFFECTIVE: &str = "CASE WHEN state = 'done' THEN ended_at END";

@@ -27,6 +27,9 @@ use crate::store::orders::{ItemRow, OrderRow};
 /// one, and the time.
 pub type ReadDraft = fn(Version, &Value, Option<String>, DateTime<Utc>) -> Result<Draft, Problem>;
 
+/// When an order was completed, as it is shown: a cancelled or rejected one has no such date.
+pub const COMPLETED: &str = "CASE WHEN state IN ('completed', 'partial', 'failed') THEN ended_at END";
+
 /// One of the ordering APIs, in one version.
 #[derive(Debug)]
 pub struct Ordering {

@@ -9,12 +9,15 @@ use uuid::Uuid;
 use super::Ordering;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
-use crate::api::tmf630::{Ask, Query, found, uuid};
+use crate::api::tmf630::{Ask, found, uuid};
 use crate::api::{Version, idempotency};
 use crate::orders::accept::{Accepted, accept};
 use crate::orders::drafts;
 use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx};
+
+/// State of an order in progress that nobody has begun to work on yet.
+const ACCEPTED: &str = "inProgress.accepted";
 
 /// Loads what belongs to an order and renders it in the v4 form, with the members of both versions.
 ///
@@ -60,7 +63,7 @@ pub async fn seen(
     let mut out = api.show(base, order, neutral);
     let five = (api.kind, api.version) == (OrderKind::Product, Version::V5);
     if five && order.state == OrderState::InProgress && !tx.work_has_begun(order.id).await? {
-        out["state"] = "inProgress.accepted".into();
+        out["state"] = ACCEPTED.into();
     }
     Ok(out)
 }
@@ -100,8 +103,9 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
 pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
-    if api.kind == OrderKind::Service {
-        by_product_order(&mut ask).await?;
+    match api.kind {
+        OrderKind::Service => by_product_order(&mut ask).await?,
+        OrderKind::Product => by_state(&mut ask)?,
     }
     let page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
     let mut tx = ask.read().await?;
@@ -111,6 +115,16 @@ pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
         all.push(shown(api, &mut tx, &ask.base, order).await?);
     }
     Ok(ask.list(&page, &orders, all))
+}
+
+/// `inProgress.accepted` is shown, not stored: who asks for it finds it under `inProgress`.
+fn by_state(ask: &mut Ask) -> Result<(), Problem> {
+    let Some(values) = ask.query.take("state") else { return Ok(()) };
+    if values.iter().any(|v| v == ACCEPTED) {
+        return Err(Problem::invalid("state", format!("{ACCEPTED} cannot be asked for; inProgress has it")));
+    }
+    ask.query.equal("state", values);
+    Ok(())
 }
 
 /// Turns a filter by the external references of service orders that names product orders into one by id.
@@ -131,9 +145,7 @@ async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
         let message = "channels and ids of product orders cannot be asked for together";
         return Err(Problem::invalid(REFERENCE, message));
     };
-    let text =
-        form_urlencoded::Serializer::new(String::new()).append_pair(attribute, &wanted.join(",")).finish();
-    ask.query.filters.extend(Query::parse(Some(&text))?.filters);
+    ask.query.equal(attribute, wanted);
     Ok(())
 }
 

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 use telvisor_model::{OrderKind, OrderState};
 
 use super::path as v4_path;
-use crate::api::ordering::Ordering;
 use crate::api::ordering::change::Patchable;
 use crate::api::ordering::versions;
+use crate::api::ordering::{COMPLETED, Ordering};
 use crate::api::problem::Problem;
 use crate::api::tmf630::{Attribute, Kind};
 use crate::api::v5::read::{members, objects};
@@ -72,7 +72,7 @@ pub static V5: versions::V5 = versions::V5 {
 const IDENTIFIERS: &str = "externalIdentifier";
 
 /// What an order can be filtered and sorted by.
-const ATTRIBUTES: &[Attribute] = &[
+pub const ATTRIBUTES: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "state", Kind::Text),
     ("externalId.id", "external_id", Kind::Text),
@@ -81,11 +81,12 @@ const ATTRIBUTES: &[Attribute] = &[
     ("relatedParty.partyOrPartyRole.id", "customer_id", Kind::Text),
     ("channel.channel.id", "channel", Kind::Text),
     ("creationDate", "order_date", Kind::Time),
-    ("completionDate", "ended_at", Kind::Time),
+    ("completionDate", COMPLETED, Kind::Time),
     ("cancellationDate", "cancelled_at", Kind::Time),
     ("requestedStartDate", "requested_start", Kind::Time),
     ("requestedCompletionDate", "requested_completion", Kind::Time),
     ("expectedCompletionDate", "expected_completion", Kind::Time),
+    ("@type", "", Kind::Always("ProductOrder")),
 ];
 
 fn path(request: &Value, item: Option<usize>, member: &Member) -> String {

@@ -7,8 +7,8 @@ pub mod v5;
 use serde_json::Value;
 use telvisor_model::OrderKind;
 
-use super::ordering::Ordering;
 use super::ordering::change::Patchable;
+use super::ordering::{COMPLETED, Ordering};
 use super::tmf630::{Attribute, Kind};
 use super::{TMF641, Version};
 use crate::orders::Member;
@@ -39,7 +39,7 @@ pub static API: Ordering = Ordering {
 };
 
 /// What an order can be filtered and sorted by.
-const ATTRIBUTES: &[Attribute] = &[
+pub const ATTRIBUTES: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "state", Kind::Text),
     ("externalId", "external_id", Kind::Text),
@@ -49,11 +49,12 @@ const ATTRIBUTES: &[Attribute] = &[
     ("externalReference.id", "channel", Kind::Text),
     ("orderDate", "order_date", Kind::Time),
     ("startDate", "started_at", Kind::Time),
-    ("completionDate", "ended_at", Kind::Time),
+    ("completionDate", COMPLETED, Kind::Time),
     ("cancellationDate", "cancelled_at", Kind::Time),
     ("requestedStartDate", "requested_start", Kind::Time),
     ("requestedCompletionDate", "requested_completion", Kind::Time),
     ("expectedCompletionDate", "expected_completion", Kind::Time),
+    ("@type", "", Kind::Always("ServiceOrder")),
 ];
 
 /// Where a member stands in a TMF641 body.

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 use telvisor_model::OrderKind;
 
 use super::path as v4_path;
-use crate::api::ordering::Ordering;
 use crate::api::ordering::change::Patchable;
 use crate::api::ordering::versions;
+use crate::api::ordering::{COMPLETED, Ordering};
 use crate::api::problem::Problem;
 use crate::api::tmf630::{Attribute, Kind};
 use crate::api::v5::read::{members, objects};
@@ -54,7 +54,7 @@ pub static V5: versions::V5 = versions::V5 {
 };
 
 /// What an order can be filtered and sorted by: parties have a wrapper, the external id stands among the references.
-const ATTRIBUTES: &[Attribute] = &[
+pub const ATTRIBUTES: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "state", Kind::Text),
     ("category", "category", Kind::Text),
@@ -63,11 +63,12 @@ const ATTRIBUTES: &[Attribute] = &[
     ("externalReference.id", "external_id|channel", Kind::Text),
     ("orderDate", "order_date", Kind::Time),
     ("startDate", "started_at", Kind::Time),
-    ("completionDate", "ended_at", Kind::Time),
+    ("completionDate", COMPLETED, Kind::Time),
     ("cancellationDate", "cancelled_at", Kind::Time),
     ("requestedStartDate", "requested_start", Kind::Time),
     ("requestedCompletionDate", "requested_completion", Kind::Time),
     ("expectedCompletionDate", "expected_completion", Kind::Time),
+    ("@type", "", Kind::Always("ServiceOrder")),
 ];
 
 fn path(request: &Value, item: Option<usize>, member: &Member) -> String {

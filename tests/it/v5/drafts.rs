@@ -59,9 +59,9 @@ async fn a_draft_has_no_effect_and_is_unknown_to_v4() {
     assert_eq!(app.get(PRODUCT_ORDERS).await.expect(200), json!([]));
     assert_eq!(app.get(PRODUCT_ORDERS_V5).await.expect(200)[0]["id"], kept["id"]);
     assert_eq!(total(&app, ORDERS).await, "1", "no service order stands behind it");
-    let told =
-        app.post(PRODUCT_CANCELS_V5, &json!({ "@type": "CancelProductOrder", "productOrder": { "id": id } }));
-    assert!(told.await.expect(409)["message"].as_str().unwrap().contains("delete it"));
+    let cancel = json!({ "@type": "CancelProductOrder", "productOrder": { "id": id } });
+    let told = app.post(PRODUCT_CANCELS_V5, &cancel).await.expect(409);
+    assert!(told["message"].as_str().unwrap().contains("delete it"), "{told}");
     app.post(CANCELS, &json!({ "serviceOrder": { "id": id } })).await.expect(400);
     // Nobody waits for it.
     let end = app.post(PRODUCT_ORDERS, &json!({ "productOrderItem": [terminate("C1")] })).await.expect(201);
@@ -185,6 +185,8 @@ async fn an_order_is_accepted_until_its_first_job_is_claimed() {
     let v4 = app.get(&format!("{PRODUCT_ORDERS}/{}", placed["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(v4["state"], "inProgress");
     assert_eq!(total(&app, &format!("{PRODUCT_ORDERS_V5}?state=inProgress")).await, "1");
+    let told = app.get(&format!("{PRODUCT_ORDERS_V5}?state=inProgress.accepted")).await.expect(400);
+    assert!(told["message"].as_str().unwrap().starts_with("state"), "{told}");
     app.patch(&path, &shown).await.expect(200);
     app.patch(&path, &json!({ "state": "inProgress" })).await.expect(200);
     // It tries again after a while, and so is still at work.
