@@ -70,6 +70,7 @@ pub struct Config {
     pub secrets: Secrets,
     pub machine: Machine,
     pub jobs: Jobs,
+    pub approval: Approval,
     pub terminate: Terminate,
     pub backup: Backup,
     pub sdr: Sdr,
@@ -147,6 +148,15 @@ pub struct Jobs {
     pub lease_s: u64,
     pub sweep_ms: u64,
     pub on_failure: OnFailure,
+}
+
+/// Which orders wait for an operator's approval.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    pub channels: Vec<String>,
+    pub applications: Vec<String>,
+    pub hours: i64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -84,6 +84,10 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
             return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
         }
     }
+    if !(0..=DAYS_MOST * 24).contains(&config.approval.hours) {
+        let problem = format!("{} is no such number of hours", config.approval.hours);
+        return wrong("approval.hours", problem, "use 0 to 876000");
+    }
     if config.api.list_seconds > 86_400 {
         return wrong("api.list_seconds", "more than a day".into(), "lower it");
     }

@@ -7,9 +7,11 @@
 pub mod audit;
 pub mod backups;
 pub mod cancels;
+pub mod catalogue;
 pub mod claims;
 pub mod counters;
 pub mod customers;
+pub mod durations;
 pub mod events;
 pub mod hosts;
 pub mod idempotency;

@@ -43,7 +43,7 @@ const PARTS: [(&str, &str); 22] = [
     ("mediation", "engine store apps"),
     ("orders", "engine store apps inventory queue mediation mediation::schedule"),
     ("jobs", "engine store apps inventory queue hypervisor orders"),
-    ("api", "engine store apps inventory secrets mediation orders"),
+    ("api", "conformance engine store apps inventory secrets mediation orders"),
     ("app", "*"),
     ("cli", "*"),
 ];

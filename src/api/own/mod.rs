@@ -2,6 +2,7 @@
 
 pub mod backups;
 pub mod jobs;
+pub mod life;
 pub mod orders;
 pub mod sdr;
 

@@ -11,9 +11,8 @@ use crate::api::problem::Problem;
 use crate::api::tmf630::{Attribute, Kind};
 use crate::api::v5::read::{members, objects};
 use crate::api::{TMF622, TMF622_V5, Version};
-use crate::clock::show as time;
 use crate::orders::Member;
-use crate::store::orders::{OrderError, OrderRow};
+use crate::store::orders::OrderRow;
 
 /// TMF622 v5.
 pub static API: Ordering = Ordering {
@@ -63,6 +62,7 @@ pub static V5: versions::V5 = versions::V5 {
     read,
     show,
     order_only: &[IDENTIFIERS, "orderRelationship", "requestedInitialState"],
+    told: &["productOrderErrorMessage", "productOrderJeopardyAlert", "productOrderMilestone"],
     item_only: &["note"],
     thing_only: &["agreementItem", "creationDate", "intent"],
     moved: &[("externalId", &["externalId", IDENTIFIERS]), ("creationDate", &["orderDate"])],
@@ -132,7 +132,7 @@ fn external_ids(out: &mut Map<String, Value>) -> Result<(), Problem> {
     Ok(())
 }
 
-fn show(base: &str, order: &OrderRow, out: &mut Map<String, Value>) {
+fn show(_base: &str, order: &OrderRow, out: &mut Map<String, Value>) {
     if let Some(date) = out.remove("orderDate") {
         out.insert("creationDate".into(), date);
     }
@@ -143,7 +143,7 @@ fn show(base: &str, order: &OrderRow, out: &mut Map<String, Value>) {
             item.as_object_mut().and_then(|item| item.remove("state"));
         }
     }
-    errors(base, order, out);
+    error_notes(out);
 }
 
 fn show_external_ids(out: &mut Map<String, Value>) {
@@ -163,44 +163,14 @@ fn show_external_ids(out: &mut Map<String, Value>) {
     }
 }
 
-/// v4 tells errors by notes, for want of another place; v5 has members for them.
-fn errors(base: &str, o: &OrderRow, out: &mut Map<String, Value>) {
-    if let Some(notes) = out.get_mut("note").and_then(Value::as_array_mut) {
-        notes.retain(|n| {
-            !(n["author"] == "telvisor" && n["id"].as_str().is_some_and(|id| id.starts_with("error-")))
-        });
-        if notes.is_empty() {
-            out.remove("note");
-        }
-    }
-    let items = |e: &OrderError| -> Vec<Value> {
-        let of = |item: &String| {
-            json!({
-                "productOrderItemId": item, "productOrderId": o.id,
-                "ProductOrderHref": format!("{base}{TMF622_V5}/productOrder/{}", o.id),
-                "@type": "ProductOrderItemRef", "@referredType": "ProductOrderItem",
-            })
-        };
-        e.items.iter().map(of).collect()
-    };
-    let error = |e: &OrderError| {
-        json!({
-            "code": e.code, "reason": e.reason, "message": e.message, "timestamp": time(e.at),
-            "productOrderItem": items(e), "@type": "ProductOrderErrorMessage",
-        })
-    };
-    let alert = |(n, e): (usize, &OrderError)| {
-        json!({
-            "id": (n + 1).to_string(), "name": "held", "jeopardyType": "fallout", "alertDate": time(e.at),
-            "message": e.message, "productOrderItem": items(e), "@type": "ProductOrderJeopardyAlert",
-        })
-    };
-    let all: Vec<Value> = o.errors.0.iter().map(error).collect();
-    let held: Vec<Value> = o.errors.0.iter().filter(|e| e.code == "held").enumerate().map(alert).collect();
-    for (name, list) in [("productOrderErrorMessage", all), ("productOrderJeopardyAlert", held)] {
-        if !list.is_empty() {
-            out.insert(name.into(), Value::Array(list));
-        }
+/// v4 tells errors by notes, for want of another place.
+fn error_notes(out: &mut Map<String, Value>) {
+    let Some(notes) = out.get_mut("note").and_then(Value::as_array_mut) else { return };
+    let of_error =
+        |n: &Value| n["author"] == "telvisor" && n["id"].as_str().is_some_and(|id| id.starts_with("error-"));
+    notes.retain(|n| !of_error(n));
+    if notes.is_empty() {
+        out.remove("note");
     }
 }
 
