@@ -99,7 +99,8 @@ async fn patch_draft(
     let draft = Draft { drafted: Some(drafted), ..api.read(ask, &patched.value, None).await? };
     let (engine, caller) = (ask.engine(), &ask.caller);
     let done = if changes("state") {
-        accept(engine, caller, &draft).await.map(|_| ())
+        let accepted = metrics::counter!("telvisor_orders_accepted_total", "door" => caller.door.as_str());
+        accept(engine, caller, &draft).await.map(|_| accepted.increment(1))
     } else {
         drafts::change(engine, caller, drafted, &draft).await
     };

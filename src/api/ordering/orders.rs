@@ -82,7 +82,9 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
     };
     let accepted =
         accepted.map_err(|e| Problem::of_order(e, |n, member| (api.path)(&draft.request, n, member)))?;
-    metrics::counter!("telvisor_orders_accepted_total", "door" => ask.caller.door.as_str()).increment(1);
+    if !draft.unsubmitted {
+        metrics::counter!("telvisor_orders_accepted_total", "door" => ask.caller.door.as_str()).increment(1);
+    }
     match &accepted {
         Accepted::New(new) => {
             let neutral = (api.render)(&ask.base, &new.order, &new.items, &draft.request, &draft.notes);
