@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod download;
 pub mod filters;
 pub mod health;
+pub mod hub;
 pub mod idempotency;
 pub mod io;
 pub mod official;
@@ -103,7 +104,15 @@ pub fn router(doors: Doors) -> Router {
         .route("/backups/{id}/download-links", post(own::backups::link))
         .route("/sdr/seal", post(own::sdr::seal))
         .route("/sdr/files", get(own::sdr::files))
-        .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file));
+        .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file))
+        .route("/listeners", get(own::listeners::list))
+        .route(
+            "/listeners/{id}",
+            get(own::listeners::show).patch(own::listeners::patch).delete(own::listeners::remove),
+        )
+        .route("/listeners/{id}/pause", post(own::listeners::pause))
+        .route("/listeners/{id}/resume", post(own::listeners::resume))
+        .route("/listeners/{id}/replay", post(own::listeners::replay));
     let watched = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -118,6 +127,7 @@ pub fn router(doors: Doors) -> Router {
         .nest(TMF633, tmf633::router())
         .nest(TMF638, tmf638)
         .nest(OWN, own)
+        .merge(hub::routes())
         .merge(watched)
         .route("/download/{tenant}/{link}", get(download::get))
         .fallback(problem::no_such_path)

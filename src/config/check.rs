@@ -5,6 +5,8 @@ use ipnet::IpNet;
 
 use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describe};
 
+/// Where orders come from: the channels that an order shows.
+const CHANNELS: [&str; 8] = ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
 /// Most days that anything is kept: a hundred years.
 const DAYS_MOST: i64 = 36_500;
 
@@ -69,6 +71,10 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("jobs.attempts", config.jobs.attempts),
         ("jobs.lease_s", whole(config.jobs.lease_s)),
         ("jobs.sweep_ms", whole(config.jobs.sweep_ms)),
+        ("notify.concurrency", whole(config.notify.concurrency)),
+        ("notify.timeout_s", whole(config.notify.timeout_s)),
+        ("notify.retry_base_ms", whole(config.notify.retry_base_ms)),
+        ("notify.keep_days", config.notify.keep_days),
         ("backup.link_seconds", config.backup.link_seconds),
         ("backup.link_seconds_most", config.backup.link_seconds_most),
     ] {
@@ -79,10 +85,19 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     for (key, days) in [
         ("terminate.retention_days", config.terminate.retention_days),
         ("backup.keep_days", config.backup.keep_days),
+        ("notify.keep_days", config.notify.keep_days),
     ] {
         if !(0..=DAYS_MOST).contains(&days) {
             return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
         }
+    }
+    if let Some(channel) = config.approval.channels.iter().find(|c| !CHANNELS.contains(&c.as_str())) {
+        let problem = format!("{channel:?} is no channel");
+        return wrong(
+            "approval.channels",
+            problem,
+            "use tmf622, tmf641, soap, soap-ne, cli, storefront, api or schedule",
+        );
     }
     if !(0..=DAYS_MOST * 24).contains(&config.approval.hours) {
         let problem = format!("{} is no such number of hours", config.approval.hours);
@@ -98,6 +113,11 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     if config.api.page > config.api.page_most {
         let problem = format!("{} is more than api.page_most, {}", config.api.page, config.api.page_most);
         return wrong("api.page", problem, "lower it, or raise api.page_most");
+    }
+    if config.notify.retry_base_ms > 1000 {
+        let problem =
+            format!("{} would delay the first retry by more than a second", config.notify.retry_base_ms);
+        return wrong("notify.retry_base_ms", problem, "use 1 to 1000");
     }
     if config.backup.link_seconds_most > DAYS_MOST * 86_400 {
         return wrong("backup.link_seconds_most", "more than 100 years".into(), "lower it");

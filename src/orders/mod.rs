@@ -42,6 +42,7 @@ pub mod view;
 use self::moves::Moving;
 use crate::store::{Again, StoreError, Tenant, Tx};
 
+pub use decompose::service_item;
 pub use draft::{Ask, Draft, DraftItem, Given, Member};
 
 /// Why an order, or a change to one, was not accepted.

@@ -33,6 +33,7 @@ mod limits;
 mod lines;
 mod machines;
 mod matrix;
+mod notify;
 mod packages;
 mod pending;
 mod probe;

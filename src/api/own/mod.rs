@@ -3,6 +3,7 @@
 pub mod backups;
 pub mod jobs;
 pub mod life;
+pub mod listeners;
 pub mod orders;
 pub mod sdr;
 

@@ -3,15 +3,13 @@
 use serde_json::{Map, Value, json};
 use telvisor_model::{Action, ItemState};
 
-use super::API;
+use super::{API, v5};
 use crate::api::ordering::read::party_out;
 use crate::api::ordering::{common, own_note, parties};
-use crate::api::{TMF620, TMF622, TMF637, TMF638};
+use crate::api::{TMF620, TMF637, TMF638};
 use crate::clock::show;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
-use crate::orders::jeopardy;
-use crate::orders::milestones::{self, ITEM_COMPLETED};
-use crate::store::orders::{Alert, ItemRow, OrderRow};
+use crate::store::orders::{ItemRow, OrderRow};
 
 /// Renders an order.
 #[must_use]
@@ -27,19 +25,10 @@ pub fn product_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
     } else {
         out.insert("note".into(), Value::Array(shown));
     }
-    for (name, list) in [
-        ("productOrderErrorMessage", error_messages(base, o)),
-        ("productOrderJeopardyAlert", alerts(base, o)),
-        ("productOrderMilestone", milestones(base, o, items)),
-    ] {
-        out.remove(name);
-        if !list.is_empty() {
-            out.insert(name.into(), Value::Array(list));
-        }
-    }
     let given = request["productOrderItem"].as_array().cloned().unwrap_or_default();
     let rendered: Vec<Value> = given.into_iter().map(|g| item(base, o, items, g)).collect();
     out.insert("productOrderItem".into(), Value::Array(rendered));
+    v5::put_milestones(base, o, items, &mut out);
     Value::Object(out)
 }
 
@@ -71,61 +60,6 @@ fn errors(o: &OrderRow) -> Vec<Value> {
         note
     };
     o.errors.0.iter().enumerate().map(note).collect()
-}
-
-/// References to items of the order, as only v5 has them.
-fn item_refs(base: &str, o: &OrderRow, ids: &[String]) -> Vec<Value> {
-    let of = |id: &String| {
-        json!({
-            "productOrderItemId": id, "productOrderId": o.id,
-            "ProductOrderHref": format!("{base}{TMF622}/productOrder/{}", o.id),
-            "@type": "ProductOrderItemRef", "@referredType": "ProductOrderItem",
-        })
-    };
-    ids.iter().map(of).collect()
-}
-
-/// The errors as v5 has them.
-fn error_messages(base: &str, o: &OrderRow) -> Vec<Value> {
-    let message = |e: &crate::store::orders::OrderError| {
-        json!({
-            "code": e.code, "reason": e.reason, "message": e.message, "timestamp": show(e.at),
-            "productOrderItem": item_refs(base, o, &e.items), "@type": "ProductOrderErrorMessage",
-        })
-    };
-    o.errors.0.iter().map(message).collect()
-}
-
-/// What puts the order in jeopardy, as v5 has it.
-fn alerts(base: &str, o: &OrderRow) -> Vec<Value> {
-    let alert = |(n, a): (usize, &Alert)| {
-        let mut shown = json!({
-            "id": (n + 1).to_string(), "name": a.name, "jeopardyType": jeopardy::risk(&a.name),
-            "alertDate": show(a.at), "message": a.message, "productOrderItem": item_refs(base, o, &a.items),
-            "@type": "ProductOrderJeopardyAlert",
-        });
-        if let Some(exception) = &a.exception {
-            shown["exception"] = json!(exception);
-        }
-        shown
-    };
-    o.alerts.0.iter().enumerate().map(alert).collect()
-}
-
-/// The milestones, as v5 has them.
-fn milestones(base: &str, o: &OrderRow, items: &[ItemRow]) -> Vec<Value> {
-    let milestone = |m: milestones::Milestone| {
-        let mut shown = json!({
-            "id": m.id.to_string(), "name": ITEM_COMPLETED, "description": m.description,
-            "status": m.status.as_str(), "productOrderItem": item_refs(base, o, &[m.item]),
-            "@type": "ProductOrderMilestone",
-        });
-        if let Some(at) = m.at {
-            shown["milestoneDate"] = json!(show(at));
-        }
-        shown
-    };
-    milestones::of(items).into_iter().map(milestone).collect()
 }
 
 fn item(base: &str, o: &OrderRow, items: &[ItemRow], given: Value) -> Value {

@@ -157,18 +157,14 @@ async fn errors_and_alerts_have_members_of_their_own() {
     assert_eq!(alert["productOrderItem"][0]["productOrderItemId"], "provision");
     let errors = shown["productOrderErrorMessage"].as_array().unwrap();
     assert!(errors.iter().any(|e| e["message"] == alert["message"]), "{errors:?}");
+    assert!(shown.get("note").is_none(), "{shown:#}");
     let milestone = &shown["productOrderMilestone"][0];
     assert_eq!(milestone["status"], "Yet-To-Reach");
-    let link = milestone["productOrderItem"][0]["ProductOrderHref"].as_str().unwrap();
-    assert!(link.contains(PRODUCT_ORDERS_V5), "{link}");
-    let notes = shown["note"].as_array().cloned().unwrap_or_default();
-    assert!(notes.iter().all(|n| !n["id"].as_str().unwrap().starts_with("error")), "{notes:?}");
+    assert_eq!(milestone["productOrderItem"][0]["productOrderItemId"], "provision");
     all_typed(&shown, "");
     let v4 = app.get(&format!("{PRODUCT_ORDERS}/{}", placed["id"].as_str().unwrap())).await.expect(200);
-    for name in ["productOrderErrorMessage", "productOrderJeopardyAlert", "productOrderMilestone"] {
-        assert!(v4.get(name).is_none(), "{name}");
-    }
-    assert!(v4["note"].as_array().unwrap().iter().any(|n| n["id"] == "error-1"), "{v4:#}");
+    assert!(v4.get("productOrderErrorMessage").is_none() && v4["note"].is_array());
+    assert!(v4.get("productOrderMilestone").is_none(), "{v4:#}");
 }
 
 #[tokio::test]
