@@ -1,6 +1,6 @@
 //! When a job's attempts are used up, and what an operator decides then.
 
-use telvisor_model::{ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderState};
 use uuid::Uuid;
 
 use super::finish::{self, End};
@@ -151,7 +151,7 @@ pub async fn given_up(
     moving.item_to(tx, n, ItemState::Held, Some(&message), "jobs").await?;
     moving.error(tx, HELD, "a job needs an operator", &message, vec![id]);
     hold(tx, moving, &message).await?;
-    moving.event(tx, "ServiceOrderJeopardyEvent").await
+    moving.event(tx, EventKind::Jeopardy).await
 }
 
 /// Puts the order in held; one that is being cancelled first goes back.

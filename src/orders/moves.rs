@@ -1,10 +1,9 @@
 //! Moving an order and its items along their diagrams, with history and one event for each move.
 
-use serde_json::{Value, json};
-use telvisor_model::{ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderState};
 
 use crate::store::events::NewEvent;
-use crate::store::orders::{ItemRow, OrderError, OrderRow};
+use crate::store::orders::{ItemRow, OrderBody, OrderError, OrderRow};
 use crate::store::{StoreError, Tenant, Tx};
 
 /// Code of an order's error while one of its jobs needs an operator; shown as a jeopardy alert until the order ends.
@@ -123,29 +122,29 @@ impl Moving {
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn event(&mut self, tx: &mut Tx<Tenant>, kind: &str) -> Result<(), StoreError> {
+    pub async fn event(&mut self, tx: &mut Tx<Tenant>, kind: EventKind) -> Result<(), StoreError> {
         self.tell(tx).await?;
         self.write_event(tx, kind).await
     }
 
     async fn tell(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
         if std::mem::take(&mut self.untold) {
-            self.write_event(tx, "ServiceOrderStateChangeEvent").await?;
+            self.write_event(tx, EventKind::StateChange).await?;
         }
         Ok(())
     }
 
-    async fn write_event(&mut self, tx: &mut Tx<Tenant>, kind: &str) -> Result<(), StoreError> {
+    async fn write_event(&mut self, tx: &mut Tx<Tenant>, kind: EventKind) -> Result<(), StoreError> {
         self.order.event_number += 1;
-        let body = self.snapshot();
-        let trace_parent = self.order.trace_parent.clone();
+        let personal = tx.personal(self.order.id).await?;
         tx.insert_event(&NewEvent {
-            resource: "serviceOrder",
+            resource: self.order.resource(),
             resource_id: self.order.id,
             number: self.order.event_number,
             kind,
-            body: &body,
-            trace_parent: trace_parent.as_deref(),
+            body: &OrderBody { order: &self.order, items: &self.items },
+            personal: Some(&personal),
+            trace_parent: self.order.trace_parent.as_deref(),
         })
         .await
     }
@@ -166,28 +165,5 @@ impl Moving {
     pub async fn insert(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
         self.tell(tx).await?;
         tx.insert_order(&self.order).await
-    }
-
-    /// The order without personal values, version-neutral.
-    #[must_use]
-    pub fn snapshot(&self) -> Value {
-        let o = &self.order;
-        let items: Vec<Value> = self
-            .items
-            .iter()
-            .map(|i| {
-                json!({
-                    "id": i.item_id, "state": i.state, "action": i.action, "subscription": i.subscription,
-                    "intent": i.intent.0, "error": i.error,
-                })
-            })
-            .collect();
-        json!({
-            "id": o.id, "kind": o.kind, "state": o.state, "channel": o.channel, "externalId": o.external_id,
-            "category": o.category, "priority": o.priority, "orderDate": o.order_date,
-            "requestedStart": o.requested_start, "requestedCompletion": o.requested_completion,
-            "startedAt": o.started_at, "endedAt": o.ended_at, "cancelledAt": o.cancelled_at,
-            "errors": o.errors.0, "items": items,
-        })
     }
 }

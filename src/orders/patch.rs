@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use telvisor_model::{ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderState};
 use uuid::Uuid;
 
 use super::moves::Moving;
@@ -84,7 +84,7 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
     if !patch.supplied.is_empty() {
         supply(engine, &mut tx, &mut moving, &patch.supplied).await?;
     }
-    moving.event(&mut tx, "ServiceOrderAttributeValueChangeEvent").await?;
+    moving.event(&mut tx, EventKind::AttributeValueChange).await?;
     moving.save(&mut tx).await?;
     tx.audit(caller, "order.patch", &id.to_string(), None).await?;
     if let Some(customer_id) = moving.order.customer_id.clone() {
@@ -165,7 +165,7 @@ async fn delete_once(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), O
             format!("the order is {}; only an order that has ended can be deleted", moving.order.state);
         return Err(OrderError::Forbidden { item: None, message });
     }
-    moving.event(&mut tx, "ServiceOrderDeleteEvent").await?;
+    moving.event(&mut tx, EventKind::Delete).await?;
     moving.save(&mut tx).await?;
     tx.hide_order(id).await?;
     tx.audit(caller, "order.delete", &id.to_string(), None).await?;

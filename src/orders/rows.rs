@@ -1,7 +1,7 @@
 //! The rows of an accepted order, and what is reserved for it.
 
 use serde_json::Value;
-use telvisor_model::{ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderState};
 use uuid::Uuid;
 
 use super::accept::Prepared;
@@ -112,7 +112,7 @@ pub(super) async fn insert(
     }
     let mut moving = Moving::new(order, items);
     tx.insert_history(&mut moving.order, None, "acknowledged", None, &caller.principal.name()).await?;
-    moving.event(tx, "ServiceOrderCreateEvent").await?;
+    moving.event(tx, EventKind::Create).await?;
     moving.insert(tx).await?;
     Ok(moving)
 }
@@ -206,7 +206,7 @@ pub(super) async fn reject(
     let by = caller.principal.name();
     let mut moving = Moving::new(order, items);
     tx.insert_history(&mut moving.order, None, "acknowledged", None, &by).await?;
-    moving.event(tx, "ServiceOrderCreateEvent").await?;
+    moving.event(tx, EventKind::Create).await?;
     for n in 0..moving.items.len() {
         moving.item_to(tx, n, ItemState::Rejected, Some(reason), &by).await?;
     }

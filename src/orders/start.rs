@@ -2,7 +2,7 @@
 
 use telvisor_model::catalogue::Required;
 use telvisor_model::view::Intent;
-use telvisor_model::{Action, ItemState, OrderState, Refusal, Verdict};
+use telvisor_model::{Action, EventKind, ItemState, OrderState, Refusal, Verdict};
 
 use super::finish::{self, End};
 use super::moves::Moving;
@@ -81,7 +81,7 @@ async fn ask(tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize, missing: &str) 
     moving.item_to(tx, n, ItemState::Pending, Some(&text), "line").await?;
     moving.order.waits_for = Some(text.clone());
     moving.to(tx, OrderState::Pending, Some(&text), "line").await?;
-    moving.event(tx, "ServiceOrderInformationRequiredEvent").await
+    moving.event(tx, EventKind::InformationRequired).await
 }
 
 fn words(why: Refusal) -> String {

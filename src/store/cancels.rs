@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{StoreError, Tenant, Tx, sql};
 
-/// A request to cancel an order.
-#[derive(Debug, Clone, sqlx::FromRow)]
+/// A request to cancel an order; kept in events as it is here.
+#[derive(Debug, Clone, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub struct CancelRow {
     pub id: Uuid,
     pub order_id: Uuid,

@@ -1,15 +1,17 @@
 //! Orders, their items, personal parts and history.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use telvisor_model::view::Intent;
-use telvisor_model::{Action, ItemState, OrderState};
+use telvisor_model::{Action, ItemState, OrderState, Resource};
 use uuid::Uuid;
 
 use super::{Json, StoreError, Tenant, Tx, sql};
 
-/// One order, version-neutral.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+/// One order, version-neutral. Events keep it as it is here, so a member that is added and may not be missing
+/// wants `#[serde(default)]`.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize, Deserialize)]
 pub struct OrderRow {
     pub id: Uuid,
     pub kind: String,
@@ -48,8 +50,23 @@ pub struct OrderRow {
     pub request_id: Option<String>,
 }
 
+impl OrderRow {
+    /// What its events are about.
+    #[must_use]
+    pub fn resource(&self) -> Resource {
+        if self.kind == "product" { Resource::ProductOrder } else { Resource::ServiceOrder }
+    }
+}
+
+/// What an event of an order keeps of it; its personal part is a [`PersonalRow`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OrderBody<O = OrderRow, I = Vec<ItemRow>> {
+    pub order: O,
+    pub items: I,
+}
+
 /// Why an order or item failed, in the words of the layer that failed.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderError {
     pub code: String,
@@ -60,8 +77,8 @@ pub struct OrderError {
     pub items: Vec<String>,
 }
 
-/// One item of an order.
-#[derive(Debug, Clone, sqlx::FromRow)]
+/// One item of an order; kept in events as it is here.
+#[derive(Debug, Clone, sqlx::FromRow, Serialize, Deserialize)]
 pub struct ItemRow {
     pub order_id: Uuid,
     /// The client's own id of the item.
@@ -93,7 +110,7 @@ impl ItemRow {
 }
 
 /// The subscription as an item found it at its start.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Before {
     pub plan: Option<String>,
@@ -102,7 +119,7 @@ pub struct Before {
 }
 
 /// The personal part of an order: the request as given, and notes.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, Serialize, Deserialize)]
 pub struct PersonalRow {
     pub request: Json<Value>,
     pub notes: Json<Vec<Value>>,

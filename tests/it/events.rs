@@ -1,9 +1,12 @@
-//! What the event of a change of state shows of the items: how they followed the order in the same transaction.
+//! What events keep: of an order's items, how they followed it in the same transaction; personal values apart from the
+//! rest; numbers without gaps.
 
 use serde_json::{Value, json};
+use telvisor::clock::new_id;
+use telvisor_model::{EventKind, Resource};
 
 use crate::harness::{CANCELS, CRM, TestApp, create, modify, provision};
-use crate::probe::{read, uuid, validate, work_once};
+use crate::probe::{TENANT, read, uuid, validate, work_once};
 
 /// Each event's state of the order, with the states of its items.
 async fn shown(app: &TestApp, order: &Value) -> Vec<String> {
@@ -13,7 +16,7 @@ async fn shown(app: &TestApp, order: &Value) -> Vec<String> {
         let states: Vec<_> = body["items"].as_array().unwrap().iter().map(|i| text(&i["state"])).collect();
         states.join(", ")
     };
-    events.iter().map(|(_, _, body)| format!("{}: {}", text(&body.0["state"]), items(&body.0))).collect()
+    events.iter().map(|e| format!("{}: {}", text(&e.body["order"]["state"]), items(&e.body))).collect()
 }
 
 #[tokio::test]
@@ -54,4 +57,41 @@ async fn an_order_that_is_being_cancelled_shows_its_item_so() {
         ]
     );
     validate(&app).await;
+}
+
+#[tokio::test]
+async fn what_is_personal_stands_apart() {
+    let app = TestApp::new().await;
+    let order = app.order(json!([create("C1")])).await;
+    let events = read(&app).await.events_of(uuid(&order["id"])).await.unwrap();
+    for e in events {
+        assert_eq!(e.resource, Resource::ServiceOrder);
+        assert!(!e.body.to_string().contains("Customer C1"), "{}", e.body.0);
+        let personal = e.personal.expect("an order has personal values");
+        assert_eq!(personal["request"]["serviceOrderItem"], json!([create("C1")]));
+    }
+}
+
+#[tokio::test]
+async fn a_resource_without_a_counter_is_numbered_too() {
+    let app = TestApp::new().await;
+    let [one, other] = [new_id(), new_id()];
+    for (id, kind) in [
+        (one, EventKind::Create),
+        (other, EventKind::Create),
+        (one, EventKind::StateChange),
+        (one, EventKind::Delete),
+    ] {
+        let mut tx = app.engine().db.tenant(TENANT).await.unwrap();
+        let personal = json!({ "name": "Ada" });
+        tx.tell(Resource::Customer, id, kind, &json!({ "state": "active" }), Some(&personal)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let mut tx = read(&app).await;
+    let told: Vec<_> = tx.events_of(one).await.unwrap().iter().map(|e| (e.number, e.kind)).collect();
+    assert_eq!(told, [(1, EventKind::Create), (2, EventKind::StateChange), (3, EventKind::Delete)]);
+    let alone = tx.events_of(other).await.unwrap();
+    assert_eq!(alone.len(), 1);
+    assert_eq!((alone[0].number, &alone[0].body["state"]), (1, &json!("active")));
+    assert_eq!(alone[0].personal.as_ref().map(|p| &p["name"]), Some(&json!("Ada")));
 }

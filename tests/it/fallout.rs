@@ -3,6 +3,7 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 use telvisor::config::OnFailure;
+use telvisor_model::EventKind;
 
 use crate::harness::{
     CANCELS, CRM, ORDERS, TestApp, create, provision, service_id, set_state, take_backup, terminate,
@@ -41,7 +42,7 @@ async fn hold_undoes_nothing_and_a_retry_goes_on_where_it_stopped() {
     assert_eq!(jobs[0]["tries"], 1, "a failure that is final counts too");
     assert!(jobs[0]["error"].as_str().unwrap().contains("install was ended by a fault rule"));
     let events = read(&app).await.events_of(uuid(&order["id"])).await.unwrap();
-    assert_eq!(events.last().unwrap().1, "ServiceOrderJeopardyEvent");
+    assert_eq!(events.last().unwrap().kind, EventKind::Jeopardy);
 
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "completed", "{order:#}");

@@ -12,7 +12,7 @@ use telvisor::queue::MACHINE_JOBS;
 use telvisor::store::hosts::Room;
 use telvisor::store::{Tenant, Tx};
 use telvisor_model::plan::{Act, Size};
-use telvisor_model::{ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderState};
 use uuid::Uuid;
 
 use crate::harness::{ORDERS, TestApp, files_below, start_time};
@@ -180,7 +180,7 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
 
     let numbers: Vec<i64> = history.iter().map(|h| h.number).collect();
     assert_eq!(numbers, (1..=order.history_number).collect::<Vec<_>>(), "history numbers of {id}");
-    let numbers: Vec<i64> = events.iter().map(|(n, ..)| *n).collect();
+    let numbers: Vec<i64> = events.iter().map(|e| e.number).collect();
     assert_eq!(numbers, (1..=order.event_number).collect::<Vec<_>>(), "event numbers of {id}");
 
     let states: Vec<OrderState> =
@@ -192,11 +192,11 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
     }
     let told: Vec<OrderState> = events
         .iter()
-        .filter(|(_, kind, _)| kind == "ServiceOrderCreateEvent" || kind == "ServiceOrderStateChangeEvent")
-        .map(|(.., body)| body.0["state"].as_str().unwrap().parse().unwrap())
+        .filter(|e| matches!(e.kind, EventKind::Create | EventKind::StateChange))
+        .map(|e| e.body["order"]["state"].as_str().unwrap().parse().unwrap())
         .collect();
     assert_eq!(told, states, "one event for each move of {id}");
-    assert_eq!(events[0].1, "ServiceOrderCreateEvent");
+    assert_eq!(events[0].kind, EventKind::Create);
 
     for item in &items {
         let own: Vec<ItemState> = history

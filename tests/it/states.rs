@@ -7,21 +7,17 @@ use crate::harness::{
 };
 use crate::probe::{decide, inside, read, uuid, validate, work_once};
 
-/// What was told of an order: the short kind of each event with the state in its body.
+/// What was told of an order: the kind of each event with the state in its body.
 async fn told(app: &TestApp, order: &Value) -> Vec<String> {
     let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
-    let short = |kind: &str| kind.trim_start_matches("ServiceOrder").trim_end_matches("Event").to_owned();
-    events
-        .iter()
-        .map(|(_, kind, body)| format!("{} {}", short(kind), body.0["state"].as_str().unwrap()))
-        .collect()
+    events.iter().map(|e| format!("{} {}", e.kind, e.body["order"]["state"].as_str().unwrap())).collect()
 }
 
 #[tokio::test]
 async fn a_completed_order() {
     let app = TestApp::new().await;
     let order = app.order(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
-    let expected = ["Create acknowledged", "StateChange inProgress", "StateChange completed"];
+    let expected = ["create acknowledged", "stateChange inProgress", "stateChange completed"];
     assert_eq!(told(&app, &order).await, expected);
     let inside = inside(&app, &order).await;
     let items: Vec<_> = inside["history"]
@@ -52,7 +48,7 @@ async fn an_order_whose_wish_holds_already() {
     let s = app.provision("C1", CRM, "solo", None).await;
     let before = app.records("mediation-csv").await.len();
     let order = app.order(json!([set_state(&s, "active")])).await;
-    let expected = ["Create acknowledged", "StateChange inProgress", "StateChange completed"];
+    let expected = ["create acknowledged", "stateChange inProgress", "stateChange completed"];
     assert_eq!(told(&app, &order).await, expected);
     assert!(app.jobs(&order).await.is_empty());
     assert_eq!(app.records("mediation-csv").await.len(), before);
@@ -65,7 +61,7 @@ async fn a_failed_order() {
     app.customer("C1").await;
     app.breaks("install");
     let order = app.order(json!([provision("C1", CRM, "solo", None)])).await;
-    let expected = ["Create acknowledged", "StateChange inProgress", "StateChange failed"];
+    let expected = ["create acknowledged", "stateChange inProgress", "stateChange failed"];
     assert_eq!(told(&app, &order).await, expected);
     validate(&app).await;
 }
@@ -83,12 +79,12 @@ async fn held_and_decided(decision: &str) -> Vec<String> {
 #[tokio::test]
 async fn a_held_order_that_is_retried() {
     let expected = [
-        "Create acknowledged",
-        "StateChange inProgress",
-        "StateChange held",
-        "Jeopardy held",
-        "StateChange inProgress",
-        "StateChange completed",
+        "create acknowledged",
+        "stateChange inProgress",
+        "stateChange held",
+        "jeopardy held",
+        "stateChange inProgress",
+        "stateChange completed",
     ];
     assert_eq!(held_and_decided("retry").await, expected);
 }
@@ -96,11 +92,11 @@ async fn a_held_order_that_is_retried() {
 #[tokio::test]
 async fn a_held_order_that_is_abandoned() {
     let expected = [
-        "Create acknowledged",
-        "StateChange inProgress",
-        "StateChange held",
-        "Jeopardy held",
-        "StateChange cancelled",
+        "create acknowledged",
+        "stateChange inProgress",
+        "stateChange held",
+        "jeopardy held",
+        "stateChange cancelled",
     ];
     assert_eq!(held_and_decided("abandon").await, expected);
 }
@@ -115,11 +111,11 @@ async fn a_cancelled_order() {
     app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
     app.run().await;
     let expected = [
-        "Create acknowledged",
-        "StateChange inProgress",
-        "StateChange assessingCancellation",
-        "StateChange pendingCancellation",
-        "StateChange cancelled",
+        "create acknowledged",
+        "stateChange inProgress",
+        "stateChange assessingCancellation",
+        "stateChange pendingCancellation",
+        "stateChange cancelled",
     ];
     assert_eq!(told(&app, &order).await, expected);
     validate(&app).await;
@@ -136,11 +132,11 @@ async fn a_cancel_that_was_refused() {
     app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
     app.run().await;
     let expected = [
-        "Create acknowledged",
-        "StateChange inProgress",
-        "StateChange assessingCancellation",
-        "StateChange inProgress",
-        "StateChange completed",
+        "create acknowledged",
+        "stateChange inProgress",
+        "stateChange assessingCancellation",
+        "stateChange inProgress",
+        "stateChange completed",
     ];
     assert_eq!(told(&app, &order).await, expected);
     validate(&app).await;

@@ -7,12 +7,14 @@ mod text;
 
 pub mod action;
 pub mod catalogue;
+pub mod event;
 pub mod order;
 pub mod plan;
 pub mod role;
 pub mod view;
 
 pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};
+pub use event::{EventKind, Resource};
 pub use order::{ItemState, OrderState};
 pub use role::Role;
 pub use text::UnknownText;

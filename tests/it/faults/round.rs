@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
+use telvisor_model::EventKind;
 
 use super::cases::{Case, prepare};
 use crate::harness::TestApp;
@@ -195,7 +196,7 @@ fn assert_same(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>
 /// The order's last event is the jeopardy event.
 async fn jeopardy(app: &TestApp, order: &Value) {
     let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
-    let (_, kind, body) = events.last().unwrap();
-    assert_eq!(kind, "ServiceOrderJeopardyEvent");
-    assert_eq!(body.0["state"], "held");
+    let last = events.last().unwrap();
+    assert_eq!(last.kind, EventKind::Jeopardy);
+    assert_eq!(last.body["order"]["state"], "held");
 }
