@@ -2,7 +2,8 @@
 -- and nobody ordered. No job, machine, journal or file ever comes of one. kind: the resource's name in its API.
 INSERT INTO schema_releases (migration, lowest_release) VALUES (6, '0.1.0');
 
--- body: the resource as it was given; the columns beside it are what lists filter and sort by.
+-- body: the resource as it was given; the columns beside it are what lists filter and sort by. of_type:
+-- productOffering.id, serviceType, usageType. dated_at: orderDate, serviceDate, usageDate.
 CREATE TABLE records_personal (
   tenant TEXT NOT NULL,
   uid UUID NOT NULL,
@@ -14,7 +15,7 @@ CREATE TABLE records_personal (
   category TEXT,
   state TEXT,
   specification TEXT,
-  offering TEXT,
+  of_type TEXT,
   customer_id TEXT,
   created_at TIMESTAMPTZ NOT NULL,
   changed_at TIMESTAMPTZ NOT NULL,

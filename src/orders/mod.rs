@@ -28,6 +28,7 @@ pub mod view;
 
 use crate::store::{Again, StoreError};
 
+pub use form::is_customer_id;
 pub use draft::{Ask, Draft, DraftItem, Given, Member};
 
 /// Why an order, or a change to one, was not accepted.

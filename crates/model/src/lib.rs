@@ -11,6 +11,7 @@ pub mod event;
 pub mod order;
 pub mod plan;
 pub mod role;
+pub mod shown;
 pub mod view;
 
 pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};
