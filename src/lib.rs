@@ -10,6 +10,7 @@ pub mod apps;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod conformance;
 pub mod engine;
 pub mod fault;
 pub mod http;

@@ -30,11 +30,11 @@ def main():
     parser.add_argument("--url", required=True, help="base URL of the API, ending in /serviceOrdering/v4")
     parser.add_argument("--catalogue", help="base URL of TMF633 v4 (default: beside --url)")
     parser.add_argument("--application", help="service specification to provision (default: the first with two plans)")
-    parser.add_argument("--spec", type=pathlib.Path, help="the official Swagger file (default: in tmf-specs/)")
+    parser.add_argument("--spec", type=pathlib.Path, help="the official Swagger file (default: in conformance/official/)")
     parser.add_argument("--any-implementation", action="store_true", help="leave out what only Telvisor promises")
     parser.add_argument("--junit", help="write a JUnit report to this file")
     options = parser.parse_args()
-    spec = options.spec or pathlib.Path(__file__).resolve().parents[2] / "tmf-specs" / SPEC
+    spec = options.spec or pathlib.Path(__file__).resolve().parents[2] / "conformance" / "official" / SPEC
     context = Context(options, Swagger(spec, extensions=options.any_implementation))
 
     def skip_reason(marks):

@@ -3,14 +3,19 @@
 pub mod download;
 pub mod health;
 pub mod idempotency;
+pub mod inventory;
 pub mod io;
+pub mod official;
 pub mod own;
 pub mod problem;
 pub mod progress;
-pub mod query;
 pub mod request;
+pub mod tmf630;
 pub mod tmf633;
+pub mod tmf635;
+pub mod tmf637;
 pub mod tmf638;
+pub mod tmf639;
 pub mod tmf641;
 pub mod web;
 
@@ -41,8 +46,19 @@ pub struct Doors {
 pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
 /// TMF633 Service Catalog, base path.
 pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
+/// TMF620 Product Catalog, base path.
+pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
+/// TMF622 Product Ordering, base path.
+pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
+/// TMF635 Usage Management, base path.
+pub const TMF635: &str = "/tmf-api/usageManagement/v4";
+/// TMF637 Product Inventory, base path.
+pub const TMF637: &str = "/tmf-api/productInventory/v4";
 /// TMF638 Service Inventory, base path.
 pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
+/// TMF639 Resource Inventory, base paths.
+pub const TMF639: &str = "/tmf-api/resourceInventoryManagement/v4";
+pub const TMF639_V5: &str = "/tmf-api/resourceInventoryManagement/v5";
 /// Our own API, base path.
 pub const OWN: &str = "/api/v1";
 
@@ -73,7 +89,6 @@ pub fn router(doors: Doors) -> Router {
     let tmf633 = Router::new()
         .route("/serviceSpecification", get(tmf633::list))
         .route("/serviceSpecification/{id}", get(tmf633::show));
-    let tmf638 = Router::new().route("/service", get(tmf638::list)).route("/service/{id}", get(tmf638::show));
     let own = Router::new()
         .route("/orders/{id}", get(own::orders::show))
         .route("/jobs", get(own::jobs::list))
@@ -92,7 +107,11 @@ pub fn router(doors: Doors) -> Router {
     Router::new()
         .nest(TMF641, tmf641)
         .nest(TMF633, tmf633)
-        .nest(TMF638, tmf638)
+        .nest(TMF635, tmf635::router())
+        .nest(TMF637, tmf637::router())
+        .nest(TMF638, tmf638::router())
+        .nest(TMF639, tmf639::v4())
+        .nest(TMF639_V5, tmf639::v5())
         .nest(OWN, own)
         .merge(watched)
         .route("/download/{tenant}/{link}", get(download::get))

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::idempotency;
+use super::tmf630::etag;
 use crate::orders::{Member, OrderError};
 use crate::store::StoreError;
 
@@ -20,12 +21,21 @@ pub struct Problem {
     /// What exactly, with the path of the wrong member, and what to do.
     pub message: String,
     pub retry_after: Option<u32>,
+    /// What a PATCH may be sent as, where it came as something else.
+    pub accept_patch: Option<&'static str>,
 }
 
 impl Problem {
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, reason: &str, message: impl Into<String>) -> Self {
-        Self { status, code, reason: reason.to_owned(), message: message.into(), retry_after: None }
+        Self {
+            status,
+            code,
+            reason: reason.to_owned(),
+            message: message.into(),
+            retry_after: None,
+            accept_patch: None,
+        }
     }
 
     /// 400: a member of the request is wrong.
@@ -67,6 +77,7 @@ impl Problem {
             OrderError::KeyConflict { key, order } => {
                 idempotency::conflict(&key, order, &path(None, &Member::ExternalId))
             }
+            OrderError::Changed => etag::changed(),
             OrderError::NotFound(id) => Self::not_found("order", &id),
             OrderError::Store(e) => Self::from(e),
         }
@@ -106,6 +117,9 @@ impl IntoResponse for Problem {
         }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(kinds) = self.accept_patch {
+            response.headers_mut().insert("accept-patch", HeaderValue::from_static(kinds));
         }
         response
     }

@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::Doors;
 use super::problem::Problem;
+use super::tmf630::media::sent_as_json;
 
 /// A JSON body, parsed and not yet judged.
 pub struct JsonBody(pub Value);
@@ -22,8 +23,8 @@ impl FromRequest<Doors> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, doors: &Doors) -> Result<Self, Problem> {
-        media_type(request.headers())?;
-        parse(&read(request, doors).await?)
+        sent_as_json(request.headers())?;
+        parse(&read(request, doors).await?).map(JsonBody)
     }
 }
 
@@ -32,24 +33,28 @@ impl OptionalFromRequest<Doors> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, doors: &Doors) -> Result<Option<Self>, Problem> {
-        let kind = media_type(request.headers());
+        let kind = sent_as_json(request.headers());
         let octets = read(request, doors).await?;
         if octets.is_empty() {
             return Ok(None);
         }
         kind?;
-        parse(&octets).map(Some)
+        parse(&octets).map(|v| Some(JsonBody(v)))
     }
 }
 
-fn parse(octets: &[u8]) -> Result<JsonBody, Problem> {
+/// Reads octets as JSON.
+///
+/// # Errors
+/// 400 with the place, or with the path of a text that contains U+0000.
+pub(super) fn parse(octets: &[u8]) -> Result<Value, Problem> {
     let value: Value = serde_json::from_slice(octets).map_err(|e| {
         let at = format!("line {}, column {}: {e}", e.line(), e.column());
         Problem::new(StatusCode::BAD_REQUEST, "malformed", "the body is not JSON", at)
     })?;
     match with_nul(&value) {
         Some(path) => Err(Problem::invalid(path.trim_start_matches('.'), NO_NUL)),
-        None => Ok(JsonBody(value)),
+        None => Ok(value),
     }
 }
 
@@ -72,7 +77,11 @@ fn with_nul(value: &Value) -> Option<String> {
     }
 }
 
-async fn read(request: Request, doors: &Doors) -> Result<Bytes, Problem> {
+/// Reads the whole body.
+///
+/// # Errors
+/// 413 beyond `api.body_limit_kib`.
+pub(super) async fn read(request: Request, doors: &Doors) -> Result<Bytes, Problem> {
     let limit = doors.engine.config.api.body_limit_kib * 1024;
     let too_large = || {
         let message = format!("the body is larger than {limit} octets (api.body_limit_kib)");
@@ -84,19 +93,6 @@ async fn read(request: Request, doors: &Doors) -> Result<Bytes, Problem> {
         return Err(too_large());
     }
     to_bytes(request.into_body(), limit).await.map_err(|_| too_large())
-}
-
-fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers.get(header::CONTENT_TYPE).map(|v| String::from_utf8_lossy(v.as_bytes()));
-    let kind = given.as_deref().and_then(|text| text.split(';').next()).unwrap_or("").trim();
-    if ["application/json", "application/merge-patch+json"].iter().any(|k| k.eq_ignore_ascii_case(kind)) {
-        return Ok(());
-    }
-    let message = match given {
-        Some(given) => format!("Content-Type {given:?} is not understood; send application/json"),
-        None => "Content-Type is missing; send application/json".to_owned(),
-    };
-    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "mediaType", "unsupported media type", message))
 }
 
 /// A JSON object read into a type. A derived type alone would take an array of its members too.
@@ -140,23 +136,4 @@ pub fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, Problem> {
         let path = e.path().to_string();
         Problem::invalid(if path == "." { "" } else { &path }, e.inner().to_string())
     })
-}
-
-/// Refuses a client that does not take JSON.
-///
-/// # Errors
-/// 406.
-pub fn takes_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(accept) = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()) else {
-        return Ok(());
-    };
-    let fits = accept.split(',').any(|range| {
-        let range = range.split(';').next().unwrap_or("").trim();
-        matches!(range, "" | "*/*" | "application/*" | "application/json")
-    });
-    if fits {
-        return Ok(());
-    }
-    let message = format!("Accept {accept:?}: answers are application/json");
-    Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "notAcceptable", "not acceptable", message))
 }

@@ -1,17 +1,13 @@
 //! TMF633 Service Catalog v4.0.0, service specifications: what can be ordered, with which characteristics.
 
-use axum::Json;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::Path;
+use axum::response::Response;
 use serde_json::{Value, json};
 use telvisor_model::catalogue::{Application, Declared, Kind, Required};
 
+use super::TMF633;
 use super::problem::Problem;
-use super::query::{Query, list_headers};
-use super::request::takes_json;
-use super::web::base;
-use super::{Doors, TMF633};
+use super::tmf630::{Ask, found};
 use crate::orders::draft::CUSTOMER_ACCOUNT;
 
 const KNOWN: &[&str] = &[
@@ -119,43 +115,21 @@ fn customer_account(base: &str) -> Value {
 ///
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
-pub async fn list(
-    State(doors): State<Doors>,
-    headers: HeaderMap,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
-    takes_json(&headers)?;
-    let query = Query::parse(raw.as_deref())?;
-    let base = base(&doors, &headers);
-    let mut all = vec![customer_account(&base)];
-    all.extend(doors.engine.catalogue.all().iter().map(|a| specification(&base, a)));
-    let api = &doors.engine.config.api;
-    let (page, total) = query.in_memory(all, KNOWN, (api.page, api.page_most))?;
-    let limit = query.limit.unwrap_or(api.page).min(api.page_most);
-    let uri = format!("{base}{TMF633}/serviceSpecification");
-    let headers = list_headers(&query, &uri, raw.as_deref(), limit, page.len(), total);
-    let page: Vec<_> = page.into_iter().map(|v| query.select(v)).collect();
-    Ok((headers, Json(page)).into_response())
+pub async fn list(ask: Ask) -> Result<Response, Problem> {
+    let mut all = vec![customer_account(&ask.base)];
+    all.extend(ask.engine().catalogue.all().iter().map(|a| specification(&ask.base, a)));
+    ask.list_of(all, KNOWN)
 }
 
 /// GET by id.
 ///
 /// # Errors
 /// 404.
-pub async fn show(
-    State(doors): State<Doors>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    RawQuery(raw): RawQuery,
-) -> Result<Response, Problem> {
-    takes_json(&headers)?;
-    let query = Query::parse(raw.as_deref())?;
-    let base = base(&doors, &headers);
-    let found = if id == CUSTOMER_ACCOUNT {
-        Some(customer_account(&base))
+pub async fn show(ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
+    let shown = if id == CUSTOMER_ACCOUNT {
+        Some(customer_account(&ask.base))
     } else {
-        doors.engine.catalogue.find(&id).map(|a| specification(&base, &a))
+        ask.engine().catalogue.find(&id).map(|a| specification(&ask.base, &a))
     };
-    let found = found.ok_or_else(|| Problem::not_found("service specification", &id))?;
-    Ok(Json(query.select(found)).into_response())
+    Ok(ask.one(found("service specification", &id, shown)?))
 }

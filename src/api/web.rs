@@ -138,18 +138,6 @@ fn is_loopback(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Scheme, host and port that hrefs begin with.
-#[must_use]
-pub fn base(doors: &Doors, headers: &HeaderMap) -> String {
-    let configured = doors.engine.config.base_url.trim_end_matches('/');
-    if configured.is_empty() {
-        let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("127.0.0.1");
-        format!("http://{host}")
-    } else {
-        configured.to_owned()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

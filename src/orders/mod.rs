@@ -20,6 +20,7 @@ mod outcome;
 pub mod patch;
 mod placing;
 mod planning;
+mod removal;
 pub mod resolve;
 mod rows;
 pub mod schedule;
@@ -46,6 +47,9 @@ pub enum OrderError {
     /// The idempotency key was used with other content: 409.
     #[error("the key {key:?} was used before with other content, for order {order}")]
     KeyConflict { key: String, order: uuid::Uuid },
+    /// The order is not at the version any more from which the change was made: 412, or it is made again.
+    #[error("the order was changed in between")]
+    Changed,
     /// No such order (or another tenant's): 404.
     #[error("there is no order {0}")]
     NotFound(String),

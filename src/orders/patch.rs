@@ -18,6 +18,8 @@ use crate::store::{Hint, Json, Tenant, Tx, retrying};
 /// Members to change; the outer option: leave alone, the inner: remove.
 #[derive(Debug, Clone, Default)]
 pub struct Patch {
+    /// Version of the order from which the change was made; it must still be the one stored.
+    pub version: Option<i64>,
     pub category: Option<Option<String>>,
     pub priority: Option<Option<String>>,
     pub external_id: Option<Option<String>>,
@@ -35,7 +37,8 @@ pub struct Patch {
 /// Patches an order. Where nothing changes there is no event, and nothing is written.
 ///
 /// # Errors
-/// [`OrderError::NotFound`]; [`OrderError::Forbidden`] when the order has ended or its start has passed.
+/// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] when the order has ended or its start
+/// has passed.
 pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -> Result<(), OrderError> {
     retrying("patch", || patch_once(engine, caller, id, patch)).await
 }
@@ -48,6 +51,9 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
         tx.lock_line(customer_id).await?;
     }
     let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(missing)?;
+    if patch.version.is_some_and(|v| v != moving.order.version) {
+        return Err(OrderError::Changed);
+    }
     let before = moving.order.clone();
     if let Some(start) = patch.requested_start
         && start != moving.order.requested_start
@@ -149,17 +155,20 @@ fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
     }
 }
 
-/// Hides an order from reads.
+/// Hides an order from reads, if it is still at the version read.
 ///
 /// # Errors
-/// [`OrderError::NotFound`]; [`OrderError::Forbidden`] while it has not ended.
-pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
-    retrying("delete", || delete_once(engine, caller, id)).await
+/// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] while it has not ended.
+pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid, version: i64) -> Result<(), OrderError> {
+    retrying("delete", || delete_once(engine, caller, id, version)).await
 }
 
-async fn delete_once(engine: &Engine, caller: &Caller, id: Uuid) -> Result<(), OrderError> {
+async fn delete_once(engine: &Engine, caller: &Caller, id: Uuid, version: i64) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(|| OrderError::NotFound(id.to_string()))?;
+    if moving.order.version != version {
+        return Err(OrderError::Changed);
+    }
     if !moving.order.state.is_final() {
         let message =
             format!("the order is {}; only an order that has ended can be deleted", moving.order.state);

@@ -1,7 +1,9 @@
 //! Lists with filters: the text is built from a whitelist of columns, values are always bound.
 
 use chrono::{DateTime, Utc};
-use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::cancels::CancelRow;
@@ -83,6 +85,13 @@ impl Page {
     }
 }
 
+/// A page that was found, and how many fit on all pages together.
+#[derive(Debug)]
+pub struct Listed<R> {
+    pub rows: Vec<R>,
+    pub total: i64,
+}
+
 macro_rules! bind_all {
     ($query:expr, $tenant:expr, $page:expr) => {{
         let mut query = $query.bind($tenant);
@@ -99,93 +108,50 @@ macro_rules! bind_all {
     }};
 }
 
-macro_rules! page_of {
-    ($tx:expr, $row:ty, $columns:literal, $from:literal, $page:expr) => {{
-        let tenant = $tx.tenant();
-        let conditions = $page.where_text(2);
-        let list = format!(
-            concat!("SELECT ", $columns, " FROM ", $from, "{} ORDER BY {} LIMIT {} OFFSET {}"),
-            conditions,
-            $page.order_text(),
-            $page.limit,
-            $page.offset
-        );
-        let count = format!(concat!("SELECT COUNT(*) FROM ", $from, "{}"), conditions);
-        match $tx.conn_mut() {
-            Conn::Sqlite(c) => {
-                let rows = bind_all!(sqlx::query_as::<_, $row>(AssertSqlSafe(list)), tenant.clone(), $page)
-                    .fetch_all(&mut **c)
-                    .await?;
-                let (total,) = bind_all!(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(count)), tenant, $page)
-                    .fetch_one(&mut **c)
-                    .await?;
-                Ok((rows, total))
-            }
-            Conn::Postgres(c) => {
-                let rows = bind_all!(sqlx::query_as::<_, $row>(AssertSqlSafe(list)), tenant.clone(), $page)
-                    .fetch_all(&mut **c)
-                    .await?;
-                let (total,) = bind_all!(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(count)), tenant, $page)
-                    .fetch_one(&mut **c)
-                    .await?;
-                Ok((rows, total))
-            }
-        }
-    }};
+/// Reads a page of a list. `from` is the text after FROM, with `WHERE tenant = $1`; the conditions of the page follow.
+pub(super) async fn listed<R>(
+    tx: &mut Tx<Tenant>,
+    columns: &'static str,
+    from: &'static str,
+    page: &Page,
+) -> Result<Listed<R>, StoreError>
+where
+    R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let tenant = tx.tenant();
+    let conditions = page.where_text(2);
+    let list = format!(
+        "SELECT {columns} FROM {from}{conditions} ORDER BY {} LIMIT {} OFFSET {}",
+        page.order_text(),
+        page.limit,
+        page.offset
+    );
+    let count = format!("SELECT COUNT(*) FROM {from}{conditions}");
+    macro_rules! both {
+        ($c:expr) => {{
+            let rows = bind_all!(sqlx::query_as::<_, R>(AssertSqlSafe(list)), tenant.clone(), page)
+                .fetch_all(&mut **$c)
+                .await?;
+            let (total,) = bind_all!(sqlx::query_as::<_, (i64,)>(AssertSqlSafe(count)), tenant, page)
+                .fetch_one(&mut **$c)
+                .await?;
+            Ok(Listed { rows, total })
+        }};
+    }
+    match tx.conn_mut() {
+        Conn::Sqlite(c) => both!(c),
+        Conn::Postgres(c) => both!(c),
+    }
 }
 
 impl Tx<Tenant> {
     /// Service orders and their number.
-    pub async fn list_orders(&mut self, page: &Page) -> Result<(Vec<OrderRow>, i64), StoreError> {
-        page_of!(
-            self,
-            OrderRow,
-            "*",
-            "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
-            page
-        )
+    pub async fn list_orders(&mut self, page: &Page) -> Result<Listed<OrderRow>, StoreError> {
+        listed(self, "*", "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'", page).await
     }
 
     /// Cancel tasks and their number.
-    pub async fn list_cancels(&mut self, page: &Page) -> Result<(Vec<CancelRow>, i64), StoreError> {
-        page_of!(self, CancelRow, "*", "cancel_orders WHERE tenant = $1", page)
+    pub async fn list_cancels(&mut self, page: &Page) -> Result<Listed<CancelRow>, StoreError> {
+        listed(self, "*", "cancel_orders WHERE tenant = $1", page).await
     }
-
-    /// Customers, subscriptions and machines as services, and their number. `v` has the columns of [`ServiceRow`].
-    pub async fn list_services(&mut self, page: &Page) -> Result<(Vec<ServiceRow>, i64), StoreError> {
-        page_of!(
-            self,
-            ServiceRow,
-            "kind, uid, customer_id",
-            "(SELECT c.tenant AS tenant, 'customer' AS kind, c.uid AS uid, c.customer_id AS customer_id,
-                'CFS' AS category, 'customer-account' AS specification,
-                CASE c.state WHEN 'pending' THEN 'reserved' WHEN 'active' THEN 'active' WHEN 'suspended' THEN 'inactive'
-                  ELSE 'terminated' END AS shown,
-                c.created_at AS created_at, c.started_at AS started_at, c.ended_at AS ended_at
-              FROM customers c
-              UNION ALL
-              SELECT s.tenant, 'subscription', s.id, c.customer_id, 'CFS', s.application,
-                CASE WHEN s.state = 'reserved' THEN 'reserved'
-                  WHEN s.state = 'suspended' OR (s.state = 'active' AND c.state = 'suspended') THEN 'inactive'
-                  WHEN s.state = 'active' THEN 'active' ELSE 'terminated' END,
-                s.created_at, s.started_at, s.ended_at
-              FROM subscriptions s JOIN customers c ON c.tenant = s.tenant AND c.uid = s.customer
-              UNION ALL
-              SELECT m.tenant, 'machine', m.id, c.customer_id, 'RFS', 'machine',
-                CASE WHEN m.ended_at IS NOT NULL THEN 'terminated' WHEN m.state = 'planned' THEN 'reserved'
-                  WHEN m.state = 'suspended' THEN 'inactive' ELSE 'active' END,
-                m.created_at, m.created_at, m.ended_at
-              FROM machines m JOIN customers c ON c.tenant = m.tenant AND c.uid = m.customer) v WHERE v.tenant = $1",
-            page
-        )
-    }
-}
-
-/// A service in a list: where to look for the rest.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct ServiceRow {
-    /// `customer`, `subscription` or `machine`.
-    pub kind: String,
-    pub uid: Uuid,
-    pub customer_id: String,
 }

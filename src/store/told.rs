@@ -114,6 +114,8 @@ impl Tx<Tenant> {
             ended_with_customer: None,
             last_backup: None,
             restorable_until: None,
+            // Shown as a state, if at all.
+            removing: false,
             ..s.clone()
         };
         let shows = before.is_some_and(|b| as_shown(b) != as_shown(now));

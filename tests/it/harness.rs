@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+mod conforms;
 mod data;
 mod items;
 
@@ -178,7 +179,7 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("host", "localhost:8080");
+        let mut request = Request::builder().method(&method).uri(path).header("host", "localhost:8080");
         if body.is_some() && !headers.iter().any(|(k, _)| *k == "content-type") {
             request = request.header("content-type", "application/json");
         }
@@ -191,7 +192,9 @@ impl TestApp {
         let octets = to_bytes(body, 64 << 20).await.unwrap().to_vec();
         let body = serde_json::from_slice(&octets)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&octets).into_owned()));
-        Answer { status: parts.status, headers: parts.headers, octets, body }
+        let answer = Answer { status: parts.status, headers: parts.headers, octets, body };
+        conforms::check(method.as_str(), path, &answer);
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {

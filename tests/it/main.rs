@@ -40,4 +40,5 @@ mod sdr_files;
 mod smoke;
 mod states;
 mod stories;
+mod tmf630;
 mod walls;

@@ -19,12 +19,14 @@ const CRATES: [(&str, &[&str]); 6] = [
 /// The parts of the root package, each with the parts that it may name: `*` all above it. A part may only name what
 /// stands above it in this table, so the table has no circle. A part of a part (`mediation::schedule`) is listed by
 /// itself where it is needed further up than the rest; the rest of its own part may always name it.
-const PARTS: [(&str, &str); 21] = [
+const PARTS: [(&str, &str); 22] = [
     ("clock", ""),
     ("fault", ""),
     ("access", ""),
     ("secrets", ""),
     ("http", ""),
+    // A client of any server: it knows nothing of ours.
+    ("conformance", "clock http"),
     // What a period is; the configuration is checked with it.
     ("mediation::schedule", "clock"),
     ("config", "mediation::schedule"),

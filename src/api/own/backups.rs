@@ -13,7 +13,7 @@ use super::ordered;
 use crate::access::Caller;
 use crate::api::problem::Problem;
 use crate::api::request::{JsonBody, Object, typed};
-use crate::api::web::base;
+use crate::api::tmf630::href::base;
 use crate::api::{Doors, download, idempotency};
 use crate::clock::{new_id, show as time};
 use crate::orders::accept::{Accepted, accept};

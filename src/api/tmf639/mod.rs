@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::inventory::records::{self, MARK, Records, customer, moment, text};
 use super::problem::Problem;
 use super::tmf630::{Ask, Attribute, Kind, found};
-use super::{Doors, TMF639, official};
+use super::{Doors, official};
 use crate::store::records::{Columns, RecordRow};
 use crate::store::{Tenant, Tx};
 
-/// Record-only resources at v5, whose form is the one that is kept.
-pub static RECORDS_V5: Records = Records {
+/// At v5, whose form is the one that is kept.
+const V5: Records = Records {
     kind: Resource::Resource,
     word: "resource",
     type_name: "LogicalResource",
@@ -44,6 +44,9 @@ pub static RECORDS_V5: Records = Records {
     outward: records::same,
 };
 
+/// Record-only resources at v5.
+pub static RECORDS_V5: Records = V5;
+
 /// Record-only resources at v4.
 pub static RECORDS_V4: Records = Records {
     path: "/tmf-api/resourceInventoryManagement/v4/resource",
@@ -53,7 +56,7 @@ pub static RECORDS_V4: Records = Records {
     mark: records::mark,
     inward: render::from_v4,
     outward: render::to_v4,
-    ..RECORDS_V5
+    ..V5
 };
 
 /// What lists filter and sort by.

@@ -1,69 +1,56 @@
-//! PATCH (merge patch) and DELETE of a service order.
+//! PATCH and DELETE of a service order.
 
-use axum::Json;
-use axum::extract::{Extension, Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use telvisor_model::catalogue::RESERVED_CHARACTERISTICS;
-use uuid::Uuid;
 
 use super::{path, render};
-use crate::access::Caller;
+use crate::api::TMF641;
 use crate::api::problem::Problem;
-use crate::api::request::{JsonBody, takes_json};
-use crate::api::web::base;
-use crate::api::{Doors, TMF641};
+use crate::api::tmf630::{Ask, PatchBody, Patched, found, uuid};
 use crate::clock::show;
 use crate::orders::Given;
 use crate::orders::patch::{self, Patch};
 
+const WHAT: &str = "service order";
+
 /// PATCH: 200 with the order as it is then.
 ///
 /// # Errors
-/// 400 for a member outside the Update schema with another value, 409 for state and items, 404.
-pub async fn patch(
-    State(doors): State<Doors>,
-    Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-    JsonBody(given): JsonBody,
-) -> Result<Response, Problem> {
-    takes_json(&headers)?;
-    let base = base(&doors, &headers);
-    let missing = || Problem::not_found("service order", &id);
-    let uuid: Uuid = id.parse().map_err(|_| missing())?;
-    let Value::Object(members) = &given else {
-        return Err(Problem::invalid("", "the body must be a JSON object: a merge patch of a ServiceOrder"));
-    };
-    let (stored, request) = {
-        let mut tx = doors.engine.db.read(&caller.tenant).await?;
-        let order = tx.order(uuid).await?.ok_or_else(missing)?;
-        let stored = render::load(&mut tx, &base, &order).await?;
-        (stored, tx.personal(uuid).await?.request.0)
-    };
-    let change = read(members, &stored, request, doors.engine.db.clock().now())?;
-    patch::patch(&doors.engine, &caller, uuid, &change)
-        .await
-        .map_err(|e| Problem::of_order(e, |n, m| path(&given, n, m)))?;
-    let mut tx = doors.engine.db.read(&caller.tenant).await?;
-    let order = tx.order(uuid).await?.ok_or_else(missing)?;
-    Ok(Json(render::load(&mut tx, &base, &order).await?).into_response())
+/// 400 for a member outside the Update schema with another value, 409 for state and items, 404, 412.
+pub async fn patch(ask: Ask, Path(id): Path<String>, given: PatchBody) -> Result<Response, Problem> {
+    ask.unlost(|| patch_once(&ask, &id, &given)).await
 }
 
-fn read(
-    members: &Map<String, Value>,
-    stored: &Value,
-    mut request: Value,
-    now: DateTime<Utc>,
-) -> Result<Patch, Problem> {
+async fn patch_once(ask: &Ask, id: &str, given: &PatchBody) -> Result<Response, Problem> {
+    let uuid = uuid(WHAT, id)?;
+    let (stored, request, version) = {
+        let mut tx = ask.read().await?;
+        let order = found(WHAT, id, tx.order(uuid).await?)?;
+        let stored = render::load(&mut tx, &ask.base, &order).await?;
+        (stored, tx.personal(uuid).await?.request.0, order.version)
+    };
+    ask.must_match(&stored)?;
+    let patched = given.patched(&stored)?;
+    let mut change = read(&patched, &stored, request, ask.engine().db.clock().now())?;
+    change.version = Some(version);
+    patch::patch(ask.engine(), &ask.caller, uuid, &change)
+        .await
+        .map_err(|e| Problem::of_order(e, |n, m| path(given.body(), n, m)))?;
+    let mut tx = ask.read().await?;
+    let order = found(WHAT, id, tx.order(uuid).await?)?;
+    Ok(ask.one(render::load(&mut tx, &ask.base, &order).await?))
+}
+
+/// Reads what a patch changes; what is as it is stored may be named.
+fn read(patched: &Patched, stored: &Value, mut request: Value, now: DateTime<Utc>) -> Result<Patch, Problem> {
     let mut out = Patch::default();
     let mut echo = false;
-    for (name, value) in members {
-        if stored.get(name).unwrap_or(&Value::Null) == value {
-            continue;
-        }
+    for name in &patched.changed {
+        let value = patched.get(name);
         match name.as_str() {
             "category" => out.category = Some(text(name, value)?),
             "priority" => out.priority = Some(text(name, value)?),
@@ -187,15 +174,21 @@ fn new_notes(given: &[Value], stored: &Value, now: DateTime<Utc>) -> Result<Vec<
 /// DELETE: 204; the order is hidden from reads and kept for audit.
 ///
 /// # Errors
-/// 409 while it has not ended, 404.
-pub async fn delete(
-    State(doors): State<Doors>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    let uuid: Uuid = id.parse().map_err(|_| Problem::not_found("service order", &id))?;
-    patch::delete(&doors.engine, &caller, uuid)
+/// 409 while it has not ended, 404, 412.
+pub async fn delete(ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
+    ask.unlost(|| delete_once(&ask, &id)).await
+}
+
+async fn delete_once(ask: &Ask, id: &str) -> Result<Response, Problem> {
+    let uuid = uuid(WHAT, id)?;
+    let version = {
+        let mut tx = ask.read().await?;
+        let order = found(WHAT, id, tx.order(uuid).await?)?;
+        ask.must_match(&render::load(&mut tx, &ask.base, &order).await?)?;
+        order.version
+    };
+    patch::delete(ask.engine(), &ask.caller, uuid, version)
         .await
         .map_err(|e| Problem::of_order(e, |n, m| path(&Value::Null, n, m)))?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

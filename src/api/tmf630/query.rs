@@ -1,11 +1,11 @@
 //! Queries by the rules of TMF630: `fields`, filters with operators and alternatives, `sort`, `offset` and `limit`.
 
-use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::problem::Problem;
-use super::request::NO_NUL;
+use super::fields;
+use crate::api::problem::Problem;
+use crate::api::request::NO_NUL;
 use crate::store::lists::{Compare, Condition, Page, Value as Bound};
 
 /// Type of a filterable attribute.
@@ -103,6 +103,13 @@ impl Query {
         }
     }
 
+    /// Takes the filter on equality with an attribute out of the query, where a door looks it up itself: its values.
+    pub fn take(&mut self, attribute: &str) -> Option<Vec<String>> {
+        let fits = |f: &Filter| f.attribute == attribute && f.compare == Compare::Equal;
+        let at = self.filters.iter().position(fits)?;
+        Some(self.filters.remove(at).values)
+    }
+
     /// The page of a stored list.
     ///
     /// # Errors
@@ -184,33 +191,13 @@ impl Query {
         Ok((page, total))
     }
 
-    /// Keeps the wanted members; `id`, `href` and those that begin with `@` always stay.
+    /// Keeps the members of an entry that `fields` names.
     #[must_use]
     pub fn select(&self, value: Value) -> Value {
-        let (Some(fields), Value::Object(map)) = (&self.fields, &value) else {
-            return value;
-        };
-        let mut out = Map::new();
-        for (key, member) in map {
-            if key == "id" || key == "href" || key.starts_with('@') || fields.iter().any(|f| f == key) {
-                out.insert(key.clone(), member.clone());
-                continue;
-            }
-            let below = format!("{key}.");
-            let nested: Vec<String> =
-                fields.iter().filter_map(|f| f.strip_prefix(&below)).map(str::to_owned).collect();
-            if !nested.is_empty() {
-                let inner = Self { fields: Some(nested), ..Self::default() };
-                let chosen = match member {
-                    Value::Array(list) => {
-                        Value::Array(list.iter().cloned().map(|v| inner.select(v)).collect())
-                    }
-                    other => inner.select(other.clone()),
-                };
-                out.insert(key.clone(), chosen);
-            }
+        match &self.fields {
+            Some(fields) => fields::select(value, fields),
+            None => value,
         }
-        Value::Object(out)
     }
 }
 
@@ -237,7 +224,7 @@ fn time(name: &str, text: &str) -> Result<DateTime<Utc>, Problem> {
 }
 
 /// The texts at a dotted path, arrays opened.
-fn texts(value: &Value, path: &str) -> Vec<String> {
+pub fn texts(value: &Value, path: &str) -> Vec<String> {
     match value {
         Value::Array(list) => list.iter().flat_map(|v| texts(v, path)).collect(),
         Value::Object(map) => {
@@ -264,52 +251,9 @@ fn matches(value: &Value, filter: &Filter) -> bool {
     })
 }
 
-/// The headers of a list: totals, and links to its other pages.
-#[must_use]
-pub fn list_headers(
-    query: &Query,
-    uri: &str,
-    raw: Option<&str>,
-    limit: i64,
-    shown: usize,
-    total: i64,
-) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let mut put = |name: &'static str, value: String| {
-        if let Ok(value) = value.parse() {
-            headers.insert(name, value);
-        }
-    };
-    put("x-total-count", total.to_string());
-    put("x-result-count", shown.to_string());
-    if limit > 0 && total > limit {
-        let kept: Vec<(String, String)> = form_urlencoded::parse(raw.unwrap_or("").as_bytes())
-            .into_owned()
-            .filter(|(k, _)| k != "offset" && k != "limit")
-            .collect();
-        let link = |offset: i64, rel: &str| {
-            let mut text = form_urlencoded::Serializer::new(String::new());
-            text.extend_pairs(&kept);
-            text.append_pair("offset", &offset.to_string()).append_pair("limit", &limit.to_string());
-            format!("<{uri}?{}>; rel=\"{rel}\"", text.finish())
-        };
-        let mut links = vec![link(0, "first")];
-        if query.offset > 0 {
-            links.push(link((query.offset - limit).max(0), "prev"));
-        }
-        if query.offset.saturating_add(limit) < total {
-            links.push(link(query.offset.saturating_add(limit), "next"));
-        }
-        links.push(link((total - 1) / limit * limit, "last"));
-        put("link", links.join(", "));
-    }
-    headers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const ATTRIBUTES: &[Attribute] =
         &[("state", "state", Kind::Text), ("orderDate", "order_date", Kind::Time)];
@@ -346,14 +290,5 @@ mod tests {
         ] {
             assert!(parse(text).unwrap_err().message.starts_with(name), "{text}");
         }
-    }
-
-    #[test]
-    fn fields_select_first_level_and_nested_members() {
-        let v = json!({"id": "1", "href": "h", "@type": "T", "a": 1, "b": [{"id": 2, "c": 3, "d": 4}]});
-        let select = |f: &str| Query::parse(Some(&format!("fields={f}"))).unwrap().select(v.clone());
-        assert_eq!(select("none"), json!({"id": "1", "href": "h", "@type": "T"}));
-        assert_eq!(select("a"), json!({"id": "1", "href": "h", "@type": "T", "a": 1}));
-        assert_eq!(select("b.c")["b"], json!([{"id": 2, "c": 3}]));
     }
 }

@@ -1,0 +1,3 @@
+//! Conformance to the TM Forum's APIs.
+
+pub mod official;
