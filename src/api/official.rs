@@ -7,6 +7,7 @@ use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
+use crate::conformance::official::Api;
 
 /// Deepest nesting of references that is followed; no official definition comes near it.
 const DEPTH: usize = 32;
@@ -17,46 +18,26 @@ pub struct Official {
 }
 
 /// TMF620 Product Catalog v4.1.0.
-pub static TMF620: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!(
-        "../../conformance/official/TMF620/TMF620-ProductCatalog-v4.1.0.swagger.json"
-    ))
-});
+pub static TMF620: LazyLock<Official> = LazyLock::new(|| Official::of("tmf620", 4));
 /// TMF629 Customer v4.0.0.
-pub static TMF629: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!("../../conformance/official/TMF629/TMF629-Customer-v4.0.0.swagger.json"))
-});
+pub static TMF629: LazyLock<Official> = LazyLock::new(|| Official::of("tmf629", 4));
 /// TMF633 Service Catalog v4.0.0.
-pub static TMF633: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!("../../conformance/official/TMF633/TMF633-ServiceCatalog-v4.0.0.swagger.json"))
-});
+pub static TMF633: LazyLock<Official> = LazyLock::new(|| Official::of("tmf633", 4));
 /// TMF635 Usage v4.0.0.
-pub static TMF635: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!("../../conformance/official/TMF635/TMF635-UsageManagement-v4.0.0.swagger.json"))
-});
+pub static TMF635: LazyLock<Official> = LazyLock::new(|| Official::of("tmf635", 4));
 /// TMF637 Product Inventory v4.0.0.
-pub static TMF637: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!("../../conformance/official/TMF637/TMF637-ProductInventory-v4.0.0.swagger.json"))
-});
+pub static TMF637: LazyLock<Official> = LazyLock::new(|| Official::of("tmf637", 4));
 /// TMF638 Service Inventory v4.0.0.
-pub static TMF638: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!("../../conformance/official/TMF638/TMF638-ServiceInventory-v4.0.0.swagger.json"))
-});
+pub static TMF638: LazyLock<Official> = LazyLock::new(|| Official::of("tmf638", 4));
 /// TMF639 Resource Inventory v4.0.0.
-pub static TMF639: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!("../../conformance/official/TMF639/TMF639-ResourceInventory-v4.0.0.swagger.json"))
-});
+pub static TMF639: LazyLock<Official> = LazyLock::new(|| Official::of("tmf639", 4));
 /// TMF639 Resource Inventory v5.0.0.
-pub static TMF639_V5: LazyLock<Official> = LazyLock::new(|| {
-    Official::read(include_str!(
-        "../../conformance/official/TMF639/TMF639-Resource_Inventory_Management-v5.0.0.oas.json"
-    ))
-});
+pub static TMF639_V5: LazyLock<Official> = LazyLock::new(|| Official::of("tmf639", 5));
 
 impl Official {
-    /// Reads a Swagger 2 or OpenAPI 3 file that is part of the program.
-    fn read(text: &str) -> Self {
-        let file: Value = serde_json::from_str(text).expect("an official file is JSON");
+    /// The definitions of an API's file, which is part of the program.
+    fn of(name: &str, version: u8) -> Self {
+        let file = Api::named(name, version).expect("the file is part of the program").document();
         let definitions = file["definitions"].as_object().or(file["components"]["schemas"].as_object());
         Self { definitions: definitions.cloned().unwrap_or_default() }
     }

@@ -75,7 +75,7 @@ const PRODUCTS: &str = "(
 
 const RESOURCES: &str = "(
   SELECT m.tenant AS tenant, 'machine' AS entry, m.id AS uid, c.customer_id AS customer_id, m.name AS name,
-    'machine' AS category, 'machine' AS specification,
+    'machine' AS category, NULL AS specification,
     CASE WHEN m.ended_at IS NOT NULL THEN 'unknown' WHEN m.state = 'planned' THEN 'reserved'
       WHEN m.state = 'suspended' THEN 'suspended' ELSE 'available' END AS shown,
     m.created_at AS created_at, m.created_at AS started_at, m.ended_at AS ended_at

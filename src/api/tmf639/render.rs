@@ -21,7 +21,6 @@ pub fn machine(base: &str, m: &MachineRow, customer_id: &str) -> Value {
         "operationalState": states.operational, "usageState": states.usage,
         "startOperatingDate": time(m.created_at),
         "resourceCharacteristic": of_machine(m, number),
-        "resourceSpecification": { "id": "machine", "name": "Machine" },
         "relatedParty": [{
             "role": "customer",
             "partyOrPartyRole": { "id": customer_id, "@type": "PartyRef", "@referredType": "Customer" },
