@@ -13,6 +13,7 @@ pub const DEFAULT_TENANT: &str = "default";
 /// The door through which a call came. Its text is the channel shown on orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Door {
+    Tmf622,
     Tmf641,
     Api,
     Cli,
@@ -24,6 +25,7 @@ impl Door {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Tmf622 => "tmf622",
             Self::Tmf641 => "tmf641",
             Self::Api => "api",
             Self::Cli => "cli",

@@ -6,10 +6,12 @@ pub mod idempotency;
 pub mod inventory;
 pub mod io;
 pub mod official;
+pub mod ordering;
 pub mod own;
 pub mod problem;
 pub mod progress;
 pub mod request;
+pub mod tmf622;
 pub mod tmf630;
 pub mod tmf633;
 pub mod tmf635;
@@ -44,16 +46,16 @@ pub struct Doors {
 
 /// TMF641 Service Ordering, base path.
 pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
-/// TMF633 Service Catalog, base path.
-pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
-/// TMF620 Product Catalog, base path.
-pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
 /// TMF622 Product Ordering, base path.
 pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
-/// TMF635 Usage Management, base path.
-pub const TMF635: &str = "/tmf-api/usageManagement/v4";
+/// TMF620 Product Catalog, base path.
+pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
 /// TMF637 Product Inventory, base path.
 pub const TMF637: &str = "/tmf-api/productInventory/v4";
+/// TMF633 Service Catalog, base path.
+pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
+/// TMF635 Usage Management, base path.
+pub const TMF635: &str = "/tmf-api/usageManagement/v4";
 /// TMF638 Service Inventory, base path.
 pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
 /// TMF639 Resource Inventory, base paths.
@@ -78,14 +80,6 @@ pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {
-    let tmf641 = Router::new()
-        .route("/serviceOrder", get(tmf641::orders::list).post(tmf641::orders::create))
-        .route(
-            "/serviceOrder/{id}",
-            get(tmf641::orders::show).patch(tmf641::change::patch).delete(tmf641::change::delete),
-        )
-        .route("/cancelServiceOrder", get(tmf641::cancel::list).post(tmf641::cancel::create))
-        .route("/cancelServiceOrder/{id}", get(tmf641::cancel::show));
     let tmf633 = Router::new()
         .route("/serviceSpecification", get(tmf633::list))
         .route("/serviceSpecification/{id}", get(tmf633::show));
@@ -105,7 +99,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics));
     Router::new()
-        .nest(TMF641, tmf641)
+        .nest(TMF641, ordering::routes(&tmf641::API))
+        .nest(TMF622, ordering::routes(&tmf622::API))
         .nest(TMF633, tmf633)
         .nest(TMF635, tmf635::router())
         .nest(TMF637, tmf637::router())

@@ -64,7 +64,14 @@ fn request_id(headers: &HeaderMap) -> String {
 }
 
 fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> Caller {
-    let door = if path.starts_with("/tmf-api/serviceOrdering") { Door::Tmf641 } else { Door::Api };
+    // All versions of an API are one door.
+    let door = if path.starts_with("/tmf-api/serviceOrdering") {
+        Door::Tmf641
+    } else if path.starts_with("/tmf-api/productOrderingManagement") {
+        Door::Tmf622
+    } else {
+        Door::Api
+    };
     Caller {
         source,
         request_id: Some(id.to_owned()),

@@ -131,6 +131,11 @@ async fn show(http: &Http, id: &str, out: &mut Out<'_>) -> anyhow::Result<u8> {
     ] {
         out.line(format!("{title:12}{}", clean(&value)))?;
     }
+    for (title, other) in [("of product", &order.product_order), ("by service", &order.service_order)] {
+        if let Some(id) = other {
+            out.line(format!("{title:12}{id}"))?;
+        }
+    }
     for item in &order.items {
         out.line(format!("item {}  {}  {}", clean(&item.id), item.what(), item.state))?;
         for (title, value) in [("subscription", &item.subscription), ("backup", &item.backup)] {

@@ -26,6 +26,9 @@ const ABSENT: u32 = 150;
 pub struct Order {
     pub id: String,
     pub state: String,
+    /// Of a service order, the product order that it was made from; of a product order, its service order.
+    pub product_order: Option<String>,
+    pub service_order: Option<String>,
     pub channel: Option<String>,
     pub external_id: Option<String>,
     pub customer_id: Option<String>,

@@ -66,7 +66,7 @@ fn body(s: &SubscriptionRow, order: &OrderRow) -> Body {
         volume_octets: None,
         plan: Some(s.plan.clone()),
         previous_plan: None,
-        order: Some(order.parent.unwrap_or(order.id)),
+        order: Some(order.id),
         external_order: order.external_id.clone(),
     }
 }
@@ -86,7 +86,8 @@ fn missing(what: &'static str, id: &impl ToString) -> StoreError {
     StoreError::Missing { what, id: id.to_string() }
 }
 
-/// Journals what a completed item did. The inventory already shows it.
+/// Journals what a completed item did. The inventory already shows it. `order` is the one that the client placed: the
+/// product order where there is one.
 ///
 /// # Errors
 /// When the database refuses, or something is gone without which the record cannot be written: nothing completes
@@ -242,7 +243,7 @@ async fn write(
     Ok(())
 }
 
-/// Journals a failed item (`sdr.failures = true`).
+/// Journals a failed item (`sdr.failures = true`) of the order that the client placed.
 ///
 /// # Errors
 /// When the database refuses.

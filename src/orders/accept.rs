@@ -82,6 +82,7 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     }
     engine.commit(tx, ["accept.before_commit", "accept.after_commit"]).await?;
     fault::point("accept.after_publish");
+    let moving = moving.into_placed();
     tracing::info!(order.id = %order, order.state = %moving.order.state, external_id = draft.external_id, %caller, "order accepted");
     Ok(Accepted::New(Box::new(moving)))
 }

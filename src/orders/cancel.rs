@@ -1,7 +1,7 @@
 //! Cancelling: before the point of no return an order really stops and is undone; after it, the cancel is refused
 //! with the reason and the order goes back to the state it had.
 
-use telvisor_model::{ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 
 use super::moves::Moving;
@@ -11,11 +11,14 @@ use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::cancels::CancelRow;
+use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// A request to cancel, as a door understood it.
 #[derive(Debug, Clone)]
 pub struct CancelRequest {
+    /// Of the order.
+    pub kind: OrderKind,
     pub order: Uuid,
     pub reason: Option<String>,
     pub requested_for: Option<chrono::DateTime<chrono::Utc>>,
@@ -24,7 +27,8 @@ pub struct CancelRequest {
 /// Judges a cancel request. The task that it answers has ended unless something is being undone.
 ///
 /// # Errors
-/// [`OrderError::NotFound`], or [`OrderError::Forbidden`] when the order has ended or is being cancelled.
+/// [`OrderError::NotFound`], or [`OrderError::Forbidden`] when the order has ended, is being cancelled, or belongs to a
+/// product order.
 pub async fn cancel(
     engine: &Engine,
     caller: &Caller,
@@ -36,15 +40,17 @@ pub async fn cancel(
 async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<CancelRow, OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(request.order.to_string());
-    let seen = tx.order(request.order).await?.ok_or_else(missing)?;
+    let seen = tx.order_of(request.kind, request.order).await?.ok_or_else(missing)?;
+    own(&seen)?;
     if let Some(customer_id) = &seen.customer_id {
         tx.lock_line(customer_id).await?;
     }
-    let mut moving = Moving::load(&mut tx, request.order).await?.ok_or_else(missing)?;
-    tx.lock_jobs(request.order).await?;
+    let mut moving = Moving::load_placed(&mut tx, request.order).await?.ok_or_else(missing)?;
+    tx.lock_jobs(moving.order.id).await?;
     let forbidden = |message: String| Err(OrderError::Forbidden { item: None, message });
-    if moving.order.state.is_final() {
-        return forbidden(format!("the order has ended: it is {}", moving.order.state));
+    let state = moving.placed().state;
+    if state.is_final() {
+        return forbidden(format!("the order has ended: it is {state}"));
     }
     if tx.open_cancel(request.order).await?.is_some() {
         return forbidden("the order is being cancelled already".into());
@@ -52,6 +58,7 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     let mut task = CancelRow {
         id: new_id(),
         order_id: request.order,
+        kind: request.kind,
         state: "accepted".into(),
         back_to: moving.order.state,
         reason: request.reason.clone(),
@@ -61,6 +68,7 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
         ended_at: None,
     };
     tx.insert_cancel(&task).await?;
+    tx.tell(task.resource(), task.id, EventKind::Create, &task, None).await?;
     judge(engine, &mut tx, caller, &mut moving, &mut task).await?;
     tx.update_cancel(&task).await?;
     moving.save(&mut tx).await?;
@@ -72,6 +80,16 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     engine.commit(tx, ["cancel.before_commit", "cancel.after_commit"]).await?;
     fault::point("cancel.after_publish");
     Ok(task)
+}
+
+/// Nothing, unless the order belongs to a product order: what is to happen to it is said of that.
+///
+/// # Errors
+/// [`OrderError::Forbidden`] naming the product order.
+pub(super) fn own(order: &OrderRow) -> Result<(), OrderError> {
+    let Some(parent) = order.parent else { return Ok(()) };
+    let message = format!("the order belongs to product order {parent}: change, cancel or delete that");
+    Err(OrderError::Forbidden { item: None, message })
 }
 
 async fn judge(
@@ -86,30 +104,44 @@ async fn judge(
     if moving.order.state == OrderState::Acknowledged {
         finish::cancel_items(engine, tx, moving).await?;
         moving.to(tx, OrderState::Cancelled, reason.as_deref(), &by).await?;
-        return end(tx, task, "done", "cancelled before it began");
+        return end(tx, task, "done", "cancelled before it began").await;
     }
     moving.to(tx, OrderState::AssessingCancellation, reason.as_deref(), &by).await?;
     if let Some(why) = fallout::no_return(tx, moving).await? {
         moving.to(tx, task.back_to, Some(&why), &by).await?;
-        return end(tx, task, "terminatedWithError", &why);
+        return end(tx, task, "terminatedWithError", &why).await;
     }
-    task.state = "inProgress".into();
+    task_to(tx, task, "inProgress").await?;
     moving.to(tx, OrderState::PendingCancellation, reason.as_deref(), &by).await?;
     let undoing = fallout::undo_running(tx, moving, ItemState::PendingCancellation).await?;
     if !undoing {
-        return granted(engine, tx, moving, task).await;
+        return granted(engine, tx, moving, task, "everything was undone").await;
     }
     Ok(())
 }
 
-fn end(tx: &Tx<Tenant>, task: &mut CancelRow, state: &str, message: &str) -> Result<(), StoreError> {
+/// Moves a task, and tells of it.
+async fn task_to(tx: &mut Tx<Tenant>, task: &mut CancelRow, state: &str) -> Result<(), StoreError> {
     task.state = state.to_owned();
-    task.message = Some(message.to_owned());
-    task.ended_at = Some(tx.now());
-    Ok(())
+    tx.tell(task.resource(), task.id, EventKind::StateChange, task, None).await
 }
 
-/// Everything is undone: the order ends cancelled, and so does the task.
+/// Ends a task; each goes through `inProgress`.
+async fn end(
+    tx: &mut Tx<Tenant>,
+    task: &mut CancelRow,
+    state: &str,
+    message: &str,
+) -> Result<(), StoreError> {
+    if task.state != "inProgress" {
+        task_to(tx, task, "inProgress").await?;
+    }
+    task.message = Some(message.to_owned());
+    task.ended_at = Some(tx.now());
+    task_to(tx, task, state).await
+}
+
+/// What can be undone is: the order ends cancelled, and so does the task, with this message.
 ///
 /// # Errors
 /// When the database refuses.
@@ -118,9 +150,10 @@ pub async fn granted(
     tx: &mut Tx<Tenant>,
     moving: &mut Moving,
     task: &mut CancelRow,
+    message: &str,
 ) -> Result<(), StoreError> {
     finish::cancel_items(engine, tx, moving).await?;
     let reason = task.reason.clone();
     moving.to(tx, OrderState::Cancelled, reason.as_deref(), "cancel").await?;
-    end(tx, task, "done", "everything was undone")
+    end(tx, task, "done", message).await
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use telvisor_model::OrderKind;
 
 /// Name of the specification that stands for a customer.
 pub const CUSTOMER_ACCOUNT: &str = "customer-account";
@@ -9,6 +10,7 @@ pub const CUSTOMER_ACCOUNT: &str = "customer-account";
 /// An order as a door understood it.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
+    pub kind: OrderKind,
     /// The customer that the order is for, as its parties name it.
     pub customer: Option<String>,
     pub external_id: Option<String>,
@@ -58,11 +60,13 @@ pub enum Ask {
         characteristics: Vec<Given>,
         names_id: bool,
     },
-    /// A change to a service: its state, or characteristics.
+    /// A change to a service: its state, or characteristics. `application`: of which it must be, where the request
+    /// says so.
     Modify {
         service: String,
         state: Option<String>,
         characteristics: Vec<Given>,
+        application: Option<String>,
     },
     Delete {
         service: String,

@@ -222,8 +222,8 @@ pub async fn job_ended(
         }
         finish::jobs_done(engine, tx, moving, n, &jobs).await?;
     } else if moving.order.state == OrderState::PendingCancellation {
-        if let Some(mut task) = tx.open_cancel(moving.order.id).await? {
-            cancel::granted(engine, tx, moving, &mut task).await?;
+        if let Some(mut task) = tx.open_cancel(moving.placed().id).await? {
+            cancel::granted(engine, tx, moving, &mut task, "everything was undone").await?;
             tx.update_cancel(&task).await?;
         }
     } else if moving.items[n].error_code.as_deref() == Some(ABANDONED) {
@@ -384,9 +384,9 @@ async fn abandon(
     }
     skip(tx, moving, n, &mut jobs).await?;
     if moving.order.state == OrderState::PendingCancellation {
-        if let Some(mut task) = tx.open_cancel(moving.order.id).await? {
-            cancel::granted(engine, tx, moving, &mut task).await?;
-            task.message = Some("given up by an operator; not everything was undone".into());
+        if let Some(mut task) = tx.open_cancel(moving.placed().id).await? {
+            let message = "given up by an operator; not everything was undone";
+            cancel::granted(engine, tx, moving, &mut task, message).await?;
             tx.update_cancel(&task).await?;
         }
         return Ok(());

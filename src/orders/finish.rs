@@ -4,7 +4,7 @@ use telvisor_model::order::end_state;
 use telvisor_model::plan::{Act, Undo};
 use telvisor_model::{Action, ItemState};
 
-use super::moves::Moving;
+use super::moves::{Moving, NOT_COMPLETED};
 use super::outcome::{apply, machine_after, machine_of, opt, subscription};
 use super::removal;
 use crate::engine::Engine;
@@ -63,10 +63,10 @@ pub async fn end_item(
             let id = moving.items[n].item_id.clone();
             moving.items[n].error_code = Some(code.to_owned());
             moving.items[n].error = Some(why.to_owned());
-            moving.error(tx, code, "the item was not completed", why, vec![id]);
+            moving.error(tx, code, NOT_COMPLETED, why, vec![id]);
             take_back(tx, moving, n, jobs).await?;
             if engine.config.sdr.failures {
-                journal::failed_item(engine, tx, &moving.order, &moving.items[n]).await?;
+                journal::failed_item(engine, tx, moving.placed(), &moving.items[n]).await?;
             }
             moving.item_to(tx, n, ItemState::Failed, Some(why), "jobs").await
         }

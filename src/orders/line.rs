@@ -6,7 +6,7 @@ use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
 use super::finish::{self, End};
-use super::moves::Moving;
+use super::moves::{Moving, RELIED_ON, relied_on};
 use super::start;
 use crate::engine::Engine;
 use crate::fault;
@@ -111,14 +111,15 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
             }
             let extent = extent(&items);
             let Some((_, what)) = before.iter().find(|(other, _)| other.meets(&extent)) else {
-                started = Some(Moving::new(order, items));
+                started = Some((order, items));
                 break;
             };
             let (what, id) = (what.clone(), order.id);
             note(tx, order, &what).await?;
             before.push((extent, format!("order {id} (acknowledged)")));
         }
-        let Some(mut moving) = started else { return Ok(()) };
+        let Some((order, items)) = started else { return Ok(()) };
+        let mut moving = Moving::complete(tx, order, items).await?;
         moving.order.waits_for = None;
         moving.order.goes_on = false;
         moving.to(tx, OrderState::InProgress, None, "line").await?;
@@ -128,13 +129,14 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
 }
 
 /// Notes what an order waits for.
-async fn note(tx: &mut Tx<Tenant>, mut order: OrderRow, what: &str) -> Result<(), StoreError> {
+async fn note(tx: &mut Tx<Tenant>, order: OrderRow, what: &str) -> Result<(), StoreError> {
     let text = format!("waits for {what}");
-    if order.waits_for.as_deref() != Some(&text) {
-        order.waits_for = Some(text);
-        tx.update_order(&mut order).await?;
+    if order.waits_for.as_deref() == Some(&text) {
+        return Ok(());
     }
-    Ok(())
+    let mut moving = Moving::complete(tx, order, vec![]).await?;
+    moving.order.waits_for = Some(text);
+    moving.save(tx).await
 }
 
 /// Runs the items of an order in progress, one after another, until one has jobs to wait for or all have ended.
@@ -158,8 +160,8 @@ pub async fn run_items(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving
             .iter()
             .find(|id| moving.items.iter().any(|i| i.item_id == **id && i.state != ItemState::Completed));
         if let Some(failed) = failed.cloned() {
-            let why = format!("relies on item {failed}, which was not completed");
-            finish::end_item(engine, tx, moving, n, End::Failed("relied-on", &why), &[]).await?;
+            let why = relied_on(&failed);
+            finish::end_item(engine, tx, moving, n, End::Failed(RELIED_ON, &why), &[]).await?;
             continue;
         }
         start::start_item(engine, tx, moving, n).await?;

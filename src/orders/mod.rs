@@ -1,6 +1,7 @@
 //! The only code that moves an order.
 //!
 //! * [`accept`]: a door's draft becomes an order with its place in the customer's line, or is refused.
+//! * `decompose`: a product order taken apart into its service order, which alone stands in the line.
 //! * [`line`]: whose turn it is, and what waits for what.
 //! * [`start`]: an item's turn: judged again, planned from the inventory as it is (`planning`), its machines placed and
 //!   its jobs written (`placing`).
@@ -9,6 +10,7 @@
 
 pub mod accept;
 pub mod cancel;
+mod decompose;
 pub mod draft;
 pub mod fallout;
 pub mod finish;

@@ -23,7 +23,7 @@ pub(super) fn modify(
     // A client that sends the whole service back changes only what differs.
     let state = state.filter(|s| list.is_empty() || !shows(scene, &named, s));
     if let Some(state) = state {
-        if let Some(g) = list.first() {
+        if let Some(g) = list.iter().find(|g| !has(scene, &named, g)) {
             let why = "a state and characteristics cannot be changed in one item; use two items";
             return Err(OrderError::invalid(n, Member::Characteristic(g.name.clone()), why));
         }
@@ -32,7 +32,7 @@ pub(super) fn modify(
             "active" => true,
             _ => {
                 let why = format!(
-                    "cannot be set to {state:?}: active and inactive are possible, delete terminates"
+                    "cannot be set to {state:?}: active, and inactive or suspended are possible; delete terminates"
                 );
                 return Err(OrderError::invalid(n, Member::ServiceState, why));
             }
@@ -62,10 +62,20 @@ fn shows(scene: &Scene<'_>, named: &Named<'_>, state: &str) -> bool {
     let Named::Subscription(s) = named else { return false };
     let wanted = match state {
         "active" => SubscriptionState::Active,
-        "inactive" => SubscriptionState::Suspended,
+        "inactive" | "suspended" => SubscriptionState::Suspended,
         _ => return false,
     };
     scene.view.subscription(s.id).is_some_and(|v| v.state == wanted)
+}
+
+/// Whether a subscription has this plan or version already, after the orders before.
+fn has(scene: &Scene<'_>, named: &Named<'_>, given: &Given) -> bool {
+    let Named::Subscription(s) = named else { return false };
+    scene.view.subscription(s.id).is_some_and(|v| match given.name.as_str() {
+        "plan" => v.plan == plain(&given.value),
+        "version" => v.version == plain(&given.value),
+        _ => false,
+    })
 }
 
 fn operation(

@@ -64,7 +64,7 @@ pub(super) async fn apply(
     } else {
         subscription_after(engine, tx, &intent, jobs, until).await?;
     }
-    journal::completed_item(engine, tx, &moving.order, &moving.items[n], jobs).await
+    journal::completed_item(engine, tx, moving.placed(), &moving.items[n], jobs).await
 }
 
 pub(super) async fn machine_after(

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use telvisor_model::{EventKind, ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 
+use super::cancel::own;
 use super::moves::Moving;
 use super::resolve::SEATS;
 use super::{Given, Member, OrderError, rows};
 use crate::access::Caller;
 use crate::engine::Engine;
 use crate::fault;
+use crate::store::orders::OrderRow;
 use crate::store::{Hint, Json, Tenant, Tx, retrying};
 
 /// Members to change; the outer option: leave alone, the inner: remove.
@@ -38,32 +40,41 @@ pub struct Patch {
 ///
 /// # Errors
 /// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] when the order has ended or its start
-/// has passed.
-pub async fn patch(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -> Result<(), OrderError> {
-    retrying("patch", || patch_once(engine, caller, id, patch)).await
+/// has passed, and when it belongs to a product order.
+pub async fn patch(
+    engine: &Engine,
+    caller: &Caller,
+    kind: OrderKind,
+    id: Uuid,
+    patch: &Patch,
+) -> Result<(), OrderError> {
+    retrying("patch", || patch_once(engine, caller, kind, id, patch)).await
 }
 
-async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -> Result<(), OrderError> {
+async fn patch_once(
+    engine: &Engine,
+    caller: &Caller,
+    kind: OrderKind,
+    id: Uuid,
+    patch: &Patch,
+) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(id.to_string());
-    let seen = tx.order(id).await?.ok_or_else(missing)?;
+    let seen = tx.order_of(kind, id).await?.ok_or_else(missing)?;
     if let Some(customer_id) = &seen.customer_id {
         tx.lock_line(customer_id).await?;
     }
-    let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(missing)?;
-    if patch.version.is_some_and(|v| v != moving.order.version) {
+    let mut moving = Moving::load_placed(&mut tx, id).await?.ok_or_else(missing)?;
+    let before = moving.placed().clone();
+    if patch.version.is_some_and(|v| v != before.version) {
         return Err(OrderError::Changed);
     }
-    let before = moving.order.clone();
     if let Some(start) = patch.requested_start
         && start != moving.order.requested_start
+        && (moving.order.place.is_some() || moving.order.state.is_final())
     {
-        if moving.order.place.is_some() || moving.order.state.is_final() {
-            let message =
-                "the order has its place in the line, its start cannot be moved any more".to_owned();
-            return Err(OrderError::Forbidden { item: None, message });
-        }
-        moving.order.requested_start = start;
+        let message = "the order has its place in the line, its start cannot be moved any more".to_owned();
+        return Err(OrderError::Forbidden { item: None, message });
     }
     if let Some(Some(key)) = &patch.external_id
         && (key.is_empty() || key.chars().count() > 255 || key.chars().any(char::is_control))
@@ -71,22 +82,29 @@ async fn patch_once(engine: &Engine, caller: &Caller, id: Uuid, patch: &Patch) -
         let why = "must be 1 to 255 characters, none of them a control character";
         return Err(OrderError::invalid(None, Member::ExternalId, why));
     }
-    let o = &mut moving.order;
-    set(&mut o.category, patch.category.as_ref());
-    set(&mut o.priority, patch.priority.as_ref());
-    o.urgency = rows::urgency(o.priority.as_deref());
-    set(&mut o.external_id, patch.external_id.as_ref());
-    set(&mut o.requested_completion, patch.requested_completion.as_ref());
-    set(&mut o.expected_completion, patch.expected_completion.as_ref());
+    change(&mut moving.order, patch);
+    if let Some(product) = moving.product() {
+        change(product, patch);
+        set(&mut product.external_id, patch.external_id.as_ref());
+    } else {
+        set(&mut moving.order.external_id, patch.external_id.as_ref());
+    }
     let personal = tx.personal(id).await?;
     let request = patch.request.as_ref().unwrap_or(&personal.request.0);
-    let same = moving.order == before && *request == personal.request.0;
+    let same = *moving.placed() == before && *request == personal.request.0;
     if same && patch.notes.is_empty() && patch.supplied.is_empty() {
         return Ok(());
     }
+    // A PATCH that changes nothing is welcome on any order.
+    own(&seen)?;
     let mut notes = personal.notes.0;
     notes.extend(patch.notes.iter().cloned());
     tx.update_personal(id, request, &notes).await?;
+    if moving.order.id != id {
+        let personal = tx.personal(moving.order.id).await?;
+        let notes: Vec<Value> = personal.notes.0.into_iter().chain(patch.notes.iter().cloned()).collect();
+        tx.update_personal(moving.order.id, &personal.request.0, &notes).await?;
+    }
     if !patch.supplied.is_empty() {
         supply(engine, &mut tx, &mut moving, &patch.supplied).await?;
     }
@@ -149,6 +167,16 @@ async fn supply(
     Ok(())
 }
 
+/// What a patch changes of an order, and of the service order of a product order too.
+fn change(o: &mut OrderRow, patch: &Patch) {
+    set(&mut o.category, patch.category.as_ref());
+    set(&mut o.priority, patch.priority.as_ref());
+    o.urgency = rows::urgency(o.priority.as_deref());
+    set(&mut o.requested_start, patch.requested_start.as_ref());
+    set(&mut o.requested_completion, patch.requested_completion.as_ref());
+    set(&mut o.expected_completion, patch.expected_completion.as_ref());
+}
+
 fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
     if let Some(to) = change {
         member.clone_from(to);
@@ -158,25 +186,43 @@ fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
 /// Hides an order from reads, if it is still at the version read.
 ///
 /// # Errors
-/// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] while it has not ended.
-pub async fn delete(engine: &Engine, caller: &Caller, id: Uuid, version: i64) -> Result<(), OrderError> {
-    retrying("delete", || delete_once(engine, caller, id, version)).await
+/// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] while it has not ended, and when it
+/// belongs to a product order.
+pub async fn delete(
+    engine: &Engine,
+    caller: &Caller,
+    kind: OrderKind,
+    id: Uuid,
+    version: i64,
+) -> Result<(), OrderError> {
+    retrying("delete", || delete_once(engine, caller, kind, id, version)).await
 }
 
-async fn delete_once(engine: &Engine, caller: &Caller, id: Uuid, version: i64) -> Result<(), OrderError> {
+async fn delete_once(
+    engine: &Engine,
+    caller: &Caller,
+    kind: OrderKind,
+    id: Uuid,
+    version: i64,
+) -> Result<(), OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
-    let mut moving = Moving::load(&mut tx, id).await?.ok_or_else(|| OrderError::NotFound(id.to_string()))?;
-    if moving.order.version != version {
+    let missing = || OrderError::NotFound(id.to_string());
+    own(&tx.order_of(kind, id).await?.ok_or_else(missing)?)?;
+    let mut moving = Moving::load_placed(&mut tx, id).await?.ok_or_else(missing)?;
+    let placed = moving.placed();
+    if placed.version != version {
         return Err(OrderError::Changed);
     }
-    if !moving.order.state.is_final() {
-        let message =
-            format!("the order is {}; only an order that has ended can be deleted", moving.order.state);
+    if !placed.state.is_final() {
+        let message = format!("the order is {}; only an order that has ended can be deleted", placed.state);
         return Err(OrderError::Forbidden { item: None, message });
     }
     moving.event(&mut tx, EventKind::Delete).await?;
     moving.save(&mut tx).await?;
     tx.hide_order(id).await?;
+    if moving.order.id != id {
+        tx.hide_order(moving.order.id).await?;
+    }
     tx.audit(caller, "order.delete", &id.to_string(), None).await?;
     engine.commit(tx, ["delete.before_commit", "delete.after_commit"]).await?;
     Ok(())

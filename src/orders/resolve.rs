@@ -83,10 +83,30 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
             Named::Customer => Ok(acting(Action::TerminateCustomer)),
             Named::Subscription(s) => Ok(on(s, Action::TerminateSubscription)),
         },
-        Ask::Modify { service, state, characteristics } => {
+        Ask::Modify { service, state, characteristics, application } => {
+            of_application(scene, n, service, application.as_deref())?;
             modify(scene, n, service, state.as_deref(), characteristics)
         }
     }
+}
+
+/// What is modified must be of the application that the item names, if it names one.
+fn of_application(
+    scene: &Scene<'_>,
+    n: usize,
+    service: &str,
+    application: Option<&str>,
+) -> Result<(), OrderError> {
+    let Some(named) = application else { return Ok(()) };
+    let is = match find(scene, n, service)? {
+        Named::Customer => CUSTOMER_ACCOUNT,
+        Named::Subscription(s) => s.application.as_str(),
+    };
+    if is == named {
+        return Ok(());
+    }
+    let why = format!("{service} is of {is}, and cannot become {named}; terminate it, and provision {named}");
+    Err(OrderError::invalid(n, Member::Specification, why))
 }
 
 /// Whether the `quantity` of an item fits what the item is about. A provision is judged with its application.

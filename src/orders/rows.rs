@@ -1,13 +1,13 @@
 //! The rows of an accepted order, and what is reserved for it.
 
 use serde_json::Value;
-use telvisor_model::{EventKind, ItemState, OrderState};
+use telvisor_model::{ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 
 use super::accept::Prepared;
 use super::moves::Moving;
 use super::resolve::{NewCustomer, Resolved};
-use super::{Draft, DraftItem, OrderError};
+use super::{Draft, DraftItem, OrderError, decompose};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::store::customers::CustomerRow;
@@ -29,7 +29,7 @@ fn order_row(
 ) -> OrderRow {
     OrderRow {
         id,
-        kind: "service".into(),
+        kind: draft.kind,
         parent: None,
         customer_id: customer_id.map(str::to_owned),
         customer: None,
@@ -80,7 +80,8 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
     }
 }
 
-/// Writes the order down.
+/// Writes the order down. A product order is taken apart here: into a service order with the items that act, which has
+/// the place in the line.
 pub(super) async fn insert(
     tx: &mut Tx<Tenant>,
     caller: &Caller,
@@ -89,11 +90,6 @@ pub(super) async fn insert(
     customer_id: &str,
     prepared: Prepared,
 ) -> Result<Moving, OrderError> {
-    let mut order = order_row(tx, caller, draft, id, Some(customer_id));
-    let future = order.requested_start.is_some_and(|at| at > tx.now());
-    if !future {
-        order.place = Some(tx.next_place(customer_id).await?);
-    }
     let mut customer = prepared.customer;
     let mut items = vec![];
     for (number, (n, resolved)) in prepared.items.iter().enumerate() {
@@ -102,19 +98,92 @@ pub(super) async fn insert(
         }
         items.push(item_row(id, number, &draft.items[*n], resolved));
     }
-    order.customer = customer.as_ref().map(|c| c.uid);
-    tx.insert_personal(id, &draft.request, &draft.notes).await?;
-    for (row, (_, resolved)) in items.iter().zip(&prepared.items) {
-        tx.insert_item(row).await?;
+    for (_, resolved) in &prepared.items {
         if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
             tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
         }
     }
-    let mut moving = Moving::new(order, items);
-    tx.insert_history(&mut moving.order, None, "acknowledged", None, &caller.principal.name()).await?;
-    moving.event(tx, EventKind::Create).await?;
+    let mut order = order_row(tx, caller, draft, id, Some(customer_id));
+    order.customer = customer.as_ref().map(|c| c.uid);
+    let by = caller.principal.name();
+    let mut moving = match draft.kind {
+        OrderKind::Service => {
+            place(tx, &mut order, customer_id).await?;
+            let mut moving = Moving::new(order, items);
+            begin(tx, &mut moving, &draft.request, &draft.notes, None, &by).await?;
+            moving
+        }
+        OrderKind::Product => {
+            let mut product = Moving::new(order, items);
+            begin(tx, &mut product, &draft.request, &draft.notes, None, &by).await?;
+            if product.items.iter().any(|i| i.intent.0.is_some()) {
+                service_order(tx, draft, product, customer_id, &by).await?
+            } else {
+                product.end_idle(tx, &by).await?;
+                product
+            }
+        }
+    };
     moving.insert(tx).await?;
     Ok(moving)
+}
+
+/// The service order that does the work of a product order. The client's own number stays with the product order.
+async fn service_order(
+    tx: &mut Tx<Tenant>,
+    draft: &Draft,
+    product: Moving,
+    customer_id: &str,
+    by: &str,
+) -> Result<Moving, OrderError> {
+    let id = new_id();
+    let mut order = OrderRow {
+        id,
+        kind: OrderKind::Service,
+        parent: Some(product.order.id),
+        external_id: None,
+        event_number: 0,
+        history_number: 0,
+        ..product.order.clone()
+    };
+    place(tx, &mut order, customer_id).await?;
+    let acting = product.items.iter().filter(|i| i.intent.0.is_some());
+    let items = acting.zip(0..).map(|(i, number)| {
+        let given = draft.items.iter().find(|d| d.id == i.item_id);
+        let relies_on = given.map(|d| decompose::relies_on(&draft.items, d)).unwrap_or_default();
+        ItemRow { order_id: id, uid: new_id(), number, relies_on: Json(relies_on), ..i.clone() }
+    });
+    let items = items.collect();
+    let request = decompose::service_request(draft, product.order.id);
+    let mut moving = Moving::of_product(order, items, product);
+    begin(tx, &mut moving, &request, &draft.notes, None, by).await?;
+    Ok(moving)
+}
+
+/// Gives an order its place in the line, unless its date lies ahead.
+async fn place(tx: &mut Tx<Tenant>, order: &mut OrderRow, customer_id: &str) -> Result<(), StoreError> {
+    if order.requested_start.is_none_or(|at| at <= tx.now()) {
+        order.place = Some(tx.next_place(customer_id).await?);
+    }
+    Ok(())
+}
+
+/// Writes what belongs to a new order, and that it is there.
+async fn begin(
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    request: &Value,
+    notes: &[Value],
+    reason: Option<&str>,
+    by: &str,
+) -> Result<(), StoreError> {
+    tx.insert_personal(moving.order.id, request, notes).await?;
+    for row in &moving.items {
+        tx.insert_item(row).await?;
+    }
+    let state = moving.order.state;
+    tx.insert_history(&mut moving.order, None, state.as_str(), reason, by).await?;
+    moving.created(tx).await
 }
 
 /// A new customer's row, or the known one, whose id is opened anew by the order.
@@ -183,7 +252,8 @@ fn reserved(
     }
 }
 
-/// An order that names nothing to do: acknowledged, then rejected, in the accepting transaction.
+/// An order that names nothing to do. A service order is acknowledged, then rejected, in the accepting transaction; a
+/// product order is rejected from the start.
 pub(super) async fn reject(
     tx: &mut Tx<Tenant>,
     caller: &Caller,
@@ -201,19 +271,36 @@ pub(super) async fn reject(
     };
     let items: Vec<ItemRow> =
         draft.items.iter().enumerate().map(|(n, i)| item_row(id, n, i, &none)).collect();
-    tx.insert_personal(id, &draft.request, &draft.notes).await?;
-    for row in &items {
-        tx.insert_item(row).await?;
-    }
     let by = caller.principal.name();
     let mut moving = Moving::new(order, items);
-    tx.insert_history(&mut moving.order, None, "acknowledged", None, &by).await?;
-    moving.event(tx, EventKind::Create).await?;
-    for n in 0..moving.items.len() {
-        moving.item_to(tx, n, ItemState::Rejected, Some(reason), &by).await?;
+    let why = |moving: &mut Moving, tx: &Tx<Tenant>| {
+        moving.error(tx, "rejected", "the order names nothing to do", reason, vec![item.to_owned()]);
+    };
+    match draft.kind {
+        OrderKind::Service => {
+            begin(tx, &mut moving, &draft.request, &draft.notes, None, &by).await?;
+            for n in 0..moving.items.len() {
+                moving.item_to(tx, n, ItemState::Rejected, Some(reason), &by).await?;
+            }
+            why(&mut moving, tx);
+            moving.to(tx, OrderState::Rejected, Some(reason), &by).await?;
+        }
+        OrderKind::Product => {
+            let now = tx.now();
+            moving.order.state = OrderState::Rejected;
+            moving.order.ended_at = Some(now);
+            for item in &mut moving.items {
+                item.state = ItemState::Rejected;
+                item.ended_at = Some(now);
+            }
+            why(&mut moving, tx);
+            begin(tx, &mut moving, &draft.request, &draft.notes, Some(reason), &by).await?;
+            for item in &moving.items {
+                let (id, to) = (Some(item.item_id.as_str()), item.state.as_str());
+                tx.insert_history(&mut moving.order, id, to, Some(reason), &by).await?;
+            }
+        }
     }
-    moving.error(tx, "rejected", "the order names nothing to do", reason, vec![item.to_owned()]);
-    moving.to(tx, OrderState::Rejected, Some(reason), &by).await?;
     moving.insert(tx).await?;
     Ok(moving)
 }

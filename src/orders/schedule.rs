@@ -54,6 +54,7 @@ async fn order(
         service: subscription.to_string(),
         state: None,
         characteristics: vec![Given { name: "operation".into(), value: Value::from("backup") }],
+        application: None,
     };
     let draft = Draft {
         key: Some(format!("schedule:{subscription}:{}", at.timestamp())),

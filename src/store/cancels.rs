@@ -1,7 +1,7 @@
 //! Requests to cancel orders.
 
 use chrono::{DateTime, Utc};
-use telvisor_model::OrderState;
+use telvisor_model::{OrderKind, OrderState, Resource};
 use uuid::Uuid;
 
 use super::{StoreError, Tenant, Tx, sql};
@@ -11,7 +11,11 @@ use super::{StoreError, Tenant, Tx, sql};
 pub struct CancelRow {
     pub id: Uuid,
     pub order_id: Uuid,
-    /// TMF641 v4.1 `TaskStateType`: accepted, inProgress, done, terminatedWithError.
+    /// Of the order.
+    #[sqlx(try_from = "String")]
+    pub kind: OrderKind,
+    /// TMF641 v4.1 `TaskStateType`: accepted (`acknowledged` elsewhere), inProgress, done,
+    /// terminatedWithError.
     pub state: String,
     /// State to which the order goes back when the cancel is denied.
     #[sqlx(try_from = "String")]
@@ -23,6 +27,17 @@ pub struct CancelRow {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+impl CancelRow {
+    /// What its events are about.
+    #[must_use]
+    pub fn resource(&self) -> Resource {
+        match self.kind {
+            OrderKind::Product => Resource::CancelProductOrder,
+            OrderKind::Service => Resource::CancelServiceOrder,
+        }
+    }
+}
+
 impl Tx<Tenant> {
     pub async fn insert_cancel(&mut self, c: &CancelRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
@@ -30,7 +45,7 @@ impl Tx<Tenant> {
             self,
             execute,
             "INSERT INTO cancel_orders (tenant, id, order_id, state, back_to, reason, message, requested_at,
-               requested_for, ended_at) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+               requested_for, ended_at, kind) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
             &tenant,
             c.id,
             c.order_id,
@@ -40,7 +55,8 @@ impl Tx<Tenant> {
             &c.message,
             c.requested_at,
             c.requested_for,
-            c.ended_at
+            c.ended_at,
+            c.kind.as_str()
         )?;
         Ok(())
     }
@@ -60,9 +76,17 @@ impl Tx<Tenant> {
         Ok(())
     }
 
-    pub async fn cancel(&mut self, id: Uuid) -> Result<Option<CancelRow>, StoreError> {
+    /// A cancel task of an order of this kind.
+    pub async fn cancel(&mut self, kind: OrderKind, id: Uuid) -> Result<Option<CancelRow>, StoreError> {
         let tenant = self.tenant();
-        sql!(self, optional: CancelRow, "SELECT * FROM cancel_orders WHERE tenant = $1 AND id = $2", &tenant, id)
+        sql!(
+            self,
+            optional: CancelRow,
+            "SELECT * FROM cancel_orders WHERE tenant = $1 AND id = $2 AND kind = $3",
+            &tenant,
+            id,
+            kind.as_str()
+        )
     }
 
     /// The cancel task of an order that has not ended.

@@ -130,7 +130,7 @@ impl Tx<Tenant> {
             self,
             all: OrderRow,
             "SELECT * FROM orders WHERE tenant = $1 AND customer_id = $2 AND state = 'acknowledged'
-             AND place IS NULL AND (requested_start IS NULL OR requested_start <= $3)
+             AND kind = 'service' AND place IS NULL AND (requested_start IS NULL OR requested_start <= $3)
              ORDER BY requested_start, id",
             &tenant,
             customer_id,
@@ -150,7 +150,7 @@ impl Tx<System> {
             self,
             all: LineKey,
             "SELECT DISTINCT tenant, customer_id FROM orders
-             WHERE customer_id IS NOT NULL AND (goes_on OR (state = 'acknowledged'
+             WHERE customer_id IS NOT NULL AND kind = 'service' AND (goes_on OR (state = 'acknowledged'
                AND (place IS NOT NULL OR requested_start IS NULL OR requested_start <= $1)))
              LIMIT $2",
             now,
@@ -158,12 +158,12 @@ impl Tx<System> {
         )
     }
 
-    /// Number of orders that have not ended.
+    /// Number of orders that have not ended; a product order and its service order are one.
     pub async fn open_orders(&mut self) -> Result<i64, StoreError> {
         let (n,) = sql!(
             self,
             one: (i64,),
-            "SELECT COUNT(*) FROM orders WHERE state IN
+            "SELECT COUNT(*) FROM orders WHERE kind = 'service' AND state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')"
         )?;
         Ok(n)

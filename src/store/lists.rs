@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, FromRow};
+use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use super::cancels::CancelRow;
@@ -145,13 +146,29 @@ where
 }
 
 impl Tx<Tenant> {
-    /// Service orders and their number.
-    pub async fn list_orders(&mut self, page: &Page) -> Result<Listed<OrderRow>, StoreError> {
-        listed(self, "*", "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'", page).await
+    /// Orders of one kind and their number.
+    pub async fn list_orders(
+        &mut self,
+        kind: OrderKind,
+        page: &Page,
+    ) -> Result<Listed<OrderRow>, StoreError> {
+        let from = match kind {
+            OrderKind::Service => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
+            OrderKind::Product => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product'",
+        };
+        listed(self, "*", from, page).await
     }
 
-    /// Cancel tasks and their number.
-    pub async fn list_cancels(&mut self, page: &Page) -> Result<Listed<CancelRow>, StoreError> {
-        listed(self, "*", "cancel_orders WHERE tenant = $1", page).await
+    /// Cancel tasks of orders of one kind and their number.
+    pub async fn list_cancels(
+        &mut self,
+        kind: OrderKind,
+        page: &Page,
+    ) -> Result<Listed<CancelRow>, StoreError> {
+        let from = match kind {
+            OrderKind::Service => "cancel_orders WHERE tenant = $1 AND kind = 'service'",
+            OrderKind::Product => "cancel_orders WHERE tenant = $1 AND kind = 'product'",
+        };
+        listed(self, "*", from, page).await
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use telvisor_model::view::Intent;
-use telvisor_model::{Action, ItemState, OrderState, Resource};
+use telvisor_model::{Action, ItemState, OrderKind, OrderState, Resource};
 use uuid::Uuid;
 
 use super::{Json, StoreError, Tenant, Tx, sql};
@@ -14,7 +14,9 @@ use super::{Json, StoreError, Tenant, Tx, sql};
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize, Deserialize)]
 pub struct OrderRow {
     pub id: Uuid,
-    pub kind: String,
+    #[sqlx(try_from = "String")]
+    pub kind: OrderKind,
+    /// The product order that a service order was made from.
     pub parent: Option<Uuid>,
     pub customer_id: Option<String>,
     pub customer: Option<Uuid>,
@@ -54,7 +56,10 @@ impl OrderRow {
     /// What its events are about.
     #[must_use]
     pub fn resource(&self) -> Resource {
-        if self.kind == "product" { Resource::ProductOrder } else { Resource::ServiceOrder }
+        match self.kind {
+            OrderKind::Product => Resource::ProductOrder,
+            OrderKind::Service => Resource::ServiceOrder,
+        }
     }
 }
 
@@ -150,7 +155,7 @@ impl Tx<Tenant> {
                $27,$28,$29,$30,$31)",
             &tenant,
             o.id,
-            &o.kind,
+            o.kind.as_str(),
             o.parent,
             &o.customer_id,
             o.customer,
@@ -232,6 +237,24 @@ impl Tx<Tenant> {
             "SELECT * FROM orders WHERE tenant = $1 AND id = $2 AND hidden_at IS NULL",
             &tenant,
             id
+        )
+    }
+
+    /// An order of this kind.
+    pub async fn order_of(&mut self, kind: OrderKind, id: Uuid) -> Result<Option<OrderRow>, StoreError> {
+        Ok(self.order(id).await?.filter(|o| o.kind == kind))
+    }
+
+    /// The service order that a product order was taken apart into; none where nothing is to do, and for a service
+    /// order.
+    pub async fn service_order_of(&mut self, product_order: Uuid) -> Result<Option<OrderRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            optional: OrderRow,
+            "SELECT * FROM orders WHERE tenant = $1 AND parent = $2",
+            &tenant,
+            product_order
         )
     }
 

@@ -38,6 +38,8 @@ pub use items::{
 
 pub const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
 pub const CANCELS: &str = "/tmf-api/serviceOrdering/v4/cancelServiceOrder";
+pub const PRODUCT_ORDERS: &str = "/tmf-api/productOrderingManagement/v4/productOrder";
+pub const CANCEL_PRODUCT_ORDERS: &str = "/tmf-api/productOrderingManagement/v4/cancelProductOrder";
 pub const SERVICES: &str = "/tmf-api/serviceInventory/v4/service";
 pub const SPECS: &str = "/tmf-api/serviceCatalogManagement/v4/serviceSpecification";
 

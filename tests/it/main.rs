@@ -41,5 +41,6 @@ mod sdr_files;
 mod smoke;
 mod states;
 mod stories;
+mod tmf622;
 mod tmf630;
 mod walls;

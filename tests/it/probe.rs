@@ -10,12 +10,13 @@ use telvisor::jobs::{run, sweep};
 use telvisor::orders::line;
 use telvisor::queue::MACHINE_JOBS;
 use telvisor::store::hosts::Room;
+use telvisor::store::orders::ItemRow;
 use telvisor::store::{Tenant, Tx};
 use telvisor_model::plan::{Act, Size};
-use telvisor_model::{EventKind, ItemState, OrderState};
+use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 
-use crate::harness::{ORDERS, TestApp, files_below, start_time};
+use crate::harness::{ORDERS, PRODUCT_ORDERS, TestApp, files_below, start_time};
 
 pub const TENANT: &str = "default";
 
@@ -61,18 +62,22 @@ pub async fn steps(app: &TestApp, order: &Value) -> Vec<Step> {
     out
 }
 
-/// Every order of the installation, as TMF641 shows it.
+/// Every order of the installation, as TMF641 and TMF622 show it.
 pub async fn orders(app: &TestApp) -> Vec<Value> {
     let mut out = vec![];
-    loop {
-        let page = app.get(&format!("{ORDERS}?limit=50&offset={}", out.len())).await;
-        let body = page.body;
-        let rows = body.as_array().expect("a list of orders");
-        if rows.is_empty() {
-            return out;
+    for list in [ORDERS, PRODUCT_ORDERS] {
+        let mut found = 0;
+        loop {
+            let page = app.get(&format!("{list}?limit=50&offset={found}")).await.expect(200);
+            let rows = page.as_array().expect("a list of orders");
+            if rows.is_empty() {
+                break;
+            }
+            found += rows.len();
+            out.extend(rows.iter().cloned());
         }
-        out.extend(rows.iter().cloned());
     }
+    out
 }
 
 /// Everything that exists: the simulator's world, the backup store, and the inventory of these customers.
@@ -185,10 +190,16 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
 
     let states: Vec<OrderState> =
         history.iter().filter(|h| h.item_id.is_none()).map(|h| h.state.parse().unwrap()).collect();
-    assert_eq!(states[0], OrderState::Acknowledged, "{id} begins {states:?}");
+    let arrow = match order.kind {
+        OrderKind::Service => OrderState::may_become,
+        OrderKind::Product => telvisor_model::product_order::may_become,
+    };
+    let begins = states[0] == OrderState::Acknowledged
+        || (order.kind == OrderKind::Product && states[0] == OrderState::Rejected);
+    assert!(begins, "{id} begins {states:?}");
     assert_eq!(states.last(), Some(&order.state), "{id} ends {states:?}");
     for pair in states.windows(2) {
-        assert!(pair[0].may_become(pair[1]), "the diagram has no arrow {} -> {} ({id})", pair[0], pair[1]);
+        assert!(arrow(pair[0], pair[1]), "the diagram has no arrow {} -> {} ({id})", pair[0], pair[1]);
     }
     let told: Vec<OrderState> = events
         .iter()
@@ -211,14 +222,27 @@ async fn judge_order(app: &TestApp, id: Uuid) -> bool {
             assert_eq!(item.error, None, "a completed item of {id} has no error");
         }
     }
+    if let Some(service) = tx.service_order_of(id).await.unwrap() {
+        let of_service = tx.items(service.id).await.unwrap();
+        let pair = |items: &[ItemRow]| -> Vec<(String, ItemState, Option<String>)> {
+            let acting = items.iter().filter(|i| i.intent.0.is_some());
+            acting.map(|i| (i.item_id.clone(), i.state, i.error.clone())).collect()
+        };
+        assert_eq!(pair(&items), pair(&of_service), "the items of {id} are those of its service order");
+        assert_eq!(order.waits_for, service.waits_for, "{id}");
+    }
     let jobs = tx.jobs_of(id, None).await.unwrap();
     if order.state.is_final() {
         assert!(order.ended_at.is_some());
         assert!(items.iter().all(|i| i.state.is_final()), "{id} has ended, its items have not");
-        assert_eq!(
-            order.state,
-            telvisor_model::order::end_state(&items.iter().map(|i| i.state).collect::<Vec<_>>())
-        );
+        // What changed nothing stays completed when the order is cancelled.
+        let idle = |i: &&ItemRow| i.intent.0.is_none() && order.state == OrderState::Cancelled;
+        let ends: Vec<_> = items.iter().filter(|i| !idle(i)).map(|i| i.state).collect();
+        if order.state == OrderState::Rejected {
+            assert!(ends.iter().all(|s| *s == ItemState::Rejected), "{id}: {ends:?}");
+        } else {
+            assert_eq!(order.state, telvisor_model::order::end_state(&ends), "{id}");
+        }
         assert!(tx.open_cancel(id).await.unwrap().is_none(), "{id} has ended, its cancel task has not");
         for j in &jobs {
             assert!(

@@ -10,12 +10,13 @@ pub mod catalogue;
 pub mod event;
 pub mod order;
 pub mod plan;
+pub mod product_order;
 pub mod role;
 pub mod shown;
 pub mod view;
 
 pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};
 pub use event::{EventKind, Resource};
-pub use order::{ItemState, OrderState};
+pub use order::{ItemState, OrderKind, OrderState};
 pub use role::Role;
 pub use text::UnknownText;

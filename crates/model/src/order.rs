@@ -12,6 +12,17 @@
 use crate::text::text_enum;
 
 text_enum! {
+    /// What is ordered: a product (TMF622), or a service (TMF641).
+    #[derive(Default)]
+    OrderKind {
+        #[default]
+        Service = "service",
+        /// Taken apart into one service order, which alone stands in the customer's line.
+        Product = "product",
+    }
+}
+
+text_enum! {
     /// State of a service order, the eleven of TMF641 `ServiceOrderStateType`.
     OrderState {
         /// Accepted; waits for its date or its turn.
@@ -59,6 +70,12 @@ impl OrderState {
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Rejected | Self::Cancelled | Self::Completed | Self::Failed | Self::Partial)
+    }
+
+    /// Whether the order ended because its items did.
+    #[must_use]
+    pub const fn is_completion(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Partial)
     }
 
     /// The states that the diagram lets follow on this one.

@@ -82,6 +82,7 @@ async fn order(
                 service: s.id.to_string(),
                 state: None,
                 characteristics: operation.iter().map(given).collect(),
+                application: None,
             },
             relies_on: vec![],
             quantity: None,

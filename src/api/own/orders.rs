@@ -41,10 +41,12 @@ pub async fn show(
     let uuid: Uuid = id.parse().map_err(|_| missing())?;
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let o = tx.order(uuid).await?.ok_or_else(missing)?;
+    // The jobs of a product order are those of its service order.
+    let service_order = tx.service_order_of(uuid).await?.map(|o| o.id);
     let mut items = vec![];
     for i in tx.items(uuid).await? {
         let mut jobs = vec![];
-        for j in tx.jobs_of(uuid, Some(&i.item_id)).await? {
+        for j in tx.jobs_of(service_order.unwrap_or(uuid), Some(&i.item_id)).await? {
             jobs.push(job(&mut tx, &j).await?);
         }
         let intent = i.intent.0.as_ref();
@@ -73,7 +75,8 @@ pub async fn show(
         .map(|e| json!({ "code": e.code, "reason": e.reason, "message": e.message, "at": time(e.at), "items": e.items }))
         .collect();
     Ok(Json(json!({
-        "id": o.id, "state": o.state, "channel": o.channel, "externalId": o.external_id, "customerId": o.customer_id,
+        "id": o.id, "kind": o.kind, "productOrder": o.parent, "serviceOrder": service_order,
+        "state": o.state, "channel": o.channel, "externalId": o.external_id, "customerId": o.customer_id,
         "orderDate": time(o.order_date), "startDate": o.started_at.map(time), "completionDate": o.ended_at.map(time),
         "waitsFor": o.waits_for, "errors": errors, "items": items, "history": history,
     })))

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use telvisor_model::OrderKind;
 
+use crate::api::ordering::read::{self, ACTIONS, CHANNELS, Characteristic, Note, Party, keep, notes};
 use crate::api::problem::Problem;
 use crate::api::request::{Object, typed};
-use crate::clock::show;
 use crate::orders::{Ask, Draft, DraftItem, Given};
 
 /// Members of `ServiceOrder_Create`; any other is ignored.
@@ -69,9 +70,6 @@ const SERVICE_MEMBERS: [&str; 26] = [
     "supportingService",
     "@type",
 ];
-/// Channels that a client of this door may say it stands for; every other is told by the door itself.
-const CHANNELS: [&str; 2] = ["cli", "storefront"];
-const ACTIONS: [&str; 4] = ["add", "modify", "delete", "noChange"];
 const SERVICE_STATES: [&str; 6] =
     ["feasibilityChecked", "designed", "reserved", "inactive", "active", "terminated"];
 
@@ -108,18 +106,6 @@ struct Reference {
 }
 
 #[derive(Debug, Deserialize)]
-struct Note {
-    text: String,
-    author: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Party {
-    id: String,
-    role: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Item {
     id: String,
@@ -145,12 +131,6 @@ struct Service {
 #[derive(Debug, Deserialize)]
 struct Specification {
     id: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Characteristic {
-    name: String,
-    value: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -204,6 +184,7 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         .and_then(|r| r.id.clone())
         .filter(|id| CHANNELS.contains(&id.as_str()));
     Ok(Draft {
+        kind: OrderKind::Service,
         customer,
         external_id: order.external_id,
         key,
@@ -232,63 +213,15 @@ fn known(body: &Value) -> Value {
     request
 }
 
-fn keep(value: &Value, members: &[&str]) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .filter(|(k, v)| members.contains(&k.as_str()) && !v.is_null())
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect(),
-        ),
-        other => other.clone(),
-    }
-}
-
-/// Notes with the id and date that they lack.
-fn notes(request: &Value, notes: &[Object<Note>], now: DateTime<Utc>) -> Vec<Value> {
-    let given = request["note"].as_array().cloned().unwrap_or_default();
-    given
-        .into_iter()
-        .zip(notes)
-        .enumerate()
-        .map(|(n, (mut value, note))| {
-            let mut fill = |key: &str, text: String| {
-                if let Some(map) = value.as_object_mut() {
-                    map.entry(key).or_insert(Value::String(text));
-                }
-            };
-            fill("id", (n + 1).to_string());
-            fill("date", show(now));
-            fill("author", note.author.clone().unwrap_or_else(|| "client".into()));
-            fill("text", note.text.clone());
-            fill("@type", "Note".into());
-            value
-        })
-        .collect()
-}
-
 /// The one customer that parties of the order or of its services name.
 fn customer(order: &Order) -> Result<Option<String>, Problem> {
-    let mut found: Option<(String, String)> = None;
-    let of_order = order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].id"), p));
+    let of_order =
+        order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].id"), &**p));
     let of_items = order.service_order_item.iter().enumerate().flat_map(|(n, item)| {
         let path = move |i: usize| format!("serviceOrderItem[{n}].service.relatedParty[{i}].id");
-        item.service.related_party.iter().enumerate().map(move |(i, p)| (path(i), p))
+        item.service.related_party.iter().enumerate().map(move |(i, p)| (path(i), &**p))
     });
-    for (path, party) in of_order.chain(of_items) {
-        if !party.role.as_deref().is_some_and(|r| r.eq_ignore_ascii_case("customer")) {
-            continue;
-        }
-        match &found {
-            Some((id, first)) if *id != party.id => {
-                let message =
-                    format!("{} and {id} ({first}) are two customers; an order is for one", party.id);
-                return Err(Problem::invalid(&path, message));
-            }
-            _ => found = Some((party.id.clone(), path)),
-        }
-    }
-    Ok(found.map(|(id, _)| id))
+    read::customer(of_order.chain(of_items))
 }
 
 /// The items that an item relies on; its relationships must name them.
@@ -331,7 +264,7 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
             nothing("neither a state nor a characteristic is to be changed")
         }
         ("modify", _, Some(id)) => {
-            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics }
+            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics, application: None }
         }
         ("delete", _, None) => nothing("the service names no id to delete"),
         ("delete", _, Some(id)) => Ask::Delete { service: id.clone() },
@@ -339,28 +272,13 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
     })
 }
 
-/// Whether a related party is the customer; roles have no case.
-#[must_use]
-pub fn is_customer(party: &Value) -> bool {
-    party["role"].as_str().is_some_and(|r| r.eq_ignore_ascii_case("customer"))
-}
-
-/// A related party as it always goes out.
-#[must_use]
-pub fn party_out(mut party: Value) -> Value {
-    let referred = if is_customer(&party) { "Customer" } else { "Organization" };
-    if let Some(map) = party.as_object_mut() {
-        map.entry("@type").or_insert(json!("RelatedParty"));
-        map.entry("@referredType").or_insert(json!(referred));
-    }
-    party
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn read(body: &Value) -> Result<Draft, String> {
+    fn parse(body: &Value) -> Result<Draft, String> {
         draft(body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
     }
 
@@ -371,20 +289,20 @@ mod tests {
     #[test]
     fn wrong_types_name_their_path() {
         let message =
-            read(&order(&json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}})))
+            parse(&order(&json!({"id": "1", "action": "add", "service": {"serviceSpecification": {}}})))
                 .unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].service.serviceSpecification"), "{message}");
-        let message = read(&order(&json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
+        let message = parse(&order(&json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].id"), "{message}");
-        let message = read(&order(&json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
+        let message = parse(&order(&json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].action"), "{message}");
-        assert!(read(&json!({})).unwrap_err().starts_with("serviceOrderItem"));
-        assert!(read(&json!([])).is_err());
+        assert!(parse(&json!({})).unwrap_err().starts_with("serviceOrderItem"));
+        assert!(parse(&json!([])).is_err());
     }
 
     #[test]
     fn the_official_kits_stock_body_names_nothing_to_do() {
-        let d = read(&order(&json!({"id": "1", "action": "add", "service": {}}))).unwrap();
+        let d = parse(&order(&json!({"id": "1", "action": "add", "service": {}}))).unwrap();
         assert!(matches!(d.items[0].ask, Ask::Nothing { .. }));
     }
 
@@ -393,9 +311,9 @@ mod tests {
         let party = |id: &str| json!({"id": id, "role": "Customer"});
         let mut body =
             order(&json!({"id": "1", "action": "noChange", "service": {"relatedParty": [party("B")]}}));
-        assert_eq!(read(&body).unwrap().customer.as_deref(), Some("B"));
+        assert_eq!(parse(&body).unwrap().customer.as_deref(), Some("B"));
         body["relatedParty"] = json!([party("A")]);
-        assert!(read(&body).unwrap_err().contains("two customers"));
+        assert!(parse(&body).unwrap_err().contains("two customers"));
     }
 
     #[test]
@@ -404,7 +322,7 @@ mod tests {
             order(&json!({"id": "1", "action": "noChange", "service": {}, "state": "held", "colour": 1}));
         body["state"] = json!("completed");
         body["id"] = json!("mine");
-        let d = read(&body).unwrap();
+        let d = parse(&body).unwrap();
         assert_eq!(d.request, order(&json!({"id": "1", "action": "noChange", "service": {}})));
     }
 }

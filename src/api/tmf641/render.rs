@@ -1,62 +1,21 @@
 //! A service order as TMF641 v4.1.0 shows it: what the client gave, and over it what the order has become.
 
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use telvisor_model::{Action, ItemState, OrderState};
+use telvisor_model::{Action, ItemState};
 
-use super::body::{is_customer, party_out};
+use super::API;
+use crate::api::ordering::read::party_out;
+use crate::api::ordering::{common, own_note, parties, put_time};
 use crate::api::{TMF633, TMF638, TMF641};
 use crate::clock::show;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
-use crate::store::cancels::CancelRow;
 use crate::store::orders::{ItemRow, OrderRow};
-use crate::store::{StoreError, Tenant, Tx};
-
-/// Loads what belongs to an order and renders it.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn load(tx: &mut Tx<Tenant>, base: &str, order: &OrderRow) -> Result<Value, StoreError> {
-    let items = tx.items(order.id).await?;
-    let personal = tx.personal(order.id).await?;
-    Ok(service_order(base, order, &items, &personal.request.0, &personal.notes.0))
-}
-
-fn put(map: &mut Map<String, Value>, key: &str, at: Option<DateTime<Utc>>) {
-    if let Some(at) = at {
-        map.insert(key.into(), Value::String(show(at)));
-    }
-}
 
 /// Renders an order.
 #[must_use]
 pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Value, notes: &[Value]) -> Value {
-    let mut out = request.as_object().cloned().unwrap_or_default();
-    out.insert("id".into(), json!(o.id));
-    out.insert("href".into(), json!(format!("{base}{TMF641}/serviceOrder/{}", o.id)));
-    out.insert("state".into(), json!(o.state));
-    out.insert("orderDate".into(), Value::String(show(o.order_date)));
-    for (key, value) in [("externalId", &o.external_id), ("category", &o.category), ("priority", &o.priority)]
-    {
-        match value {
-            Some(v) => out.insert(key.into(), json!(v)),
-            None => out.remove(key),
-        };
-    }
-    for key in ["requestedStartDate", "requestedCompletionDate"] {
-        out.remove(key);
-    }
-    put(&mut out, "requestedStartDate", o.requested_start);
-    put(&mut out, "requestedCompletionDate", o.requested_completion);
-    put(&mut out, "expectedCompletionDate", o.expected_completion);
-    put(&mut out, "startDate", o.started_at);
-    put(&mut out, "cancellationDate", o.cancelled_at);
-    if matches!(o.state, OrderState::Completed | OrderState::Partial | OrderState::Failed) {
-        put(&mut out, "completionDate", o.ended_at);
-    }
-    if let Some(reason) = &o.cancel_reason {
-        out.insert("cancellationReason".into(), json!(reason));
-    }
+    let mut out = common(&API, base, o, request);
+    put_time(&mut out, "startDate", o.started_at);
     let parties = parties(o, request);
     if parties.is_empty() {
         out.remove("relatedParty");
@@ -65,9 +24,7 @@ pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
     }
     out.insert("externalReference".into(), references(o, request));
     let mut shown: Vec<Value> = notes.to_vec();
-    if let Some(text) = &o.waits_for {
-        shown.push(json!({ "id": "telvisor", "author": "telvisor", "text": text, "@type": "Note" }));
-    }
+    shown.extend(o.waits_for.as_ref().map(|text| own_note("telvisor", text)));
     if shown.is_empty() {
         out.remove("note");
     } else {
@@ -77,17 +34,7 @@ pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
     let given = request["serviceOrderItem"].as_array().cloned().unwrap_or_default();
     let rendered: Vec<Value> = given.into_iter().map(|g| item(base, o, items, g)).collect();
     out.insert("serviceOrderItem".into(), Value::Array(rendered));
-    out.insert("@type".into(), json!("ServiceOrder"));
     Value::Object(out)
-}
-
-/// The client's parties, and the customer that the order is for where they do not name it.
-fn parties(o: &OrderRow, request: &Value) -> Vec<Value> {
-    let given = request["relatedParty"].as_array().cloned().unwrap_or_default();
-    let named = given.iter().any(is_customer);
-    let own = o.customer_id.as_ref().filter(|_| !named);
-    let own = own.map(|id| json!({ "id": id, "role": "customer" }));
-    given.into_iter().chain(own).map(party_out).collect()
 }
 
 /// The client's references, and the channel through which the order came.
@@ -221,40 +168,4 @@ fn fill_service(service: &mut Map<String, Value>, base: &str, o: &OrderRow, row:
         set("backupId", &backup.to_string());
     }
     service.entry("@type").or_insert(json!("Service"));
-}
-
-/// Renders a cancel task.
-#[must_use]
-pub fn cancel_order(base: &str, c: &CancelRow) -> Value {
-    let mut out = Map::new();
-    out.insert("id".into(), json!(c.id));
-    out.insert("href".into(), json!(format!("{base}{TMF641}/cancelServiceOrder/{}", c.id)));
-    out.insert("state".into(), json!(c.state));
-    if let Some(reason) = &c.reason {
-        out.insert("cancellationReason".into(), json!(reason));
-    }
-    if let Some(message) = &c.message {
-        out.insert("completionMessage".into(), json!(message));
-        if c.state == "terminatedWithError" {
-            out.insert(
-                "errorMessage".into(),
-                json!({ "code": "pointOfNoReturn", "reason": "the order cannot be cancelled any more", "message": message }),
-            );
-        }
-    }
-    put(&mut out, "requestedCancellationDate", Some(c.requested_for.unwrap_or(c.requested_at)));
-    if c.state == "done" {
-        put(&mut out, "effectiveCancellationDate", c.ended_at);
-    }
-    out.insert(
-        "serviceOrder".into(),
-        json!({
-            "id": c.order_id,
-            "href": format!("{base}{TMF641}/serviceOrder/{}", c.order_id),
-            "@type": "ServiceOrderRef",
-            "@referredType": "ServiceOrder",
-        }),
-    );
-    out.insert("@type".into(), json!("CancelServiceOrder"));
-    Value::Object(out)
 }

@@ -1,4 +1,4 @@
-//! PATCH and DELETE of a service order.
+//! PATCH and DELETE of an order.
 
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -7,87 +7,114 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use telvisor_model::catalogue::RESERVED_CHARACTERISTICS;
 
-use super::{path, render};
-use crate::api::TMF641;
+use super::Ordering;
+use super::orders::load;
 use crate::api::problem::Problem;
 use crate::api::tmf630::{Ask, PatchBody, Patched, found, uuid};
 use crate::clock::show;
 use crate::orders::Given;
 use crate::orders::patch::{self, Patch};
 
-const WHAT: &str = "service order";
+/// What a PATCH may change beside what both APIs have.
+#[derive(Debug)]
+pub struct Patchable {
+    /// Whether the official Update schema has `category`.
+    pub category: bool,
+    /// Members that are kept as they are given: texts, lists of objects, objects.
+    pub texts: &'static [&'static str],
+    pub lists: &'static [&'static str],
+    pub objects: &'static [&'static str],
+    /// Members of the Update schema that the order itself tells, or that say what it is about.
+    pub fixed: &'static [&'static str],
+}
 
 /// PATCH: 200 with the order as it is then.
 ///
 /// # Errors
 /// 400 for a member outside the Update schema with another value, 409 for state and items, 404, 412.
-pub async fn patch(ask: Ask, Path(id): Path<String>, given: PatchBody) -> Result<Response, Problem> {
-    ask.unlost(|| patch_once(&ask, &id, &given)).await
+pub async fn patch(
+    api: &Ordering,
+    ask: Ask,
+    Path(id): Path<String>,
+    given: PatchBody,
+) -> Result<Response, Problem> {
+    ask.unlost(|| patch_once(api, &ask, &id, &given)).await
 }
 
-async fn patch_once(ask: &Ask, id: &str, given: &PatchBody) -> Result<Response, Problem> {
-    let uuid = uuid(WHAT, id)?;
+async fn patch_once(api: &Ordering, ask: &Ask, id: &str, given: &PatchBody) -> Result<Response, Problem> {
+    let uuid = uuid(api.what, id)?;
     let (stored, request, version) = {
         let mut tx = ask.read().await?;
-        let order = found(WHAT, id, tx.order(uuid).await?)?;
-        let stored = render::load(&mut tx, &ask.base, &order).await?;
+        let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
+        let stored = load(api, &mut tx, &ask.base, &order).await?;
         (stored, tx.personal(uuid).await?.request.0, order.version)
     };
     ask.must_match(&stored)?;
     let patched = given.patched(&stored)?;
-    let mut change = read(&patched, &stored, request, ask.engine().db.clock().now())?;
+    let mut change = read(api, &patched, &stored, request, ask.engine().db.clock().now())?;
     change.version = Some(version);
-    patch::patch(ask.engine(), &ask.caller, uuid, &change)
+    patch::patch(ask.engine(), &ask.caller, api.kind, uuid, &change)
         .await
-        .map_err(|e| Problem::of_order(e, |n, m| path(given.body(), n, m)))?;
+        .map_err(|e| Problem::of_order(e, |n, m| (api.path)(given.body(), n, m)))?;
     let mut tx = ask.read().await?;
-    let order = found(WHAT, id, tx.order(uuid).await?)?;
-    Ok(ask.one(render::load(&mut tx, &ask.base, &order).await?))
+    let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
+    Ok(ask.one(load(api, &mut tx, &ask.base, &order).await?))
 }
 
 /// Reads what a patch changes; what is as it is stored may be named.
-fn read(patched: &Patched, stored: &Value, mut request: Value, now: DateTime<Utc>) -> Result<Patch, Problem> {
+fn read(
+    api: &Ordering,
+    patched: &Patched,
+    stored: &Value,
+    mut request: Value,
+    now: DateTime<Utc>,
+) -> Result<Patch, Problem> {
+    let may = &api.patchable;
     let mut out = Patch::default();
     let mut echo = false;
     for name in &patched.changed {
         let value = patched.get(name);
         match name.as_str() {
-            "category" => out.category = Some(text(name, value)?),
+            "category" if may.category => out.category = Some(text(name, value)?),
             "priority" => out.priority = Some(text(name, value)?),
             "externalId" => out.external_id = Some(text(name, value)?),
             "requestedStartDate" => out.requested_start = Some(time(name, value)?),
             "requestedCompletionDate" => out.requested_completion = Some(time(name, value)?),
             "expectedCompletionDate" => out.expected_completion = Some(time(name, value)?),
-            "description" | "notificationContact" => {
+            n if may.texts.contains(&n) => {
                 echo = true;
                 set(&mut request, name, text(name, value)?.map(Value::String));
             }
-            "externalReference" | "orderRelationship" => {
+            n if may.lists.contains(&n) => {
                 echo = true;
                 let list = list(name, value)?;
                 set(&mut request, name, Some(Value::Array(list)));
             }
+            n if may.objects.contains(&n) => {
+                echo = true;
+                if !value.is_object() && !value.is_null() {
+                    return Err(Problem::invalid(name, "must be an object"));
+                }
+                set(&mut request, name, Some(value.clone()).filter(|v| !v.is_null()));
+            }
             "note" => out.notes = new_notes(&list(name, value)?, stored, now)?,
             "state" => {
                 let message = format!(
-                    "state: a client does not set the state of an order; to cancel it, POST to {TMF641}/cancelServiceOrder"
+                    "state: a client does not set the state of an order; to cancel it, POST to {}/{}",
+                    api.base, api.cancel
                 );
                 return Err(Problem::conflict("forbiddenState", message));
             }
-            "serviceOrderItem" if stored["state"] == "pending" => {
-                out.supplied = supplied(&list(name, value)?)?;
+            n if n == api.items && stored["state"] == "pending" => {
+                out.supplied = supplied(api, &list(name, value)?)?;
             }
-            "serviceOrderItem" | "relatedParty" => {
+            n if n == api.items || may.fixed.contains(&n) => {
                 let message =
                     format!("{name}: what an order is about cannot be changed; cancel it and place another");
                 return Err(Problem::conflict("forbiddenState", message));
             }
             _ => return Err(Problem::invalid(name, "cannot be patched")),
         }
-    }
-    // The category stands outside the official Update schema.
-    if out.category.is_some() {
-        return Err(Problem::invalid("category", "cannot be patched"));
     }
     if echo {
         out.request = Some(request);
@@ -127,17 +154,17 @@ fn list(name: &str, value: &Value) -> Result<Vec<Value>, Problem> {
 }
 
 /// The characteristics that a patch supplies to items.
-fn supplied(items: &[Value]) -> Result<Vec<(String, Vec<Given>)>, Problem> {
+fn supplied(api: &Ordering, items: &[Value]) -> Result<Vec<(String, Vec<Given>)>, Problem> {
     let mut out = vec![];
     for (n, item) in items.iter().enumerate() {
         let Some(id) = item["id"].as_str() else {
-            return Err(Problem::invalid(&format!("serviceOrderItem[{n}].id"), "is missing"));
+            return Err(Problem::invalid(&format!("{}[{n}].id", api.items), "is missing"));
         };
-        let given = item["service"]["serviceCharacteristic"].as_array().cloned().unwrap_or_default();
+        let given = item[api.thing][api.characteristics].as_array().cloned().unwrap_or_default();
         let mut list = vec![];
         for (i, c) in given.iter().enumerate() {
             let Some(name) = c["name"].as_str() else {
-                let path = format!("serviceOrderItem[{n}].service.serviceCharacteristic[{i}].name");
+                let path = format!("{}[{n}].{}.{}[{i}].name", api.items, api.thing, api.characteristics);
                 return Err(Problem::invalid(&path, "is missing"));
             };
             if !RESERVED_CHARACTERISTICS.contains(&name) {
@@ -175,20 +202,20 @@ fn new_notes(given: &[Value], stored: &Value, now: DateTime<Utc>) -> Result<Vec<
 ///
 /// # Errors
 /// 409 while it has not ended, 404, 412.
-pub async fn delete(ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
-    ask.unlost(|| delete_once(&ask, &id)).await
+pub async fn delete(api: &Ordering, ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
+    ask.unlost(|| delete_once(api, &ask, &id)).await
 }
 
-async fn delete_once(ask: &Ask, id: &str) -> Result<Response, Problem> {
-    let uuid = uuid(WHAT, id)?;
+async fn delete_once(api: &Ordering, ask: &Ask, id: &str) -> Result<Response, Problem> {
+    let uuid = uuid(api.what, id)?;
     let version = {
         let mut tx = ask.read().await?;
-        let order = found(WHAT, id, tx.order(uuid).await?)?;
-        ask.must_match(&render::load(&mut tx, &ask.base, &order).await?)?;
+        let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
+        ask.must_match(&load(api, &mut tx, &ask.base, &order).await?)?;
         order.version
     };
-    patch::delete(ask.engine(), &ask.caller, uuid, version)
+    patch::delete(ask.engine(), &ask.caller, api.kind, uuid, version)
         .await
-        .map_err(|e| Problem::of_order(e, |n, m| path(&Value::Null, n, m)))?;
+        .map_err(|e| Problem::of_order(e, |n, m| (api.path)(&Value::Null, n, m)))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

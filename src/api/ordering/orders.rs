@@ -1,0 +1,109 @@
+//! Orders: place, list, read.
+
+use axum::extract::Path;
+use axum::response::Response;
+use serde_json::Value;
+use telvisor_model::OrderKind;
+use uuid::Uuid;
+
+use super::Ordering;
+use crate::api::idempotency;
+use crate::api::problem::Problem;
+use crate::api::request::JsonBody;
+use crate::api::tmf630::{Ask, Query, found, uuid};
+use crate::orders::accept::{Accepted, accept};
+use crate::store::orders::OrderRow;
+use crate::store::{StoreError, Tenant, Tx};
+
+/// Loads what belongs to an order and renders it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn load(
+    api: &Ordering,
+    tx: &mut Tx<Tenant>,
+    base: &str,
+    order: &OrderRow,
+) -> Result<Value, StoreError> {
+    let items = tx.items(order.id).await?;
+    let personal = tx.personal(order.id).await?;
+    Ok((api.render)(base, order, &items, &personal.request.0, &personal.notes.0))
+}
+
+/// POST: accepts an order. 201 with Location; a repeat under the same key shows the order as it is now.
+///
+/// # Errors
+/// 400 with the path of the wrong member, 409 for a state or a key that forbids it.
+pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
+    let key = idempotency::key(&ask.headers)?;
+    let draft = (api.draft)(&given, key, ask.engine().db.clock().now())?;
+    let accepted = accept(ask.engine(), &ask.caller, &draft)
+        .await
+        .map_err(|e| Problem::of_order(e, |n, member| (api.path)(&draft.request, n, member)))?;
+    metrics::counter!("telvisor_orders_accepted_total", "door" => ask.caller.door.as_str()).increment(1);
+    match &accepted {
+        Accepted::New(new) => {
+            let shown = (api.render)(&ask.base, &new.order, &new.items, &draft.request, &draft.notes);
+            Ok(ask.created(shown))
+        }
+        Accepted::Replayed(id) => {
+            let mut tx = ask.read().await?;
+            let order = found("order", &id.to_string(), tx.order_even_hidden(*id).await?)?;
+            let mut response = ask.created(load(api, &mut tx, &ask.base, &order).await?);
+            idempotency::replayed(&mut response);
+            Ok(response)
+        }
+    }
+}
+
+/// GET: a page of orders, newest first.
+///
+/// # Errors
+/// 400 naming a parameter that cannot be asked.
+pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
+    if api.kind == OrderKind::Service {
+        by_product_order(&mut ask).await?;
+    }
+    let page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
+    let mut tx = ask.read().await?;
+    let orders = tx.list_orders(api.kind, &page).await?;
+    let mut shown = vec![];
+    for order in &orders.rows {
+        shown.push(load(api, &mut tx, &ask.base, order).await?);
+    }
+    Ok(ask.list(&page, &orders, shown))
+}
+
+/// Turns a filter by the external references of service orders that names product orders into one by id.
+async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
+    const REFERENCE: &str = "externalReference.id";
+    let Some(values) = ask.query.take(REFERENCE) else { return Ok(()) };
+    let ids: Vec<Uuid> = values.iter().filter_map(|v| v.parse().ok()).collect();
+    let (attribute, wanted) = if ids.is_empty() {
+        (REFERENCE, values)
+    } else if ids.len() == values.len() {
+        let mut tx = ask.read().await?;
+        let mut found = vec![Uuid::nil().to_string()];
+        for id in ids {
+            found.extend(tx.service_order_of(id).await?.map(|o| o.id.to_string()));
+        }
+        ("id", found)
+    } else {
+        let message = "channels and ids of product orders cannot be asked for together";
+        return Err(Problem::invalid(REFERENCE, message));
+    };
+    let text =
+        form_urlencoded::Serializer::new(String::new()).append_pair(attribute, &wanted.join(",")).finish();
+    ask.query.filters.extend(Query::parse(Some(&text))?.filters);
+    Ok(())
+}
+
+/// GET by id.
+///
+/// # Errors
+/// 404.
+pub async fn show(api: &Ordering, ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
+    let mut tx = ask.read().await?;
+    let order = found(api.what, &id, tx.order_of(api.kind, uuid(api.what, &id)?).await?)?;
+    Ok(ask.one(load(api, &mut tx, &ask.base, &order).await?))
+}
