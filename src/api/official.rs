@@ -124,7 +124,8 @@ impl Official {
                     .try_for_each(|(n, v)| self.check(&schema["items"], v, &format!("{path}[{n}]"), depth))
             }
             Value::Object(members) => {
-                let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+                let at =
+                    |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
                 let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 for name in required {
                     if !members.contains_key(name) {
@@ -183,7 +184,11 @@ fn check_text(schema: &Value, text: &str, path: &str) -> Result<(), Problem> {
 fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(
-            members.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect(),
+            members
+                .iter()
+                .filter(|(_, v)| !v.is_null())
+                .map(|(k, v)| (k.clone(), without_nulls(v)))
+                .collect(),
         ),
         Value::Array(list) => list.iter().map(without_nulls).collect(),
         other => other.clone(),
@@ -233,7 +238,8 @@ mod tests {
 
     #[test]
     fn what_the_definition_does_not_have_is_left_out_on_the_first_level() {
-        let body = json!({ "name": "n", "colour": "red", "price": { "unit": "EUR", "value": 1.5, "more": [] } });
+        let body =
+            json!({ "name": "n", "colour": "red", "price": { "unit": "EUR", "value": 1.5, "more": [] } });
         let kept = TMF620.checked("ProductOfferingPrice_Create", &body).unwrap();
         assert_eq!(
             Value::Object(kept),
@@ -250,7 +256,10 @@ mod tests {
         assert!(checked(status).unwrap_err().starts_with("resourceStatus: \"gone\" is none of"));
         let named = json!({ "@type": "RelatedPartyRefOrPartyRoleRef", "role": "owner",
             "partyOrPartyRole": { "@type": "PartyRef" } });
-        assert_eq!(checked(party(named.clone())).unwrap_err(), "relatedParty[0].partyOrPartyRole.id: is missing");
+        assert_eq!(
+            checked(party(named.clone())).unwrap_err(),
+            "relatedParty[0].partyOrPartyRole.id: is missing"
+        );
         let mut named = named;
         named["partyOrPartyRole"]["id"] = json!("1");
         assert!(checked(party(named)).is_ok());

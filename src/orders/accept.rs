@@ -131,7 +131,8 @@ async fn record_only(tx: &mut Tx<Tenant>, ask: &Ask) -> Result<Option<String>, S
     };
     for kind in [Resource::Service, Resource::Product] {
         if tx.record(kind, service).await?.is_some() {
-            let why = format!("{service} is a record-only {kind} of the inventory: nothing can be ordered on it");
+            let why =
+                format!("{service} is a record-only {kind} of the inventory: nothing can be ordered on it");
             return Ok(Some(why));
         }
     }

@@ -31,8 +31,8 @@ pub mod view;
 
 use crate::store::{Again, StoreError};
 
-pub use form::is_customer_id;
 pub use draft::{Ask, Draft, DraftItem, Given, Member};
+pub use form::is_customer_id;
 
 /// Why an order, or a change to one, was not accepted.
 #[derive(Debug, thiserror::Error)]

@@ -62,7 +62,8 @@ pub async fn asked_by_state(app: &TestApp, list: &str, member: &str, states: &[&
         let found = app.get(&format!("{list}?{member}={state}&limit=100")).await;
         let count = total(&found);
         let found = ids(&found.expect(200));
-        let shown: Vec<_> = all.as_array().unwrap().iter().filter(|v| v[member] == **state).cloned().collect();
+        let shown: Vec<_> =
+            all.as_array().unwrap().iter().filter(|v| v[member] == **state).cloned().collect();
         assert_eq!(found, ids(&Value::Array(shown)), "{state}");
         assert_eq!(found.len(), count);
     }

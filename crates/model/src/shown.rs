@@ -126,9 +126,15 @@ mod tests {
             assert_eq!(subscription_product(removed, kept("active")), "pendingTerminate");
             assert_eq!(subscription_product(kept(live), removed), "pendingTerminate");
             assert_eq!(account_product(removed), "pendingTerminate");
-            assert_eq!(subscription_service(removed, kept("active")), subscription_service(kept(live), kept("active")));
+            assert_eq!(
+                subscription_service(removed, kept("active")),
+                subscription_service(kept(live), kept("active"))
+            );
         }
-        assert_eq!(subscription_product(Kept { state: "terminated", removing: true }, suspended), "terminated");
+        assert_eq!(
+            subscription_product(Kept { state: "terminated", removing: true }, suspended),
+            "terminated"
+        );
     }
 
     #[test]

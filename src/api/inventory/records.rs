@@ -178,7 +178,8 @@ impl Records {
             created_at: now,
             changed_at: now,
         };
-        let taken = || Problem::conflict("alreadyExists", format!("id: there is a {} {id} already", self.word));
+        let taken =
+            || Problem::conflict("alreadyExists", format!("id: there is a {} {id} already", self.word));
         if is_generated(&mut tx, self.kind, &id).await? {
             return Err(taken());
         }
@@ -207,7 +208,10 @@ impl Records {
         ask.must_match(&stored)?;
         let patched = body.patched(&stored)?;
         let may = self.file.members(self.update);
-        let fixed = |name: &&String| !may.contains(&name.as_str()) && !EXTENSION.contains(&name.as_str());
+        let fixed = |name: &&String| {
+            let name = name.as_str();
+            name == "id" || name == "href" || (!may.contains(&name) && !EXTENSION.contains(&name))
+        };
         if let Some(name) = patched.changed.iter().find(fixed) {
             return Err(Problem::invalid(name, "cannot be changed"));
         }
@@ -232,11 +236,8 @@ impl Records {
             return Err(etag::changed());
         }
         row.version += 1;
-        let kind = if row.columns.state == was {
-            EventKind::AttributeValueChange
-        } else {
-            EventKind::StateChange
-        };
+        let kind =
+            if row.columns.state == was { EventKind::AttributeValueChange } else { EventKind::StateChange };
         tell(&mut tx, kind, &row).await?;
         tx.audit(&ask.caller, "record.change", &row.uid.to_string(), None).await?;
         tx.commit().await?;

@@ -146,7 +146,8 @@ pub async fn show(ask: Ask, Path(id): Path<String>) -> Result<Response, Problem>
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
 pub async fn specifications(ask: Ask) -> Result<Response, Problem> {
-    let mut all: Vec<Value> = RecordType::ALL.iter().map(|kind| render::specification(&ask.base, *kind)).collect();
+    let mut all: Vec<Value> =
+        RecordType::ALL.iter().map(|kind| render::specification(&ask.base, *kind)).collect();
     let mut tx = ask.read().await?;
     let records = tx.records(SPECIFICATION.kind).await?;
     all.extend(records.iter().map(|r| SPECIFICATION.shown(&ask.base, r)));

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 use telvisor_model::shown;
 
-use crate::api::inventory::show::{characteristic, item_action, of_customer, of_machine, of_subscription, party, put};
+use crate::api::inventory::show::{
+    characteristic, item_action, of_customer, of_machine, of_subscription, party, put,
+};
 use crate::api::{TMF633, TMF638, TMF639, TMF641};
 use crate::clock::show as time;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
@@ -59,7 +61,13 @@ pub fn customer(base: &str, c: &CustomerRow, orders: &[OrderLink]) -> Value {
 
 /// A subscription; `name` is that of its application.
 #[must_use]
-pub fn subscription(base: &str, name: &str, s: &SubscriptionRow, owner: &Owner, orders: &[OrderLink]) -> Value {
+pub fn subscription(
+    base: &str,
+    name: &str,
+    s: &SubscriptionRow,
+    owner: &Owner,
+    orders: &[OrderLink],
+) -> Value {
     let state = shown::subscription_service(s.kept(), owner.kept());
     let mut out = json!({
         "id": s.id,

@@ -77,7 +77,9 @@ pub fn v4() -> Router<Doors> {
         .route("/resource", RECORDS_V4.on_list().get(async |ask: Ask| list(ask, &RECORDS_V4).await))
         .route(
             "/resource/{id}",
-            RECORDS_V4.on_one().get(async |ask: Ask, Path(id): Path<String>| show(ask, &RECORDS_V4, &id).await),
+            RECORDS_V4
+                .on_one()
+                .get(async |ask: Ask, Path(id): Path<String>| show(ask, &RECORDS_V4, &id).await),
         )
 }
 
@@ -87,7 +89,9 @@ pub fn v5() -> Router<Doors> {
         .route("/resource", RECORDS_V5.on_list().get(async |ask: Ask| list(ask, &RECORDS_V5).await))
         .route(
             "/resource/{id}",
-            RECORDS_V5.on_one().get(async |ask: Ask, Path(id): Path<String>| show(ask, &RECORDS_V5, &id).await),
+            RECORDS_V5
+                .on_one()
+                .get(async |ask: Ask, Path(id): Path<String>| show(ask, &RECORDS_V5, &id).await),
         )
 }
 

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 use telvisor_model::shown;
 
-use crate::api::TMF639_V5;
 use crate::api::inventory::show::{number, of_machine, put};
+use crate::api::{TMF639_V5, official};
 use crate::clock::show as time;
 use crate::store::machines::MachineRow;
 
@@ -31,10 +31,6 @@ pub fn machine(base: &str, m: &MachineRow, customer_id: &str) -> Value {
     typed(&mut out);
     out
 }
-
-/// Members of v5 that v4 does not have.
-const NEW: [&str; 6] =
-    ["validFor", "resourceOrderItem", "supportingResource", "activationFeature", "intent", "externalIdentifier"];
 
 /// `@type` of what is below a resource, where v5 wants one.
 const TYPES: [(&str, &str); 7] = [
@@ -112,8 +108,9 @@ pub fn from_v4(mut body: Value) -> Value {
 /// nearest that v4 has.
 #[must_use]
 pub fn to_v4(mut body: Value) -> Value {
+    let known = official::TMF639.members("Resource");
     if let Some(members) = body.as_object_mut() {
-        members.retain(|name, _| !NEW.contains(&name.as_str()));
+        members.retain(|name, _| known.contains(&name.as_str()));
     }
     let status = match body["resourceStatus"].as_str() {
         Some("planned") => Some("reserved"),
@@ -135,7 +132,8 @@ pub fn to_v4(mut body: Value) -> Value {
         out.extend(Some(party["role"].take()).filter(|r| !r.is_null()).map(|role| ("role".to_owned(), role)));
         *party = Value::Object(out);
     }
-    if let Some(first) = body.get_mut("place").and_then(|p| p.as_array_mut()).map(|list| list.first_mut().map(Value::take))
+    if let Some(first) =
+        body.get_mut("place").and_then(|p| p.as_array_mut()).map(|list| list.first_mut().map(Value::take))
     {
         let mut entry = first.unwrap_or_default();
         let mut place = entry["place"].take();
@@ -157,7 +155,6 @@ pub fn to_v4(mut body: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::official;
 
     #[test]
     fn what_comes_by_v4_is_right_in_v5_and_the_same_again_in_v4() {
@@ -170,7 +167,9 @@ mod tests {
         });
         assert!(official::TMF639.checked("Resource_Create", &given).is_ok());
         let kept = from_v4(given.clone());
-        official::TMF639_V5.checked("Resource_FVO", &kept).unwrap_or_else(|e| panic!("{}: {kept:#}", e.message));
+        official::TMF639_V5
+            .checked("Resource_FVO", &kept)
+            .unwrap_or_else(|e| panic!("{}: {kept:#}", e.message));
         assert_eq!(kept["relatedParty"][0]["partyOrPartyRole"]["id"], "C1");
         assert_eq!(kept["resourceCharacteristic"][0]["@type"], "IntegerCharacteristic");
         assert_eq!(kept["place"][0]["place"]["id"], "P1");
@@ -178,7 +177,9 @@ mod tests {
         for member in ["name", "resourceStatus", "resourceCharacteristic", "@type"] {
             assert_eq!(shown[member], given[member], "{member}");
         }
-        for (member, of) in [("id", "C1"), ("role", "owner"), ("name", "Ann"), ("@referredType", "Individual")] {
+        for (member, of) in
+            [("id", "C1"), ("role", "owner"), ("name", "Ann"), ("@referredType", "Individual")]
+        {
             assert_eq!(shown["relatedParty"][0][member], of);
         }
         assert_eq!((&shown["place"]["id"], &shown["place"]["role"]), (&json!("P1"), &json!("site")));
@@ -189,6 +190,9 @@ mod tests {
     #[test]
     fn what_is_new_in_v5_is_not_shown_by_v4() {
         let kept = json!({ "name": "n", "@type": "LogicalResource", "resourceStatus": "planned", "validFor": {}, "place": [] });
-        assert_eq!(to_v4(kept), json!({ "name": "n", "@type": "LogicalResource", "resourceStatus": "reserved" }));
+        assert_eq!(
+            to_v4(kept),
+            json!({ "name": "n", "@type": "LogicalResource", "resourceStatus": "reserved" })
+        );
     }
 }

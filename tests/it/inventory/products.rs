@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{PRODUCTS, SERVICES, asked_by_state, ids, value, walk};
-use crate::harness::{CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, terminate};
+use crate::harness::{
+    CRM, ORDERS, PRODUCT_ORDERS, TestApp, create, modify, provision, service_id, set_state, terminate,
+};
 
 const STATUSES: [&str; 7] =
     ["created", "pendingActive", "active", "suspended", "pendingTerminate", "terminated", "cancelled"];
@@ -127,6 +129,46 @@ async fn a_customer_account_is_a_product() {
     assert_eq!(product["productSpecification"]["id"], "customer-account");
     assert_eq!(product["realizingService"][0]["id"], "C1");
     assert_eq!(value(&product, "productCharacteristic", "name"), "Customer C1");
+}
+
+#[tokio::test]
+async fn a_product_names_the_product_orders_that_made_and_changed_it() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    let party = json!([{ "id": "C1", "role": "customer", "@referredType": "Customer" }]);
+    let order = async |item: Value| {
+        let body = json!({ "relatedParty": party, "productOrderItem": [item] });
+        let placed = app.post(PRODUCT_ORDERS, &body).await.expect(201);
+        app.run().await;
+        placed
+    };
+    let offering = json!({ "id": format!("{CRM}.solo") });
+    let made = order(json!({ "id": "7", "action": "add", "productOffering": offering })).await;
+    let id = made["productOrderItem"][0]["product"]["id"].as_str().unwrap().to_owned();
+    app.done(set_state(&id, "inactive")).await;
+    let active = json!({ "id": "8", "action": "modify", "product": { "id": id, "status": "active" } });
+    let changed = order(active).await;
+    let product = app.get(&format!("{PRODUCTS}/{id}")).await.expect(200);
+    let links = product["productOrderItem"].as_array().unwrap();
+    assert_eq!(links.len(), 2, "what came by another door has none: {links:#?}");
+    for (link, order, item, action) in [(&links[0], &made, "7", "add"), (&links[1], &changed, "8", "modify")]
+    {
+        assert_eq!(link["productOrderId"], order["id"]);
+        assert_eq!(link["productOrderHref"], order["href"]);
+        assert_eq!((&link["orderItemId"], &link["orderItemAction"]), (&json!(item), &json!(action)));
+    }
+    assert_eq!(app.service(&id).await["serviceOrderItem"].as_array().unwrap().len(), 3);
+    // Nothing can be ordered on what was only written down, by this door neither.
+    app.post(PRODUCTS, &json!({ "id": "p-1", "status": "active" })).await.expect(201);
+    let body = json!({ "relatedParty": party, "productOrderItem": [
+        { "id": "1", "action": "delete", "product": { "id": "p-1" } },
+    ] });
+    let refused = app.post(PRODUCT_ORDERS, &body).await.expect(400);
+    let message = refused["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("productOrderItem[0].product") && message.contains("record-only"),
+        "{message}"
+    );
 }
 
 #[tokio::test]

@@ -70,16 +70,24 @@ async fn an_entry_is_written_shown_changed_and_taken_away() {
         let changed = app.patch(path, &json!({ member: other, marked: made[marked] })).await.expect(200);
         assert_eq!((&changed[member], mark(&changed)), (&other, 1), "{changed:#}");
         assert_eq!(app.get(path).await.expect(200), changed);
-        assert_eq!(app.patch(path, &json!({ marked: [] })).await.expect(200), changed, "nothing else stood there");
+        assert_eq!(
+            app.patch(path, &json!({ marked: [] })).await.expect(200),
+            changed,
+            "nothing else stood there"
+        );
         let by_state = if list == SPECIFICATIONS || list == RESOURCES_V5 { "name=n" } else { "" };
         let query = if by_state.is_empty() {
             format!("{member}={}", other.as_str().unwrap())
         } else {
             by_state.to_owned()
         };
-        assert!(ids(&app.get(&format!("{list}?{query}")).await.expect(200)).contains(&text(&made["id"])), "{list}");
+        assert!(
+            ids(&app.get(&format!("{list}?{query}")).await.expect(200)).contains(&text(&made["id"])),
+            "{list}"
+        );
 
-        let operations = json!([{ "op": "replace", "path": format!("/{member}"), "value": body.get(member) }]);
+        let operations =
+            json!([{ "op": "replace", "path": format!("/{member}"), "value": body.get(member) }]);
         let operations = if body.get(member).is_some() {
             operations
         } else {

@@ -53,7 +53,11 @@ async fn a_wrong_body_is_refused_with_the_path() {
         ),
         (USAGES, json!({ "status": "lost" }), "status: "),
         (USAGES, json!({ "usageDate": 7 }), "usageDate: "),
-        (USAGES, json!({ "usageCharacteristic": [{ "value": 1 }] }), "usageCharacteristic[0].name: is missing"),
+        (
+            USAGES,
+            json!({ "usageCharacteristic": [{ "value": 1 }] }),
+            "usageCharacteristic[0].name: is missing",
+        ),
         (SPECIFICATIONS, json!({ "isBundle": "x" }), "isBundle: "),
         (SPECIFICATIONS, json!({ "specCharacteristic": {} }), "specCharacteristic: "),
     ] {
@@ -83,7 +87,10 @@ async fn a_patch_may_change_what_the_update_schema_has() {
             let message = answer["message"].as_str().unwrap();
             assert!(message.starts_with(start), "{list} {patch}: {message}");
         }
-        assert_eq!(app.patch(&path, &json!({ "id": made["id"], "href": made["href"] })).await.expect(200), made);
+        assert_eq!(
+            app.patch(&path, &json!({ "id": made["id"], "href": made["href"] })).await.expect(200),
+            made
+        );
         assert_eq!(app.get(&path).await.expect(200), made, "nothing half-done");
     }
     let service = json!({ "state": "active", "serviceSpecification": { "id": "vpn" } });

@@ -85,7 +85,8 @@ async fn entries_are_told_with_their_body_as_personal() {
         app.delete(&path).await.expect(204);
         let events = read(&app).await.events_of(uid).await.unwrap();
         let kinds: Vec<_> = events.iter().map(|e| (e.resource, e.kind)).collect();
-        let wanted = [EventKind::Create, EventKind::AttributeValueChange, EventKind::StateChange, EventKind::Delete];
+        let wanted =
+            [EventKind::Create, EventKind::AttributeValueChange, EventKind::StateChange, EventKind::Delete];
         assert_eq!(kinds, wanted.map(|event| (kind, event)), "{list}");
         for e in &events {
             assert!(!e.body.0.to_string().contains("of "), "{list}: {}", e.body.0);

@@ -85,11 +85,13 @@ async fn usage_is_filtered() {
 async fn the_six_kinds_of_records_are_specifications() {
     let app = TestApp::new().await;
     let list = app.get(SPECIFICATIONS).await.expect(200);
-    let kinds = ["installed", "upgraded", "downgraded", "backup-taken", "backup-downloaded", "backup-restored"];
+    let kinds =
+        ["installed", "upgraded", "downgraded", "backup-taken", "backup-downloaded", "backup-restored"];
     assert_eq!(ids(&list), kinds);
     for kind in kinds {
         let one = app.get(&format!("{SPECIFICATIONS}/{kind}")).await.expect(200);
-        let names: Vec<_> = one["specCharacteristic"].as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
+        let names: Vec<_> =
+            one["specCharacteristic"].as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
         assert_eq!(names.contains(&json!("volumeOctets")), kind.starts_with("backup"), "{kind}");
         assert_eq!(names.contains(&json!("previousVersion")), kind.ends_with("graded"), "{kind}");
     }
@@ -97,5 +99,8 @@ async fn the_six_kinds_of_records_are_specifications() {
     let list = app.get(&format!("{SPECIFICATIONS}?limit=2&offset=5")).await;
     assert_eq!(total(&list), 7);
     assert_eq!(list.expect(200)[1]["name"], "Voice");
-    assert_eq!(ids(&app.get(&format!("{SPECIFICATIONS}?name=Backup%20taken")).await.expect(200)), ["backup-taken"]);
+    assert_eq!(
+        ids(&app.get(&format!("{SPECIFICATIONS}?name=Backup%20taken")).await.expect(200)),
+        ["backup-taken"]
+    );
 }
