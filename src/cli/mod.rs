@@ -14,6 +14,7 @@ use crate::config::{self, Config, Overrides, Role, UrlOnly, describe};
 
 mod app;
 mod config_command;
+mod conformance;
 mod demo;
 mod doctor;
 pub mod http;
@@ -104,6 +105,9 @@ pub enum Command {
     /// The configuration in force.
     #[command(subcommand)]
     Config(config_command::Command),
+    /// Check TM Forum APIs by their specifications, on this or any other server.
+    #[command(subcommand)]
+    Conformance(conformance::Command),
     /// Look for what would keep a server from running, and say how to mend it.
     Doctor,
     /// Bring the database's schema up to date.
@@ -213,6 +217,10 @@ pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
         Command::Sdr(command) => sdr::run(global, &command, out).await,
         Command::App(command) => app::run(&command, out),
         Command::Config(command) => config_command::run(global, &command, out),
+        Command::Conformance(command) => {
+            let server = || Ok(global.http()?.base().to_owned());
+            Box::pin(conformance::run(server, config::token(), command, out)).await
+        }
         Command::Doctor => Box::pin(doctor::run(global, out)).await,
         Command::Migrate => migrate::run(global, out).await,
         Command::Completions { .. } => unreachable!("answered above"),

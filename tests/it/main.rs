@@ -27,6 +27,7 @@ mod idempotency;
 mod inventory;
 mod items;
 mod journal;
+mod kit;
 mod leases;
 mod limits;
 mod lines;

@@ -140,14 +140,19 @@ group_demo() {
   decode_sdr demo-sdr "$scratch/demo/sdr"
 }
 
+# Our own kit against every API and version that we serve.
 group_conformance() {
+  local api apis=("tmf641 4" "tmf633 4" "tmf638 4")
   build conformance-build || return 0
   if ! start_server "$scratch/conformance"; then
     fail "conformance (the server did not become ready, log in target/test-logs/server.log)"
     return
   fi
-  step conformance-tmf641-v4 15 python3 conformance/checks/tmf641_v4.py \
-    --url "$server_url/tmf-api/serviceOrdering/v4" --junit "$logs/tmf641_v4.xml" || true
+  none_is_fine=1 step conformance-seed 5 "$cargo_target/debug/telvisor" conformance seed --target "$server_url" || true
+  for api in "${apis[@]}"; do
+    step "conformance-${api/ /-v}" 15 "$cargo_target/debug/telvisor" conformance run --target "$server_url" \
+      --api "${api% *}" --version "${api#* }" --junit "$logs/${api/ /_v}.xml" || true
+  done
   stop_server || fail "conformance (the server did not end with status 0 on SIGTERM)"
 }
 
@@ -159,19 +164,37 @@ group_kit_runner() {
 
 # An official kit against our server: make conformance KIT=path.
 group_official_kit() {
-  local kit=${KIT:-} address=tmf-api/serviceOrdering/v4/
+  local kit=${KIT:-} address
   [ -d "$kit/ctk" ] || die "KIT must name the folder of an official kit (the one with config.json and ctk/)"
-  ! grep -qs Product_Ordering "$kit"/ctk/*collection.json "$kit"/ctk/*testkit.json ||
-    address=tmf-api/productOrderingManagement/v4/
+  address=$(kit_address "$kit") || die "$kit is a kit of no API that we serve"
   none_is_fine=1 step official-kit-setup 20 tests/run/setup.sh kit || return 0
   build official-kit-build || return 0
   if ! start_server "$scratch/official-kit"; then
     fail "official-kit (the server did not become ready, log in target/test-logs/server.log)"
     return
   fi
+  none_is_fine=1 step official-kit-seed 5 "$cargo_target/debug/telvisor" conformance seed --target "$server_url" || true
   step official-kit 10 "$(node_folder)/bin/node" conformance/run-kit.mjs "$kit" "$server_url/$address" \
     --json "$logs/official-kit.json" --junit "$logs/official-kit.xml" || true
   stop_server || fail "official-kit (the server did not end with status 0 on SIGTERM)"
+}
+
+# The path of the API that a kit tests, by the variable that its requests begin with.
+kit_address() {
+  local names
+  names=$(grep -hoE '\{\{[A-Za-z_]+\}\}[a-z]' "$1"/ctk/*collection.json "$1"/ctk/*testkit.json 2>/dev/null | sort -u || true)
+  case $names in
+    *{Product_Catalog}*) echo tmf-api/productCatalogManagement/v4/ ;;
+    *{Product_Ordering}*) echo tmf-api/productOrderingManagement/v4/ ;;
+    *{Customer}*) echo tmf-api/customerManagement/v4/ ;;
+    *{Service_Catalog}*) echo tmf-api/serviceCatalogManagement/v4/ ;;
+    *{Usage}*) echo tmf-api/usageManagement/v4/ ;;
+    *{Product_Inventory}*) echo tmf-api/productInventory/v4/ ;;
+    *{Service_Inventory}*) echo tmf-api/serviceInventory/v4/ ;;
+    *{Resource_Inventory}*) echo tmf-api/resourceInventoryManagement/v4/ ;;
+    *{Service_Ordering}*) echo tmf-api/serviceOrdering/v4/ ;;
+    *) return 1 ;;
+  esac
 }
 
 # Durable on both sides: the benchmark compares the server with bare inserts into the same database.

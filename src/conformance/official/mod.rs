@@ -169,6 +169,16 @@ impl Api {
         list.and_then(Value::as_array).map_or_else(Vec::new, |l| l.iter().filter_map(Value::as_str).collect())
     }
 
+    /// Paths of the collections that can be listed, without the hub.
+    #[must_use]
+    pub fn collections(&self) -> Vec<String> {
+        let paths = self.document()["paths"].as_object().into_iter().flatten();
+        let lists = paths.filter(|(path, operations)| {
+            operations.get("get").is_some() && !path.contains('{') && !path.starts_with("/hub")
+        });
+        lists.map(|(path, _)| path.clone()).collect()
+    }
+
     /// What is wrong with an answer; empty when nothing is, or when the file does not know the operation.
     pub fn faults(&self, exchange: &Exchange, extensions: bool) -> Vec<String> {
         let (path, query) = exchange.target.split_once('?').unwrap_or((exchange.target, ""));
@@ -199,6 +209,12 @@ impl Api {
     pub fn faults_as(&self, definition: &str, value: &Value, extensions: bool) -> Vec<String> {
         let place = format!("{}/{definition}", schema::definitions(self.document()));
         self.against(&place, Strictness { extensions, partial: false }, value)
+    }
+
+    /// The same of a value that may leave members out, as events do.
+    pub fn faults_in_part(&self, definition: &str, value: &Value, extensions: bool) -> Vec<String> {
+        let place = format!("{}/{definition}", schema::definitions(self.document()));
+        self.against(&place, Strictness { extensions, partial: true }, value)
     }
 
     /// Where the responses of an operation stand.

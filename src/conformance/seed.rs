@@ -1,0 +1,59 @@
+//! What the official kits need to find: they look at what is there, and take an empty list as a failure.
+
+use serde_json::Value;
+
+use super::base_of;
+use super::check::{Held, Stop, hold};
+use super::client::Client;
+use super::official::Api;
+use super::orders::Bench;
+use super::orders::bench::text;
+
+/// The customer that is created.
+pub const CUSTOMER: &str = "conformance-seed";
+
+/// Creates a customer with two applications, whose products, services, machines, and usage the kits can read. Done
+/// before on the same server, it does nothing.
+///
+/// # Errors
+/// What the server refused, or did not do in time.
+pub async fn run(target: &str, token: Option<String>) -> Held<Vec<String>> {
+    let failed = Stop::Failed;
+    let named = |name| Api::named(name, 4).ok_or_else(|| failed(format!("{name} is not known")));
+    let (orders, catalogue) = (named("tmf641")?, named("tmf633")?);
+    let base = base_of(target, orders).map_err(failed)?;
+    let client = Client::new(orders, &base, token, true).map_err(failed)?;
+    let server = base.strip_suffix(orders.base).unwrap_or(&base);
+    let listed = client.of(catalogue, &format!("{server}{}", catalogue.base));
+    let applications = applications(&listed).await?;
+    let b = Bench::new(client, orders, false);
+    let mut items = vec![b.account("1", "Conformance seed")];
+    for (n, (application, plan)) in applications.iter().enumerate() {
+        items.push(b.provision(&format!("{}", n + 2), application, &[("plan", plan)]));
+    }
+    let answer = b.client.post(&b.orders(), &b.order(&items, b.for_customer(CUSTOMER))).await?;
+    if answer.status == 409 {
+        return Ok(vec![]);
+    }
+    let order = b.order_in(&answer.must_be(&[201])?)?;
+    b.ends(&order, &["completed"]).await?;
+    Ok(applications.into_iter().map(|(application, _)| application).collect())
+}
+
+/// Two applications with a plan each, which need nothing else said.
+async fn applications(catalogue: &Client) -> Held<Vec<(String, String)>> {
+    let listed = catalogue.get("/serviceSpecification").await?.must_be(&[200])?.list()?;
+    let mut found = vec![];
+    for entry in &listed {
+        let characteristics = entry["specCharacteristic"].as_array().map_or(&[][..], Vec::as_slice);
+        let plan = characteristics.iter().find(|c| c["name"] == "plan");
+        let plan = plan.and_then(|c| c["characteristicValueSpecification"][0]["value"].as_str());
+        let asks = |c: &Value| c["name"] != "plan" && c["minCardinality"].as_i64().unwrap_or(0) > 0;
+        if let Some(plan) = plan.filter(|_| !characteristics.iter().any(asks)) {
+            found.push((text(entry, "id")?.to_owned(), plan.to_owned()));
+        }
+    }
+    hold!(found.len() >= 2, "the catalogue lists {} applications that need no more than a plan", found.len());
+    found.truncate(2);
+    Ok(found)
+}
