@@ -163,7 +163,7 @@ mod tests {
             "relatedParty": [{ "id": "C1", "role": "owner", "name": "Ann", "@referredType": "Individual" }],
             "place": { "id": "P1", "href": "http://places/P1", "role": "site" },
             "resourceCharacteristic": [{ "name": "ports", "value": 8 }, { "name": "colour", "value": "red" }],
-            "note": [{ "text": "bought" }], "resourceSpecification": { "id": "S1" },
+            "note": [{ "text": "bought" }], "resourceSpecification": { "id": "S1", "href": "http://specs/S1" },
         });
         assert!(official::TMF639.checked("Resource_Create", &given).is_ok());
         let kept = from_v4(given.clone());
