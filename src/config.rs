@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use figment::{Figment, Metadata, Provider};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 mod check;
@@ -104,6 +105,8 @@ pub struct Api {
     pub body_limit_kib: usize,
     pub page: i64,
     pub page_most: i64,
+    pub list_seconds: u64,
+    pub trusted_proxies: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -325,6 +328,12 @@ impl Config {
         } else {
             self.secrets.key_file.clone()
         }
+    }
+
+    /// The proxies whose word on the client's address is taken; checked at load.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> Vec<IpNet> {
+        self.api.trusted_proxies.iter().filter_map(|net| net.parse().ok()).collect()
     }
 
     /// The time zone; checked at load.

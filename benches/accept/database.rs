@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, query, query_as, query_scalar};
+use sqlx::{AssertSqlSafe, Column as _, Row as _, query, query_as, query_scalar};
 use telvisor::store;
 
 #[derive(Clone)]
@@ -21,6 +21,9 @@ pub enum Pool {
     Sqlite(SqlitePool),
     Postgres(PgPool),
 }
+
+/// First 48 bits of the id of copy 0; that of copy `n` has `n` more.
+pub const ID_BASE: u64 = 0x018f_0000_0000;
 
 /// Rows by table.
 pub type Counts = BTreeMap<String, u64>;
@@ -155,12 +158,39 @@ impl Database {
             "order_history",
             "events",
             "audit",
+            "counters",
+            "counter_deltas",
         ] {
             let text = AssertSqlSafe(format!("DELETE FROM {table}"));
             match &self.pool {
                 Pool::Sqlite(p) => query(text).execute(p).await.map(drop)?,
                 Pool::Postgres(p) => query(text).execute(p).await.map(drop)?,
             }
+        }
+        Ok(())
+    }
+
+    /// A table for the bare side of the wait for a first job.
+    pub async fn bare_queue(&self) -> anyhow::Result<()> {
+        let text = "CREATE TABLE bench_queue (n INTEGER PRIMARY KEY, state TEXT NOT NULL, worker TEXT)";
+        match &self.pool {
+            Pool::Sqlite(p) => query(text).execute(p).await.map(drop)?,
+            Pool::Postgres(p) => query(text).execute(p).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// The least that stands between an accepted order and a started job: a row is written, and claimed, each in a
+    /// transaction of its own.
+    pub async fn bare_insert_and_claim(&self, n: i32) -> anyhow::Result<()> {
+        let insert = "INSERT INTO bench_queue (n, state) VALUES ($1, 'ready')";
+        let claim = "UPDATE bench_queue SET state = 'running', worker = 'w' WHERE n = $1 AND state = 'ready'";
+        for text in [insert, claim] {
+            let rows = match &self.pool {
+                Pool::Sqlite(p) => query(text).bind(n).execute(p).await?.rows_affected(),
+                Pool::Postgres(p) => query(text).bind(n).execute(p).await?.rows_affected(),
+            };
+            ensure!(rows == 1, "a row of the bare queue was not there");
         }
         Ok(())
     }
@@ -172,6 +202,94 @@ impl Database {
             JOIN job_attempts a ON a.tenant = j.tenant AND a.job_id = j.id
             WHERE o.external_id LIKE $1 GROUP BY o.id, o.order_date";
         Ok(run!(self, fetch_all, query_as(text).bind(format!("{prefix}%")))?)
+    }
+
+    /// Makes orders `from` to `to` out of the first one, with ids, dates and external ids of their own, and the counters
+    /// right.
+    pub async fn copies_of_the_order(
+        &self,
+        from: u64,
+        to: u64,
+        begin: &str,
+        seconds_apart: i64,
+    ) -> anyhow::Result<()> {
+        let sqlite = matches!(self.pool, Pool::Sqlite(_));
+        let numbers = if sqlite {
+            format!("WITH RECURSIVE c(n) AS (SELECT {from} UNION ALL SELECT n + 1 FROM c WHERE n < {to})")
+        } else {
+            format!("WITH c AS (SELECT generate_series({from}::bigint, {to}) AS n)")
+        };
+        let (id, at) = if sqlite {
+            (
+                format!("unhex(printf('%012x7000%016x', {ID_BASE} + n, n))"),
+                format!(
+                    "strftime('%Y-%m-%dT%H:%M:%S+00:00', '{begin}', (n * {seconds_apart}) || ' seconds')"
+                ),
+            )
+        } else {
+            (
+                format!("(lpad(to_hex({ID_BASE} + n), 12, '0') || '7000' || lpad(to_hex(n), 16, '0'))::uuid"),
+                format!("timestamptz '{begin}' + n * interval '{seconds_apart} seconds'"),
+            )
+        };
+        let types = if sqlite { "n INTEGER, id BLOB, at TEXT" } else { "n BIGINT, id UUID, at TIMESTAMPTZ" };
+        // The oldest order is the first one that was placed, whatever its date is.
+        let first = "(SELECT order_id FROM bench_first)";
+        let mut statements = vec![
+            "DROP TABLE IF EXISTS bench_copies".to_owned(),
+            format!("CREATE TABLE bench_copies ({types})"),
+            format!("{numbers} INSERT INTO bench_copies SELECT n, {id}, {at} FROM c"),
+            "CREATE TABLE IF NOT EXISTS bench_first AS SELECT id AS order_id FROM orders".to_owned(),
+        ];
+        for (table, key) in [("orders", "id"), ("order_items", "order_id"), ("order_personal", "order_id")] {
+            let columns = self.columns(table).await?;
+            let of = |column: &String| match column.as_str() {
+                c if c == key => "b.id".to_owned(),
+                "order_date" => "b.at".into(),
+                "external_id" => "'e-' || b.n".into(),
+                "customer_id" => "'c-' || (b.n / 10)".into(),
+                "state" if table == "orders" => {
+                    "CASE b.n % 10 WHEN 0 THEN 'failed' WHEN 1 THEN 'cancelled' ELSE 'completed' END".into()
+                }
+                c => format!("o.{c}"),
+            };
+            let values: Vec<String> = columns.iter().map(of).collect();
+            statements.push(format!(
+                "INSERT INTO {table} ({}) SELECT {} FROM bench_copies b, {table} o WHERE o.{key} = {first}",
+                columns.join(", "),
+                values.join(", ")
+            ));
+        }
+        statements.extend([
+            "DELETE FROM counter_deltas".to_owned(),
+            "DELETE FROM counters".to_owned(),
+            "INSERT INTO counters (tenant, name, value) SELECT tenant, 'orders.' || kind || '.' || state, COUNT(*)
+               FROM orders WHERE hidden_at IS NULL GROUP BY tenant, kind, state"
+                .to_owned(),
+            // What PostgreSQL does by itself after a while. SQLite never does.
+            if sqlite { "SELECT 1" } else { "VACUUM ANALYZE" }.to_owned(),
+        ]);
+        for text in statements {
+            match &self.pool {
+                Pool::Sqlite(p) => query(AssertSqlSafe(text)).execute(p).await.map(drop)?,
+                Pool::Postgres(p) => query(AssertSqlSafe(text)).execute(p).await.map(drop)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn columns(&self, table: &str) -> anyhow::Result<Vec<String>> {
+        let text = AssertSqlSafe(format!("SELECT * FROM {table} LIMIT 1"));
+        Ok(match &self.pool {
+            Pool::Sqlite(p) => {
+                let row = query(text).fetch_one(p).await?;
+                row.columns().iter().map(|c| c.name().to_owned()).collect()
+            }
+            Pool::Postgres(p) => {
+                let row = query(text).fetch_one(p).await?;
+                row.columns().iter().map(|c| c.name().to_owned()).collect()
+            }
+        })
     }
 
     /// Closes it, and drops it on the PostgreSQL server. SQLite's goes with its folder.

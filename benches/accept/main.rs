@@ -3,12 +3,14 @@
 //! Durable orders accepted per second over HTTP, by a server that does nothing else (`--role api`), against the same
 //! rows written straight into the same tables of the same database; rounds of the two take turns, the median
 //! counts. Then, with workers and at low load, how long an order waits for its first job. On SQLite in a fresh
-//! folder, and on the PostgreSQL server that `TEST_DATABASE_URL` names. Figures without a target: a table for
-//! people, then one line of JSON for each.
+//! folder, and on the PostgreSQL server that `TEST_DATABASE_URL` names. At last, what reading costs with ten thousand
+//! and with a million orders. A table for people, then one line of JSON for each. `cargo bench --bench accept -- lists`
+//! measures one part: `accept`, `first-job` or `lists`.
 
 mod baseline;
 mod database;
 mod latency;
+mod lists;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -46,20 +48,22 @@ async fn main() -> anyhow::Result<()> {
     );
     println!("An order creates a customer and provisions an application for it (two items, one externalId).");
     let mut figures = vec![];
+    let parts: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
     for kind in ["sqlite", "postgres"] {
-        let data = folder.path().join(kind);
-        let Some(database) = Database::fresh(kind, &data, "accept").await? else {
-            println!("\nTEST_DATABASE_URL is not set: nothing is measured on PostgreSQL.");
-            continue;
-        };
-        figures.extend(acceptance(&database, &data).await?);
-        database.discard().await?;
-        let data = folder.path().join(format!("{kind}-latency"));
-        let Some(database) = Database::fresh(kind, &data, "latency").await? else {
-            continue;
-        };
-        figures.push(latency::measure(&database, &data).await?);
-        database.discard().await?;
+        for part in ["accept", "first-job", "lists"].into_iter().filter(|part| wanted(part)) {
+            let data = folder.path().join(format!("{kind}-{part}"));
+            let Some(database) = Database::fresh(kind, &data, &part.replace('-', "_")).await? else {
+                println!("\nTEST_DATABASE_URL is not set: nothing is measured on PostgreSQL.");
+                break;
+            };
+            match part {
+                "accept" => figures.extend(acceptance(&database, &data).await?),
+                "first-job" => figures.push(latency::measure(&database, &data).await?),
+                _ => figures.extend(lists::measure(&database, &data).await?),
+            }
+            database.discard().await?;
+        }
     }
     println!();
     for figure in figures {

@@ -58,7 +58,7 @@ impl Server {
     pub async fn connect(&self) -> anyhow::Result<Client> {
         let stream = TcpStream::connect(&self.address).await?;
         stream.set_nodelay(true)?;
-        Ok(Client { stream: BufReader::new(stream), host: self.address.clone() })
+        Ok(Client { stream: BufReader::new(stream), host: self.address.clone(), link: String::new() })
     }
 
     pub fn log(&self) -> anyhow::Result<String> {
@@ -79,6 +79,8 @@ impl Server {
 pub struct Client {
     stream: BufReader<TcpStream>,
     host: String,
+    /// Link of the last answer; empty where it had none.
+    pub link: String,
 }
 
 impl Client {
@@ -98,6 +100,7 @@ impl Client {
         );
         self.stream.write_all(request.as_bytes()).await?;
         let (mut status, mut length) = (0, None);
+        self.link.clear();
         let mut line = String::new();
         loop {
             line.clear();
@@ -112,6 +115,10 @@ impl Client {
                 && name.eq_ignore_ascii_case("content-length")
             {
                 length = Some(value.trim().parse()?);
+            } else if let Some((name, value)) = text.split_once(':')
+                && name.eq_ignore_ascii_case("link")
+            {
+                value.trim().clone_into(&mut self.link);
             }
         }
         let mut answer = vec![0; length.context("an answer without a length")?];

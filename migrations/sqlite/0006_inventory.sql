@@ -4,6 +4,7 @@ INSERT INTO schema_releases (migration, lowest_release) VALUES (6, '0.1.0');
 
 -- body: the resource as it was given; the columns beside it are what lists filter and sort by. of_type:
 -- productOffering.id, serviceType, usageType. dated_at: orderDate, serviceDate, usageDate.
+-- type_name: @type.
 CREATE TABLE records_personal (
   tenant TEXT NOT NULL,
   uid BLOB NOT NULL,
@@ -11,6 +12,7 @@ CREATE TABLE records_personal (
   id TEXT NOT NULL,
   version INTEGER NOT NULL,
   body TEXT NOT NULL,
+  type_name TEXT NOT NULL,
   name TEXT,
   category TEXT,
   state TEXT,

@@ -1,6 +1,8 @@
 //! The doors. This page is the map of them; each handler looks up, acts, answers.
 
+pub mod catalogue;
 pub mod download;
+pub mod filters;
 pub mod health;
 pub mod idempotency;
 pub mod inventory;
@@ -11,7 +13,9 @@ pub mod own;
 pub mod problem;
 pub mod progress;
 pub mod request;
+pub mod tmf620;
 pub mod tmf622;
+pub mod tmf629;
 pub mod tmf630;
 pub mod tmf633;
 pub mod tmf635;
@@ -19,6 +23,7 @@ pub mod tmf637;
 pub mod tmf638;
 pub mod tmf639;
 pub mod tmf641;
+pub mod v5;
 pub mod web;
 
 use std::sync::Arc;
@@ -44,12 +49,25 @@ pub struct Doors {
     pub downloads: TaskTracker,
 }
 
+/// Of an API that is served in two versions, the one that a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V4,
+    V5,
+}
+
 /// TMF641 Service Ordering, base path.
 pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
+/// TMF641 Service Ordering v5, base path.
+pub const TMF641_V5: &str = "/tmf-api/serviceOrdering/v5";
 /// TMF622 Product Ordering, base path.
 pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
+/// TMF622 Product Ordering v5, base path.
+pub const TMF622_V5: &str = "/tmf-api/productOrderingManagement/v5";
 /// TMF620 Product Catalog, base path.
 pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
+/// TMF629 Customer, base path.
+pub const TMF629: &str = "/tmf-api/customerManagement/v4";
 /// TMF637 Product Inventory, base path.
 pub const TMF637: &str = "/tmf-api/productInventory/v4";
 /// TMF633 Service Catalog, base path.
@@ -80,9 +98,6 @@ pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {
-    let tmf633 = Router::new()
-        .route("/serviceSpecification", get(tmf633::list))
-        .route("/serviceSpecification/{id}", get(tmf633::show));
     let own = Router::new()
         .route("/orders/{id}", get(own::orders::show))
         .route("/jobs", get(own::jobs::list))
@@ -100,8 +115,12 @@ pub fn router(doors: Doors) -> Router {
         .route("/metrics", get(health::metrics));
     Router::new()
         .nest(TMF641, ordering::routes(&tmf641::API))
+        .nest(TMF641_V5, ordering::routes(&tmf641::v5::API))
         .nest(TMF622, ordering::routes(&tmf622::API))
-        .nest(TMF633, tmf633)
+        .nest(TMF622_V5, ordering::routes(&tmf622::v5::API))
+        .nest(TMF620, tmf620::router())
+        .nest(TMF629, tmf629::router())
+        .nest(TMF633, tmf633::router())
         .nest(TMF635, tmf635::router())
         .nest(TMF637, tmf637::router())
         .nest(TMF638, tmf638::router())

@@ -14,7 +14,7 @@ const DEPTH: usize = 32;
 
 /// The definitions of one official file.
 pub struct Official {
-    definitions: Map<String, Value>,
+    definitions: &'static Map<String, Value>,
 }
 
 /// TMF620 Product Catalog v4.1.0.
@@ -35,11 +35,11 @@ pub static TMF639: LazyLock<Official> = LazyLock::new(|| Official::of("tmf639", 
 pub static TMF639_V5: LazyLock<Official> = LazyLock::new(|| Official::of("tmf639", 5));
 
 impl Official {
-    /// The definitions of an API's file, which is part of the program.
+    /// The definitions of an API's file.
     fn of(name: &str, version: u8) -> Self {
-        let file = Api::named(name, version).expect("the file is part of the program").document();
+        let file = Api::named(name, version).expect("a file of the build").document();
         let definitions = file["definitions"].as_object().or(file["components"]["schemas"].as_object());
-        Self { definitions: definitions.cloned().unwrap_or_default() }
+        Self { definitions: definitions.expect("a Swagger 2 or OpenAPI 3 file has definitions") }
     }
 
     /// The members of the first level that a definition has; none when the file has no such definition.
@@ -50,6 +50,14 @@ impl Official {
             self.collect(schema, &mut out);
         }
         out
+    }
+
+    /// The members by which a list in memory is filtered and sorted: those of the definition, and `@type`.
+    #[must_use]
+    pub fn known(&self, definition: &str) -> Vec<&str> {
+        let mut known = self.members(definition);
+        known.push("@type");
+        known
     }
 
     fn collect<'a>(&'a self, schema: &'a Value, out: &mut Vec<&'a str>) {

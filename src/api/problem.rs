@@ -86,6 +86,12 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(e: StoreError) -> Self {
+        if e.is_out_of_time() {
+            let message = "the database did not find it within api.list_seconds; filter by an indexed attribute \
+                           (docs/filters.md), and go on by the cursor of Link instead of a large offset";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Self::new(status, "tooSlow", "the list takes too long", message);
+        }
         tracing::error!(error = %e, "a request could not be answered");
         if e.is_transient() {
             let mut busy = Self::new(

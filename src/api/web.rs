@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use super::Doors;
 use super::io::Connection;
 use super::problem::{self, Problem};
+use super::tmf630::href;
 use crate::access::{Caller, Door};
 use crate::clock::new_id;
 
@@ -22,7 +23,12 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
     let started = Instant::now();
     let id = request_id(request.headers());
     let span = tracing::info_span!("request", request.id = %id, method = %request.method(), path = request.uri().path());
-    let source = request.extensions().get::<ConnectInfo<Connection>>().map(|c| c.0.peer.to_string());
+    let peer = request.extensions().get::<ConnectInfo<Connection>>().map(|c| c.0.peer);
+    let config = &doors.engine.config;
+    let trusted = config.trusted_proxies();
+    let base = href::base(&config.base_url, &trusted, peer.map(|p| p.ip()), request.headers());
+    request.extensions_mut().insert(base);
+    let source = peer.map(|p| p.to_string());
     let refused = foreign(request.headers()).or_else(|| unproven(request.headers()));
     let caller = caller(request.uri().path(), request.headers(), &id, source);
     request.extensions_mut().insert(caller);
@@ -69,6 +75,8 @@ fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> 
         Door::Tmf641
     } else if path.starts_with("/tmf-api/productOrderingManagement") {
         Door::Tmf622
+    } else if path.starts_with("/tmf-api/customerManagement") {
+        Door::Tmf629
     } else {
         Door::Api
     };

@@ -1,6 +1,7 @@
 //! What a configuration must be to be used, over all its keys.
 
 use figment::Figment;
+use ipnet::IpNet;
 
 use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describe};
 
@@ -63,6 +64,7 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("api.body_limit_kib", whole(config.api.body_limit_kib)),
         ("api.page", config.api.page),
         ("api.page_most", config.api.page_most),
+        ("api.list_seconds", i64::try_from(config.api.list_seconds).unwrap_or(i64::MAX)),
         ("jobs.workers", whole(config.jobs.workers)),
         ("jobs.attempts", config.jobs.attempts),
         ("jobs.lease_s", whole(config.jobs.lease_s)),
@@ -81,6 +83,13 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         if !(0..=DAYS_MOST).contains(&days) {
             return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
         }
+    }
+    if config.api.list_seconds > 86_400 {
+        return wrong("api.list_seconds", "more than a day".into(), "lower it");
+    }
+    if let Some(net) = config.api.trusted_proxies.iter().find(|net| net.parse::<IpNet>().is_err()) {
+        let problem = format!("{net:?} is no range of addresses");
+        return wrong("api.trusted_proxies", problem, "write them as CIDR, such as 10.0.0.0/8 or ::1/128");
     }
     if config.api.page > config.api.page_most {
         let problem = format!("{} is more than api.page_most, {}", config.api.page, config.api.page_most);

@@ -46,8 +46,21 @@ async fn sweep(engine: &Engine, round: u64) -> Result<(), StoreError> {
         tx.forget_keys(before).await?;
         tx.commit().await?;
     }
+    fold(engine).await?;
     schedule::run(engine).await?;
     expire(engine).await
+}
+
+/// Folds what orders added to the counters.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn fold(engine: &Engine) -> Result<(), StoreError> {
+    let mut tx = engine.db.system().await?;
+    if tx.fold_counters().await? > 0 {
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Publishes a hint for everything that is due; whether there was anything.

@@ -151,7 +151,10 @@ async fn replayed(
     else {
         return Ok(None);
     };
-    let content = canonical(&draft.request);
+    let mut content = canonical(&draft.request, false);
+    if let Some(profile) = &draft.profile {
+        content.push_str(&canonical(profile, false));
+    }
     let digest = hex::encode(engine.secrets.digest("idempotency", &[content.as_bytes()]));
     let client = caller.principal.name();
     match tx.take_key(&client, caller.door.as_str(), &key, &digest, order).await? {
@@ -161,19 +164,24 @@ async fn replayed(
     }
 }
 
-/// JSON text with sorted members, so that equal content gives equal text.
-fn canonical(value: &Value) -> String {
+/// JSON text with sorted members, so that equal content gives equal text. What only tells the types of members says
+/// nothing of the content, and differs between the versions of an API; in a value of the client's own (`whole`)
+/// everything counts.
+fn canonical(value: &Value, whole: bool) -> String {
     match value {
         Value::Object(map) => {
-            let mut members: Vec<_> = map.iter().collect();
+            let says = |k: &str| whole || !(k.starts_with('@') || k == "valueType");
+            let mut members: Vec<_> = map.iter().filter(|(k, _)| says(k)).collect();
             members.sort_by_key(|(k, _)| *k);
             let inner: Vec<String> = members
                 .into_iter()
-                .map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v)))
+                .map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v, whole || k == "value")))
                 .collect();
             format!("{{{}}}", inner.join(","))
         }
-        Value::Array(list) => format!("[{}]", list.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Array(list) => {
+            format!("[{}]", list.iter().map(|v| canonical(v, whole)).collect::<Vec<_>>().join(","))
+        }
         other => other.to_string(),
     }
 }
@@ -231,6 +239,12 @@ async fn prepare(
                 }
                 return Err(OrderError::invalid(n, Member::Service, message));
             }
+            // What only a catalogue entry names is known, and cannot be ordered all the same.
+            Err(OrderError::Invalid { item, member, message }) => {
+                let listed = listed_only(tx, &draft.items[n], &member).await?;
+                let message = listed.unwrap_or(message);
+                return Err(OrderError::Invalid { item, member, message });
+            }
             other => other?,
         };
         if let Some(intent) = &resolved.intent {
@@ -246,6 +260,31 @@ async fn prepare(
         items.push((n, resolved));
     }
     Ok(Prepared { customer: loaded.customer, items })
+}
+
+/// Why what an item names cannot be ordered although the catalogue lists it: a specification, or the offering of one
+/// plan of it.
+async fn listed_only(
+    tx: &mut Tx<Tenant>,
+    item: &DraftItem,
+    wrong: &Member,
+) -> Result<Option<String>, StoreError> {
+    let Ask::Add { specification, characteristics, .. } = &item.ask else { return Ok(None) };
+    let plan = characteristics.iter().find(|g| g.name == "plan").and_then(|g| g.value.as_str());
+    let offering = plan.map(|plan| format!("{specification}.{plan}"));
+    let names = match wrong {
+        Member::Specification => vec![offering, Some(specification.clone())],
+        Member::Characteristic(name) if name == "plan" => vec![offering],
+        _ => vec![],
+    };
+    for name in names.into_iter().flatten() {
+        if tx.is_listed_only(&name).await? {
+            return Ok(Some(format!(
+                "{name:?} is listed in the catalogue, but no application package stands behind it: it cannot be ordered"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn unknown_customer(customer_id: &str) -> OrderError {
@@ -290,7 +329,17 @@ mod tests {
         let a: Value = serde_json::from_str(r#"{"b":[1,{"y":2,"x":"\""}],"a":null}"#).unwrap();
         let b: Value = serde_json::from_str(r#"{ "a":null, "b":[1, {"x":"\"","y":2}] }"#).unwrap();
         let c: Value = serde_json::from_str(r#"{"b":[{"y":2,"x":"\""},1],"a":null}"#).unwrap();
-        assert_eq!(canonical(&a), canonical(&b));
-        assert_ne!(canonical(&a), canonical(&c));
+        assert_eq!(canonical(&a, false), canonical(&b, false));
+        assert_ne!(canonical(&a, false), canonical(&c, false));
+    }
+
+    #[test]
+    fn types_are_no_content_but_in_a_value() {
+        let text = |value: &str| canonical(&serde_json::from_str(value).unwrap(), false);
+        assert_eq!(
+            text(r#"{"@type":"A","p":[{"@type":"B","id":"1","valueType":"string"}]}"#),
+            text(r#"{"p":[{"id":"1"}]}"#)
+        );
+        assert_ne!(text(r#"{"value":{"@type":"A"}}"#), text(r#"{"value":{"@type":"B"}}"#));
     }
 }

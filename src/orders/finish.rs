@@ -4,6 +4,7 @@ use telvisor_model::order::end_state;
 use telvisor_model::plan::{Act, Undo};
 use telvisor_model::{Action, ItemState};
 
+use super::customers;
 use super::moves::{Moving, NOT_COMPLETED};
 use super::outcome::{apply, machine_after, machine_of, opt, subscription};
 use super::removal;
@@ -110,9 +111,10 @@ async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize, jobs: &[Done]
         && let Some(mut c) = opt(tx, moving.order.customer).await?
         && c.state == "pending"
     {
+        let before = c.clone();
         c.state = "cancelled".into();
         c.ended_at = Some(tx.now());
-        tx.save_customer(&c).await?;
+        customers::save(tx, Some(&before), &c, None).await?;
     }
     if intent.action == Action::Provision
         && let Some(mut s) = subscription(tx, &intent).await?

@@ -10,6 +10,7 @@
 
 pub mod accept;
 pub mod cancel;
+pub mod customers;
 mod decompose;
 pub mod draft;
 pub mod fallout;

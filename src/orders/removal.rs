@@ -26,6 +26,7 @@ pub(super) async fn note(
         }
         Action::TerminateCustomer => {
             if let Some(mut c) = opt(tx, moving.order.customer).await?.filter(|c| c.removing != removing) {
+                // Of its own state nothing is told until it is gone: TMF629 has no word for it.
                 c.removing = removing;
                 tx.save_customer(&c).await?;
             }

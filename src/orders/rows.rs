@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::accept::Prepared;
 use super::moves::Moving;
 use super::resolve::{NewCustomer, Resolved};
-use super::{Draft, DraftItem, OrderError, decompose};
+use super::{Draft, DraftItem, OrderError, customers, decompose};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::store::customers::CustomerRow;
@@ -94,9 +94,13 @@ pub(super) async fn insert(
     let mut items = vec![];
     for (number, (n, resolved)) in prepared.items.iter().enumerate() {
         if let Some(new) = &resolved.new_customer {
-            customer = Some(reserve_customer(tx, customer_id, customer, new).await?);
+            customer = Some(reserve_customer(tx, customer_id, customer, new, draft.profile.as_ref()).await?);
         }
         items.push(item_row(id, number, &draft.items[*n], resolved));
+    }
+    let creates = prepared.items.iter().any(|(_, r)| r.new_customer.is_some());
+    if let (Some(c), Some(profile), false) = (&customer, &draft.profile, creates) {
+        customers::save(tx, Some(c), c, Some(profile)).await?;
     }
     for (_, resolved) in &prepared.items {
         if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
@@ -192,9 +196,13 @@ async fn reserve_customer(
     customer_id: &str,
     known: Option<CustomerRow>,
     new: &NewCustomer,
+    profile: Option<&Value>,
 ) -> Result<CustomerRow, StoreError> {
     let now = tx.now();
-    let mut row = known.unwrap_or_else(|| CustomerRow {
+    // What was given of the one who had the id before is not kept with the new one.
+    let nothing = Value::Object(serde_json::Map::new());
+    let profile = profile.or(known.as_ref().map(|_| &nothing));
+    let mut row = known.clone().unwrap_or_else(|| CustomerRow {
         uid: new_id(),
         customer_id: customer_id.to_owned(),
         state: "pending".into(),
@@ -214,12 +222,8 @@ async fn reserve_customer(
         row.state = "pending".into();
         row.test = new.test;
     }
-    row.name.clone_from(&new.name);
-    row.email.clone_from(&new.email);
-    row.phone.clone_from(&new.phone);
-    row.language.clone_from(&new.language);
-    row.characteristics = Json(Value::Object(new.characteristics.clone()));
-    tx.save_customer(&row).await?;
+    new.put_into(&mut row);
+    customers::save(tx, known.as_ref(), &row, profile).await?;
     Ok(row)
 }
 

@@ -30,24 +30,25 @@ const SERVICES: &str = "(
     'customer-account' AS specification, 'customer-account' AS of_type,
     CASE c.state WHEN 'pending' THEN 'reserved' WHEN 'active' THEN 'active' WHEN 'suspended' THEN 'inactive'
       ELSE 'terminated' END AS shown,
-    c.created_at AS created_at, c.created_at AS dated_at, c.started_at AS started_at, c.ended_at AS ended_at
+    c.created_at AS created_at, c.created_at AS dated_at, c.started_at AS started_at, c.ended_at AS ended_at,
+    'Service' AS type_name
   FROM customers c
   UNION ALL
   SELECT s.tenant, 'subscription', s.id, c.customer_id, 'CFS', s.application, s.application,
     CASE WHEN s.state = 'reserved' THEN 'reserved'
       WHEN s.state = 'suspended' OR (s.state = 'active' AND c.state = 'suspended') THEN 'inactive'
       WHEN s.state = 'active' THEN 'active' ELSE 'terminated' END,
-    s.created_at, s.created_at, s.started_at, s.ended_at
+    s.created_at, s.created_at, s.started_at, s.ended_at, 'Service'
   FROM subscriptions s JOIN customers c ON c.tenant = s.tenant AND c.uid = s.customer
   UNION ALL
   SELECT m.tenant, 'machine', m.id, c.customer_id, 'RFS', 'machine', 'machine',
     CASE WHEN m.ended_at IS NOT NULL THEN 'terminated' WHEN m.state = 'planned' THEN 'reserved'
       WHEN m.state = 'suspended' THEN 'inactive' ELSE 'active' END,
-    m.created_at, m.created_at, m.created_at, m.ended_at
+    m.created_at, m.created_at, m.created_at, m.ended_at, 'Service'
   FROM machines m JOIN customers c ON c.tenant = m.tenant AND c.uid = m.customer
   UNION ALL
   SELECT r.tenant, 'record', r.uid, r.customer_id, r.category, r.specification, r.of_type, r.state,
-    r.created_at, r.dated_at, r.started_at, r.ended_at
+    r.created_at, r.dated_at, r.started_at, r.ended_at, r.type_name
   FROM records_personal r WHERE r.kind = 'service'
 ) v WHERE v.tenant = $1";
 
@@ -57,7 +58,8 @@ const PRODUCTS: &str = "(
     CASE WHEN c.state = 'pending' THEN 'pendingActive'
       WHEN c.removing AND c.state IN ('active', 'suspended') THEN 'pendingTerminate'
       WHEN c.state IN ('active', 'suspended', 'terminated') THEN c.state ELSE 'cancelled' END AS shown,
-    c.created_at AS created_at, c.created_at AS dated_at, c.started_at AS started_at, c.ended_at AS ended_at
+    c.created_at AS created_at, c.created_at AS dated_at, c.started_at AS started_at, c.ended_at AS ended_at,
+    'Product' AS type_name
   FROM customers c
   UNION ALL
   SELECT s.tenant, 'subscription', s.id, c.customer_id, s.application, s.application || '.' || s.plan,
@@ -65,11 +67,11 @@ const PRODUCTS: &str = "(
       WHEN s.state IN ('active', 'suspended') AND (s.removing OR c.removing) THEN 'pendingTerminate'
       WHEN s.state = 'suspended' OR (s.state = 'active' AND c.state = 'suspended') THEN 'suspended'
       WHEN s.state IN ('active', 'terminated') THEN s.state ELSE 'cancelled' END,
-    s.created_at, s.created_at, s.started_at, s.ended_at
+    s.created_at, s.created_at, s.started_at, s.ended_at, 'Product'
   FROM subscriptions s JOIN customers c ON c.tenant = s.tenant AND c.uid = s.customer
   UNION ALL
   SELECT r.tenant, 'record', r.uid, r.customer_id, r.specification, r.of_type, r.state, r.created_at,
-    r.dated_at, r.started_at, r.ended_at
+    r.dated_at, r.started_at, r.ended_at, r.type_name
   FROM records_personal r WHERE r.kind = 'product'
 ) v WHERE v.tenant = $1";
 
@@ -78,21 +80,23 @@ const RESOURCES: &str = "(
     'machine' AS category, NULL AS specification,
     CASE WHEN m.ended_at IS NOT NULL THEN 'unknown' WHEN m.state = 'planned' THEN 'reserved'
       WHEN m.state = 'suspended' THEN 'suspended' ELSE 'available' END AS shown,
-    m.created_at AS created_at, m.created_at AS started_at, m.ended_at AS ended_at
+    m.created_at AS created_at, m.created_at AS started_at, m.ended_at AS ended_at,
+    'LogicalResource' AS type_name
   FROM machines m JOIN customers c ON c.tenant = m.tenant AND c.uid = m.customer
   UNION ALL
   SELECT r.tenant, 'record', r.uid, r.customer_id, r.name, r.category, r.specification, r.state, r.created_at,
-    r.started_at, r.ended_at
+    r.started_at, r.ended_at, r.type_name
   FROM records_personal r WHERE r.kind = 'resource'
 ) v WHERE v.tenant = $1";
 
 const USAGES: &str = "(
   SELECT s.tenant AS tenant, 'sdr' AS entry, s.record_id AS uid, j.customer_id AS customer_id,
     s.type AS specification, s.type AS of_type, 'received' AS shown, s.record_time AS created_at,
-    s.event_time AS dated_at
+    s.event_time AS dated_at, 'Usage' AS type_name
   FROM sdr s JOIN sdr_subjects j ON j.tenant = s.tenant AND j.subject = s.subject
   UNION ALL
-  SELECT r.tenant, 'record', r.uid, r.customer_id, r.specification, r.of_type, r.state, r.created_at, r.dated_at
+  SELECT r.tenant, 'record', r.uid, r.customer_id, r.specification, r.of_type, r.state, r.created_at,
+    r.dated_at, r.type_name
   FROM records_personal r WHERE r.kind = 'usage'
 ) v WHERE v.tenant = $1";
 

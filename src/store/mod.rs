@@ -7,7 +7,9 @@
 pub mod audit;
 pub mod backups;
 pub mod cancels;
+pub mod catalogue;
 pub mod claims;
+pub mod counters;
 pub mod customers;
 pub mod events;
 pub mod hosts;
@@ -31,14 +33,14 @@ pub mod told;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -62,6 +64,11 @@ pub enum StoreError {
     TooOld { needed: String, ours: String },
     #[error("database URL {url:?}: {reason}; use sqlite:PATH or postgres://…")]
     Url { url: String, reason: String },
+    #[error("the database was given too little time for this list")]
+    OutOfTime,
+    /// Another transaction changed the row after this one read it.
+    #[error("{what} {id} was changed in between")]
+    Changed { what: &'static str, id: String },
     #[error("{what} {id} is named by another row and is not there")]
     Missing { what: &'static str, id: String },
 }
@@ -83,7 +90,20 @@ impl StoreError {
                     Some("40001" | "40P01" | "57P01" | "57P03" | "5" | "517" | "261")
                 )
             }
-            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) | Self::Unsure(_) => true,
+            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut)
+            | Self::Unsure(_)
+            | Self::Changed { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a list took longer than [`Tx::limit`] allows.
+    #[must_use]
+    pub fn is_out_of_time(&self) -> bool {
+        match self {
+            Self::OutOfTime => true,
+            // query_canceled, SQLITE_INTERRUPT
+            Self::Sql(sqlx::Error::Database(e)) => matches!(e.code().as_deref(), Some("57014" | "9")),
             _ => false,
         }
     }
@@ -152,6 +172,7 @@ pub struct Tx<S> {
     scope: S,
     clock: Arc<dyn Clock>,
     hints: Vec<Hint>,
+    until: Option<Arc<Instant>>,
 }
 
 impl<S> Tx<S> {
@@ -188,6 +209,39 @@ impl<S> Tx<S> {
         }
     }
 
+    /// Ends what this transaction still asks of the database when this time is over, with an error that
+    /// [`StoreError::is_out_of_time`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn limit(&mut self, time: Duration) -> Result<(), StoreError> {
+        let until = Arc::new(Instant::now() + time);
+        // The connection outlives the transaction, and must not remember its limit.
+        let weak = Arc::downgrade(&until);
+        match &mut self.conn {
+            Conn::Sqlite(c) => c.lock_handle().await?.set_progress_handler(1000, move || {
+                weak.upgrade().is_none_or(|until| Instant::now() < *until)
+            }),
+            Conn::Postgres(c) => {
+                let text = format!("SET LOCAL statement_timeout = {}", time.as_millis().max(1));
+                sqlx::query(AssertSqlSafe(text)).execute(&mut **c).await?;
+            }
+        }
+        self.until = Some(until);
+        Ok(())
+    }
+
+    /// Whether there is time left.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfTime`].
+    pub(crate) fn in_time(&self) -> Result<(), StoreError> {
+        match &self.until {
+            Some(until) if Instant::now() >= **until => Err(StoreError::OutOfTime),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes everything permanent, and returns the hints to publish.
     ///
     /// # Errors
@@ -218,7 +272,13 @@ impl Tx<System> {
     /// Goes on in the same transaction as one tenant.
     #[must_use]
     pub fn for_tenant(self, tenant: &str) -> Tx<Tenant> {
-        Tx { conn: self.conn, scope: Tenant(tenant.to_owned()), clock: self.clock, hints: self.hints }
+        Tx {
+            conn: self.conn,
+            scope: Tenant(tenant.to_owned()),
+            clock: self.clock,
+            hints: self.hints,
+            until: self.until,
+        }
     }
 }
 
@@ -309,7 +369,7 @@ impl Db {
                 Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         };
-        Ok(Tx { conn, scope, clock: self.clock.clone(), hints: vec![] })
+        Ok(Tx { conn, scope, clock: self.clock.clone(), hints: vec![], until: None })
     }
 
     /// Opens a transaction of one tenant, for writing.

@@ -185,12 +185,13 @@ impl Tx<Tenant> {
             &o.request_id,
             o.goes_on
         )?;
-        Ok(())
+        self.count_new(o.kind, o.state).await
     }
 
     /// Writes an order back; the version read must still be the one stored.
     pub async fn update_order(&mut self, o: &mut OrderRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
+        self.count_moved(o.id, o.state).await?;
         let rows = sql!(
             self,
             execute,
@@ -223,7 +224,7 @@ impl Tx<Tenant> {
             o.goes_on
         )?;
         if rows == 0 {
-            return Err(StoreError::Missing { what: "order at the version read", id: o.id.to_string() });
+            return Err(StoreError::Changed { what: "order", id: o.id.to_string() });
         }
         o.version += 1;
         Ok(())
@@ -273,6 +274,7 @@ impl Tx<Tenant> {
     /// Hides an order from reads; it is kept for audit, and its key stays used.
     pub async fn hide_order(&mut self, id: Uuid) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());
+        self.count_hidden(id).await?;
         sql!(
             self,
             execute,

@@ -20,6 +20,8 @@ pub struct RecordRow {
     pub version: i64,
     /// The resource as it was given, without `id` and `href`.
     pub body: Json<Value>,
+    /// `@type`.
+    pub type_name: String,
     #[sqlx(flatten)]
     pub columns: Columns,
     pub created_at: DateTime<Utc>,
@@ -51,8 +53,8 @@ impl Tx<Tenant> {
             self,
             execute,
             "INSERT INTO records_personal (tenant, uid, kind, id, version, body, name, category, state, specification,
-               of_type, customer_id, created_at, changed_at, dated_at, started_at, ended_at)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17)",
+               of_type, customer_id, created_at, changed_at, dated_at, started_at, ended_at, type_name)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)",
             &tenant,
             r.uid,
             r.kind.as_str(),
@@ -69,7 +71,8 @@ impl Tx<Tenant> {
             r.changed_at,
             r.columns.dated_at,
             r.columns.started_at,
-            r.columns.ended_at
+            r.columns.ended_at,
+            &r.type_name
         )?;
         Ok(())
     }
@@ -82,7 +85,7 @@ impl Tx<Tenant> {
             execute,
             "UPDATE records_personal SET body = $4, name = $5, category = $6, state = $7, specification = $8,
                of_type = $9, customer_id = $10, changed_at = $11, dated_at = $12, started_at = $13, ended_at = $14,
-               version = version + 1
+               type_name = $15, version = version + 1
              WHERE tenant = $1 AND uid = $2 AND version = $3",
             &tenant,
             r.uid,
@@ -97,7 +100,8 @@ impl Tx<Tenant> {
             r.changed_at,
             r.columns.dated_at,
             r.columns.started_at,
-            r.columns.ended_at
+            r.columns.ended_at,
+            &r.type_name
         )?;
         Ok(rows == 1)
     }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::io::BufReader;
 use tokio::process::{Child, Command};
 
-use crate::harness::{CRM, database};
+use crate::harness::{CRM, PRODUCT_ORDERS, database};
 use crate::process::{PATIENCE, announced, telvisor};
 
 /// A server on a folder and a port of its own, and commands that ask it.
@@ -125,6 +125,38 @@ async fn orders_are_placed_followed_and_shown_with_a_status_that_tells() {
     assert!(ended.out.contains("rejected"), "{ended:#?}");
     assert_eq!(desk.run("jobs --json").await.with(0).json(), serde_json::json!([]));
     assert_eq!(desk.run("fallout list --json").await.with(0).json(), serde_json::json!([]));
+    desk.end("TERM").await;
+}
+
+#[tokio::test]
+async fn a_product_order_is_followed_and_shown_like_its_service_order() {
+    let desk = Desk::open().await;
+    let body = serde_json::json!({
+        "relatedParty": [{ "id": "4712", "role": "customer" }],
+        "productOrderItem": [
+            { "id": "1", "action": "add", "productOffering": { "id": "customer-account" },
+                "product": { "productCharacteristic": [{ "name": "name", "value": "Ada" }] } },
+            { "id": "2", "action": "add", "productOffering": { "id": "kinfolk.solo" } },
+        ],
+    });
+    let http = telvisor::http::client().build().unwrap();
+    let answer = http.post(format!("{}{PRODUCT_ORDERS}", desk.url)).json(&body).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 201);
+    let placed: Value = answer.json().await.unwrap();
+    let id = placed["id"].as_str().unwrap();
+    let watched = desk.run(&format!("order watch {id}")).await.with(0).out;
+    assert!(
+        watched.contains("install kinfolk 2.0 done") && watched.ends_with("order completed\n"),
+        "{watched}"
+    );
+    let shown = desk.run(&format!("order show {id} --json")).await.with(0).json();
+    assert_eq!(shown["kind"], "product");
+    let service = shown["serviceOrder"].as_str().unwrap();
+    let of_service = desk.run(&format!("order show {service}")).await.with(0).out;
+    assert!(of_service.contains(&format!("of product  {id}")), "{of_service}");
+    assert!(desk.run(&format!("order show {id}")).await.with(0).out.contains(service));
+    let list = desk.run("order list --json").await.with(0).json();
+    assert_eq!(list[0]["id"], service, "the list is TMF641's: {list:#}");
     desk.end("TERM").await;
 }
 

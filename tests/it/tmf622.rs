@@ -60,7 +60,7 @@ fn item_states(order: &Value) -> Vec<&str> {
 }
 
 /// An item that creates a customer.
-fn create(id: &str) -> Value {
+pub fn create(id: &str) -> Value {
     json!({
         "id": "create", "action": "add", "productOffering": { "id": "customer-account" },
         "product": {
@@ -71,7 +71,7 @@ fn create(id: &str) -> Value {
 }
 
 /// An item that provisions what is offered.
-fn provision(customer: &str, offering: &str) -> Value {
+pub fn provision(customer: &str, offering: &str) -> Value {
     json!({
         "id": "provision", "action": "add", "productOffering": { "id": offering },
         "product": { "relatedParty": [{ "id": customer, "role": "customer" }] },
@@ -79,18 +79,18 @@ fn provision(customer: &str, offering: &str) -> Value {
 }
 
 /// An item that changes characteristics of a product.
-fn change(product: &str, characteristics: &[(&str, &str)]) -> Value {
+pub fn change(product: &str, characteristics: &[(&str, &str)]) -> Value {
     let list: Vec<Value> = characteristics.iter().map(|(n, v)| json!({ "name": n, "value": v })).collect();
     json!({ "id": "change", "action": "modify", "product": { "id": product, "productCharacteristic": list } })
 }
 
 /// An item that sets the status of a product.
-fn set_status(product: &str, status: &str) -> Value {
+pub fn set_status(product: &str, status: &str) -> Value {
     json!({ "id": "status", "action": "modify", "product": { "id": product, "status": status } })
 }
 
 /// An item that terminates a product.
-fn terminate(product: &str) -> Value {
+pub fn terminate(product: &str) -> Value {
     json!({ "id": "delete", "action": "delete", "product": { "id": product } })
 }
 

@@ -19,14 +19,12 @@ const CRATES: [(&str, &[&str]); 6] = [
 /// The parts of the root package, each with the parts that it may name: `*` all above it. A part may only name what
 /// stands above it in this table, so the table has no circle. A part of a part (`mediation::schedule`) is listed by
 /// itself where it is needed further up than the rest; the rest of its own part may always name it.
-const PARTS: [(&str, &str); 23] = [
+const PARTS: [(&str, &str); 22] = [
     ("clock", ""),
     ("fault", ""),
     ("access", ""),
     ("secrets", ""),
     ("http", ""),
-    // The official files, which the doors hold bodies against.
-    ("conformance::official", ""),
     // A client of any server: it knows nothing of ours.
     ("conformance", "clock http"),
     // What a period is; the configuration is checked with it.
@@ -45,7 +43,7 @@ const PARTS: [(&str, &str); 23] = [
     ("mediation", "engine store apps"),
     ("orders", "engine store apps inventory queue mediation mediation::schedule"),
     ("jobs", "engine store apps inventory queue hypervisor orders"),
-    ("api", "engine store apps inventory mediation orders conformance::official"),
+    ("api", "conformance engine store apps inventory secrets mediation orders"),
     ("app", "*"),
     ("cli", "*"),
 ];

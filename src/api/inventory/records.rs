@@ -126,6 +126,10 @@ impl Records {
         Ok((self.inward)(body))
     }
 
+    fn type_of(&self, body: &Value) -> String {
+        text(body, "/@type").unwrap_or_else(|| self.type_name.to_owned())
+    }
+
     fn generated(&self, id: &str) -> Problem {
         let message = format!("{} {id} is no record-only entry: it is changed by {}", self.word, self.door);
         Problem::conflict("notRecordOnly", message)
@@ -173,6 +177,7 @@ impl Records {
             kind: self.kind,
             id: id.clone(),
             version: 1,
+            type_name: self.type_of(&body),
             columns: (self.columns)(&body),
             body: Json(body),
             created_at: now,
@@ -229,6 +234,7 @@ impl Records {
             return Ok(ask.one(stored));
         }
         let was = row.columns.state.take();
+        row.type_name = self.type_of(&body);
         row.columns = (self.columns)(&body);
         row.body = Json(body);
         row.changed_at = tx.now();

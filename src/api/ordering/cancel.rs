@@ -16,7 +16,7 @@ use crate::orders::OrderError;
 use crate::orders::cancel::{CancelRequest, cancel};
 
 /// What a task can be filtered and sorted by; the dates as they are shown.
-const OF_SERVICE_ORDERS: &[Attribute] = &[
+pub const OF_SERVICE_ORDERS: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "state", Kind::Text),
     ("serviceOrder.id", "order_id", Kind::Id),
@@ -24,14 +24,17 @@ const OF_SERVICE_ORDERS: &[Attribute] = &[
     ("completionMessage", "message", Kind::Text),
     ("requestedCancellationDate", REQUESTED, Kind::Time),
     ("effectiveCancellationDate", EFFECTIVE, Kind::Time),
+    ("@type", "", Kind::Always("CancelServiceOrder")),
 ];
-const OF_PRODUCT_ORDERS: &[Attribute] = &[
+/// The same of the tasks of TMF622.
+pub const OF_PRODUCT_ORDERS: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "CASE WHEN state = 'accepted' THEN 'acknowledged' ELSE state END", Kind::Text),
     ("productOrder.id", "order_id", Kind::Id),
     ("cancellationReason", "reason", Kind::Text),
     ("requestedCancellationDate", REQUESTED, Kind::Time),
     ("effectiveCancellationDate", EFFECTIVE, Kind::Time),
+    ("@type", "", Kind::Always("CancelProductOrder")),
 ];
 const REQUESTED: &str = "COALESCE(requested_for, requested_at)";
 const EFFECTIVE: &str = "CASE WHEN state = 'done' THEN ended_at END";
@@ -55,6 +58,7 @@ struct OrderRef {
 /// # Errors
 /// 400 for an unknown order, 409 for one that has ended.
 pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
+    api.check_task(&given)?;
     let Some(order) = given.get(api.order) else {
         return Err(Problem::invalid(api.order, "is missing: which order?"));
     };
@@ -79,7 +83,7 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
         OrderError::NotFound(_) => unknown(),
         other => Problem::of_order(other, |n, m| (api.path)(&given, n, m)),
     })?;
-    Ok(ask.created(api.task(&ask.base, &task)))
+    Ok(ask.created(api.show_task(&ask.base, &task)))
 }
 
 /// GET: a page of cancel tasks, newest first.
@@ -93,7 +97,7 @@ pub async fn list(api: &Ordering, ask: Ask) -> Result<Response, Problem> {
     };
     let page = ask.page(attributes, &[("requested_at", true), ("id", true)])?;
     let tasks = ask.read().await?.list_cancels(api.kind, &page).await?;
-    let shown = tasks.rows.iter().map(|c| api.task(&ask.base, c)).collect();
+    let shown = tasks.rows.iter().map(|c| api.show_task(&ask.base, c)).collect();
     Ok(ask.list(&page, &tasks, shown))
 }
 
@@ -103,5 +107,5 @@ pub async fn list(api: &Ordering, ask: Ask) -> Result<Response, Problem> {
 /// 404.
 pub async fn show(api: &Ordering, ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
     let task = ask.read().await?.cancel(api.kind, uuid(api.cancel, &id)?).await?;
-    Ok(ask.one(api.task(&ask.base, &found(api.cancel, &id, task)?)))
+    Ok(ask.one(api.show_task(&ask.base, &found(api.cancel, &id, task)?)))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use telvisor_model::catalogue::RESERVED_CHARACTERISTICS;
 
 use super::Ordering;
-use super::orders::load;
+use super::orders::{load, shown};
 use crate::api::problem::Problem;
 use crate::api::tmf630::{Ask, PatchBody, Patched, found, uuid};
 use crate::clock::show;
@@ -43,22 +43,24 @@ pub async fn patch(
 
 async fn patch_once(api: &Ordering, ask: &Ask, id: &str, given: &PatchBody) -> Result<Response, Problem> {
     let uuid = uuid(api.what, id)?;
-    let (stored, request, version) = {
+    let (order, stored, request) = {
         let mut tx = ask.read().await?;
         let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
         let stored = load(api, &mut tx, &ask.base, &order).await?;
-        (stored, tx.personal(uuid).await?.request.0, order.version)
+        let request = tx.personal(uuid).await?.request.0;
+        (order, stored, request)
     };
-    ask.must_match(&stored)?;
-    let patched = given.patched(&stored)?;
+    let seen = api.show(&ask.base, &order, stored.clone());
+    ask.must_match(&seen)?;
+    let patched = api.changed(given.patched(&seen)?, &stored)?;
     let mut change = read(api, &patched, &stored, request, ask.engine().db.clock().now())?;
-    change.version = Some(version);
+    change.version = Some(order.version);
     patch::patch(ask.engine(), &ask.caller, api.kind, uuid, &change)
         .await
         .map_err(|e| Problem::of_order(e, |n, m| (api.path)(given.body(), n, m)))?;
     let mut tx = ask.read().await?;
     let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
-    Ok(ask.one(load(api, &mut tx, &ask.base, &order).await?))
+    Ok(ask.one(shown(api, &mut tx, &ask.base, &order).await?))
 }
 
 /// Reads what a patch changes; what is as it is stored may be named.
@@ -87,8 +89,8 @@ fn read(
             }
             n if may.lists.contains(&n) => {
                 echo = true;
-                let list = list(name, value)?;
-                set(&mut request, name, Some(Value::Array(list)));
+                let list = if value.is_null() { None } else { Some(Value::Array(list(name, value)?)) };
+                set(&mut request, name, list);
             }
             n if may.objects.contains(&n) => {
                 echo = true;
@@ -211,7 +213,7 @@ async fn delete_once(api: &Ordering, ask: &Ask, id: &str) -> Result<Response, Pr
     let version = {
         let mut tx = ask.read().await?;
         let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
-        ask.must_match(&load(api, &mut tx, &ask.base, &order).await?)?;
+        ask.must_match(&shown(api, &mut tx, &ask.base, &order).await?)?;
         order.version
     };
     patch::delete(ask.engine(), &ask.caller, api.kind, uuid, version)

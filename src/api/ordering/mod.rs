@@ -5,6 +5,7 @@ pub mod cancel;
 pub mod change;
 pub mod orders;
 pub mod read;
+pub mod versions;
 
 use axum::Router;
 use axum::extract::Path;
@@ -13,22 +14,29 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use telvisor_model::OrderKind;
 
-use super::Doors;
 use super::problem::Problem;
 use super::request::JsonBody;
 use super::tmf630::{Ask, Attribute, PatchBody};
+use super::{Doors, Version};
 use crate::clock::show;
 use crate::orders::{Draft, Member};
 use crate::store::cancels::CancelRow;
 use crate::store::orders::{ItemRow, OrderRow};
 
-/// Reads a POST body; the second argument is the idempotency key, if the client gave one.
-pub type ReadDraft = fn(&Value, Option<String>, DateTime<Utc>) -> Result<Draft, Problem>;
+/// Reads a POST body in the v4 form, which a client of the version sent; then the idempotency key, if the client gave
+/// one, and the time.
+pub type ReadDraft = fn(Version, &Value, Option<String>, DateTime<Utc>) -> Result<Draft, Problem>;
+
+/// When an order was completed, as it is shown: a cancelled or rejected one has no such date.
+pub const COMPLETED: &str = "CASE WHEN state IN ('completed', 'partial', 'failed') THEN ended_at END";
 
 /// One of the ordering APIs, in one version.
 #[derive(Debug)]
 pub struct Ordering {
-    /// Base path.
+    pub version: Version,
+    /// What v5 of it says otherwise.
+    pub v5: &'static versions::V5,
+    /// Base path of this version.
     pub base: &'static str,
     pub kind: OrderKind,
     /// For people: `service order`.
@@ -46,7 +54,8 @@ pub struct Ordering {
     pub draft: ReadDraft,
     /// Where a member stands in a body.
     pub path: fn(&Value, Option<usize>, &Member) -> String,
-    /// Renders an order: what hrefs begin with, the order, its items, the request, the notes.
+    /// Renders an order in the v4 form, with the members of both versions: what hrefs begin with, the order, its items,
+    /// the request, the notes.
     pub render: fn(&str, &OrderRow, &[ItemRow], &Value, &[Value]) -> Value,
     pub patchable: change::Patchable,
 }

@@ -10,12 +10,12 @@ use super::Ordering;
 use crate::api::idempotency;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
-use crate::api::tmf630::{Ask, Query, found, uuid};
+use crate::api::tmf630::{Ask, found, uuid};
 use crate::orders::accept::{Accepted, accept};
 use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx};
 
-/// Loads what belongs to an order and renders it.
+/// Loads what belongs to an order and renders it in the v4 form, with the members of both versions.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -30,26 +30,39 @@ pub async fn load(
     Ok((api.render)(base, order, &items, &personal.request.0, &personal.notes.0))
 }
 
+/// Loads what belongs to an order and renders it as the version shows it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn shown(
+    api: &Ordering,
+    tx: &mut Tx<Tenant>,
+    base: &str,
+    order: &OrderRow,
+) -> Result<Value, StoreError> {
+    Ok(api.show(base, order, load(api, tx, base, order).await?))
+}
+
 /// POST: accepts an order. 201 with Location; a repeat under the same key shows the order as it is now.
 ///
 /// # Errors
 /// 400 with the path of the wrong member, 409 for a state or a key that forbids it.
 pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
     let key = idempotency::key(&ask.headers)?;
-    let draft = (api.draft)(&given, key, ask.engine().db.clock().now())?;
+    let draft = api.read(&ask, &given, key).await?;
     let accepted = accept(ask.engine(), &ask.caller, &draft)
         .await
         .map_err(|e| Problem::of_order(e, |n, member| (api.path)(&draft.request, n, member)))?;
     metrics::counter!("telvisor_orders_accepted_total", "door" => ask.caller.door.as_str()).increment(1);
     match &accepted {
         Accepted::New(new) => {
-            let shown = (api.render)(&ask.base, &new.order, &new.items, &draft.request, &draft.notes);
-            Ok(ask.created(shown))
+            let neutral = (api.render)(&ask.base, &new.order, &new.items, &draft.request, &draft.notes);
+            Ok(ask.created(api.show(&ask.base, &new.order, neutral)))
         }
         Accepted::Replayed(id) => {
             let mut tx = ask.read().await?;
             let order = found("order", &id.to_string(), tx.order_even_hidden(*id).await?)?;
-            let mut response = ask.created(load(api, &mut tx, &ask.base, &order).await?);
+            let mut response = ask.created(shown(api, &mut tx, &ask.base, &order).await?);
             idempotency::replayed(&mut response);
             Ok(response)
         }
@@ -67,11 +80,11 @@ pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
     let page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
     let mut tx = ask.read().await?;
     let orders = tx.list_orders(api.kind, &page).await?;
-    let mut shown = vec![];
+    let mut all = vec![];
     for order in &orders.rows {
-        shown.push(load(api, &mut tx, &ask.base, order).await?);
+        all.push(shown(api, &mut tx, &ask.base, order).await?);
     }
-    Ok(ask.list(&page, &orders, shown))
+    Ok(ask.list(&page, &orders, all))
 }
 
 /// Turns a filter by the external references of service orders that names product orders into one by id.
@@ -92,9 +105,7 @@ async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
         let message = "channels and ids of product orders cannot be asked for together";
         return Err(Problem::invalid(REFERENCE, message));
     };
-    let text =
-        form_urlencoded::Serializer::new(String::new()).append_pair(attribute, &wanted.join(",")).finish();
-    ask.query.filters.extend(Query::parse(Some(&text))?.filters);
+    ask.query.equal(attribute, wanted);
     Ok(())
 }
 
@@ -105,5 +116,5 @@ async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
 pub async fn show(api: &Ordering, ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
     let mut tx = ask.read().await?;
     let order = found(api.what, &id, tx.order_of(api.kind, uuid(api.what, &id)?).await?)?;
-    Ok(ask.one(load(api, &mut tx, &ask.base, &order).await?))
+    Ok(ask.one(shown(api, &mut tx, &ask.base, &order).await?))
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::api::Version;
 use crate::api::problem::Problem;
 use crate::api::request::Object;
 use crate::clock::show;
@@ -30,17 +31,35 @@ pub struct Characteristic {
     pub value: Value,
 }
 
-/// An object with the members that are known; what is null counts as absent.
+/// An object with the members that are in one of the lists; what is null counts as absent.
 #[must_use]
-pub fn keep(value: &Value, members: &[&str]) -> Value {
+pub fn keep(value: &Value, members: &[&[&str]]) -> Value {
     match value {
         Value::Object(map) => Value::Object(
             map.iter()
-                .filter(|(k, v)| members.contains(&k.as_str()) && !v.is_null())
+                .filter(|(k, v)| members.iter().any(|m| m.contains(&k.as_str())) && !v.is_null())
                 .map(|(k, v)| (k.clone(), v.clone()))
                 .collect(),
         ),
         other => other.clone(),
+    }
+}
+
+/// Where a party's id stands, below the party.
+#[must_use]
+pub fn id_of_party(version: Version) -> &'static str {
+    match version {
+        Version::V4 => "id",
+        Version::V5 => "partyOrPartyRole.id",
+    }
+}
+
+/// The members that only v5 has, for a client that speaks it.
+#[must_use]
+pub fn more(version: Version, only: &'static [&'static str]) -> &'static [&'static str] {
+    match version {
+        Version::V4 => &[],
+        Version::V5 => only,
     }
 }
 

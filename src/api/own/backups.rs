@@ -13,7 +13,7 @@ use super::ordered;
 use crate::access::Caller;
 use crate::api::problem::Problem;
 use crate::api::request::{JsonBody, Object, typed};
-use crate::api::tmf630::href::base;
+use crate::api::tmf630::href::Base;
 use crate::api::{Doors, download, idempotency};
 use crate::clock::{new_id, show as time};
 use crate::orders::accept::{Accepted, accept};
@@ -60,6 +60,7 @@ pub async fn list(
 async fn order(
     doors: &Doors,
     caller: &Caller,
+    Base(base): &Base,
     headers: &HeaderMap,
     s: &SubscriptionRow,
     operation: &[(&str, String)],
@@ -95,7 +96,7 @@ async fn order(
             _ => String::new(),
         })
     })?;
-    let mut response = ordered(&base(doors, headers), accepted.id());
+    let mut response = ordered(base, accepted.id());
     if let Accepted::Replayed(_) = accepted {
         idempotency::replayed(&mut response);
     }
@@ -109,11 +110,12 @@ async fn order(
 pub async fn take(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
+    Extension(base): Extension<Base>,
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let s = subscription(&doors, &caller, &id).await?;
-    order(&doors, &caller, &headers, &s, &[("operation", "backup".into())]).await
+    order(&doors, &caller, &base, &headers, &s, &[("operation", "backup".into())]).await
 }
 
 /// POST: puts the data of a backup back.
@@ -123,13 +125,14 @@ pub async fn take(
 pub async fn restore(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
+    Extension(base): Extension<Base>,
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let b = backup(&doors, &caller, &id).await?;
     let s = subscription(&doors, &caller, &b.subscription.to_string()).await?;
     let operation = [("operation", "restore".to_owned()), ("backupId", b.id.to_string())];
-    order(&doors, &caller, &headers, &s, &operation).await
+    order(&doors, &caller, &base, &headers, &s, &operation).await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -146,7 +149,7 @@ struct LinkBody {
 pub async fn link(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
-    headers: HeaderMap,
+    Extension(Base(base)): Extension<Base>,
     Path(id): Path<String>,
     body: Option<JsonBody>,
 ) -> Result<Response, Problem> {
@@ -180,6 +183,6 @@ pub async fn link(
     let detail = json!({ "link": row.id, "customer": owner.customer_id, "expiresAt": time(row.expires_at) });
     tx.audit(&caller, "backup.link", &b.id.to_string(), Some(&detail)).await?;
     tx.commit().await?;
-    let url = format!("{}{}", base(&doors, &headers), download::path(&doors.engine, &caller.tenant, &row));
+    let url = format!("{}{}", base, download::path(&doors.engine, &caller.tenant, &row));
     Ok((StatusCode::CREATED, Json(json!({ "url": url, "expiresAt": time(row.expires_at) }))).into_response())
 }

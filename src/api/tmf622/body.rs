@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 use telvisor_model::OrderKind;
 use telvisor_model::catalogue::plain;
 
-use crate::api::ordering::read::{self, ACTIONS, CHANNELS, Characteristic, Note, Party, keep, notes};
+use super::v5::V5;
+use crate::api::Version;
+use crate::api::ordering::read::{self, ACTIONS, CHANNELS, Characteristic, Note, Party, keep, more, notes};
 use crate::api::problem::Problem;
 use crate::api::request::{Object, typed};
 use crate::orders::{Ask, Draft, DraftItem, Given};
@@ -183,20 +185,26 @@ struct Relationship {
     id: Option<String>,
 }
 
-/// Reads a POST body; `key` is the idempotency key, if the client gave one.
+/// Reads a POST body in the v4 form, which a client of the version sent; `key` is the idempotency key, if the client
+/// gave one.
 ///
 /// # Errors
 /// 400 with the path of the member that does not fit.
-pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Draft, Problem> {
+pub fn draft(
+    version: Version,
+    body: &Value,
+    key: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<Draft, Problem> {
     if !body.is_object() {
         return Err(Problem::invalid("", "the body must be a JSON object: a ProductOrder"));
     }
     if body.get("productOrderItem").is_none() {
         return Err(Problem::invalid("productOrderItem", "is missing: an order needs at least one item"));
     }
-    let request = known(body);
+    let request = known(version, body);
     let order: Order = typed(&request)?;
-    let customer = customer(&order)?;
+    let customer = customer(version, &order)?;
     let mut items = vec![];
     for (n, item) in order.product_order_item.iter().enumerate() {
         items.push(DraftItem {
@@ -219,18 +227,19 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         requested_completion: order.requested_completion_date,
         notes: notes(&request, &order.note, now),
         request,
+        profile: None,
         items,
     })
 }
 
 /// The body with the members that the Create schema knows.
-fn known(body: &Value) -> Value {
-    let mut request = keep(body, &ORDER_MEMBERS);
+fn known(version: Version, body: &Value) -> Value {
+    let mut request = keep(body, &[&ORDER_MEMBERS, more(version, V5.order_only)]);
     if let Some(items) = request.get_mut("productOrderItem").and_then(Value::as_array_mut) {
         for item in items {
-            *item = keep(item, &ITEM_MEMBERS);
+            *item = keep(item, &[&ITEM_MEMBERS, more(version, V5.item_only)]);
             if let Some(product) = item.get_mut("product") {
-                *product = keep(product, &PRODUCT_MEMBERS);
+                *product = keep(product, &[&PRODUCT_MEMBERS, more(version, V5.thing_only)]);
             }
         }
     }
@@ -238,11 +247,12 @@ fn known(body: &Value) -> Value {
 }
 
 /// The one customer that parties of the order or of its products name.
-fn customer(order: &Order) -> Result<Option<String>, Problem> {
+fn customer(version: Version, order: &Order) -> Result<Option<String>, Problem> {
+    let id = read::id_of_party(version);
     let of_order =
-        order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].id"), &**p));
+        order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].{id}"), &**p));
     let of_items = order.product_order_item.iter().enumerate().flat_map(|(n, item)| {
-        let path = move |i: usize| format!("productOrderItem[{n}].product.relatedParty[{i}].id");
+        let path = move |i: usize| format!("productOrderItem[{n}].product.relatedParty[{i}].{id}");
         item.product.related_party.iter().enumerate().map(move |(i, p)| (path(i), &**p))
     });
     read::customer(of_order.chain(of_items))
@@ -366,7 +376,7 @@ mod tests {
     use super::*;
 
     fn parse(body: &Value) -> Result<Draft, String> {
-        draft(body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
+        draft(Version::V4, body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
     }
 
     fn order(item: &Value) -> Value {

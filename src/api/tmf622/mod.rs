@@ -1,19 +1,22 @@
-//! TMF622 Product Ordering v4.0.0.
+//! TMF622 Product Ordering v4.0.0, and v5.0.0 over it.
 
 pub mod body;
 pub mod render;
+pub mod v5;
 
 use serde_json::Value;
 use telvisor_model::OrderKind;
 
-use super::TMF622;
-use super::ordering::Ordering;
 use super::ordering::change::Patchable;
+use super::ordering::{COMPLETED, Ordering};
 use super::tmf630::{Attribute, Kind};
+use super::{TMF622, Version};
 use crate::orders::Member;
 
 /// What is TMF622's own among the ordering APIs.
 pub static API: Ordering = Ordering {
+    version: Version::V4,
+    v5: &v5::V5,
     base: TMF622,
     kind: OrderKind::Product,
     what: "product order",
@@ -36,7 +39,7 @@ pub static API: Ordering = Ordering {
 };
 
 /// What an order can be filtered and sorted by.
-const ATTRIBUTES: &[Attribute] = &[
+pub const ATTRIBUTES: &[Attribute] = &[
     ("id", "id", Kind::Id),
     ("state", "state", Kind::Text),
     ("externalId", "external_id", Kind::Text),
@@ -45,11 +48,12 @@ const ATTRIBUTES: &[Attribute] = &[
     ("relatedParty.id", "customer_id", Kind::Text),
     ("channel.id", "channel", Kind::Text),
     ("orderDate", "order_date", Kind::Time),
-    ("completionDate", "ended_at", Kind::Time),
+    ("completionDate", COMPLETED, Kind::Time),
     ("cancellationDate", "cancelled_at", Kind::Time),
     ("requestedStartDate", "requested_start", Kind::Time),
     ("requestedCompletionDate", "requested_completion", Kind::Time),
     ("expectedCompletionDate", "expected_completion", Kind::Time),
+    ("@type", "", Kind::Always("ProductOrder")),
 ];
 
 /// Where a member stands in a TMF622 body.

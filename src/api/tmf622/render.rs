@@ -68,6 +68,12 @@ fn item(base: &str, o: &OrderRow, items: &[ItemRow], given: Value) -> Value {
     if let Some(map) = out.as_object_mut() {
         map.entry("@type").or_insert(json!("ProductOrderItem"));
         offering(base, map.get_mut("productOffering"));
+        if let Some(product) = map.get_mut("product").and_then(Value::as_object_mut) {
+            offering(base, product.get_mut("productOffering"));
+            for party in product.get_mut("relatedParty").and_then(Value::as_array_mut).into_iter().flatten() {
+                *party = party_out(party.take());
+            }
+        }
         if let Some(row) = row
             && row.intent.0.is_some()
         {
@@ -93,12 +99,6 @@ fn offering(base: &str, place: Option<&mut Value>) {
 /// What the item makes of its product. The product has the id of the service that realizes it.
 fn fill_product(product: &mut Map<String, Value>, base: &str, o: &OrderRow, row: &ItemRow) {
     let Some(intent) = &row.intent.0 else { return };
-    if let Some(parties) = product.get_mut("relatedParty").and_then(Value::as_array_mut) {
-        for party in parties {
-            *party = party_out(party.take());
-        }
-    }
-    offering(base, product.get_mut("productOffering"));
     let id = match (intent.action.on_customer(), intent.subscription) {
         (true, _) => o.customer_id.clone(),
         (false, id) => id.map(|id| id.to_string()),

@@ -1,5 +1,7 @@
 //! What every TMF door is asked, read once, and the forms in which it answers.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::ExtensionRejection;
 use axum::extract::{Extension, FromRequestParts, OriginalUri};
@@ -9,8 +11,11 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::query::{Attribute, Query};
-use super::{etag, href, list, media};
+use super::cursor::Cursor;
+use super::href::Base;
+use super::list::{self, Next, Place};
+use super::query::{Attribute, Defaults, Query};
+use super::{etag, media};
 use crate::access::Caller;
 use crate::api::Doors;
 use crate::api::problem::Problem;
@@ -44,17 +49,19 @@ impl FromRequestParts<Doors> for Ask {
         if parts.method != Method::DELETE {
             media::takes_json(&parts.headers)?;
         }
-        let caller = Extension::<Caller>::from_request_parts(parts, doors).await;
-        let Extension(caller) = caller.map_err(|e: ExtensionRejection| {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            Problem::new(status, "internal", "internal error", e.body_text())
-        })?;
+        let around = |e: ExtensionRejection| {
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error", e.body_text())
+        };
+        let Extension(caller) =
+            Extension::<Caller>::from_request_parts(parts, doors).await.map_err(around)?;
+        let Extension(Base(base)) =
+            Extension::<Base>::from_request_parts(parts, doors).await.map_err(around)?;
         let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, doors).await;
         let raw = uri.query().unwrap_or("").to_owned();
         Ok(Self {
             caller,
             query: Query::parse(Some(&raw))?,
-            base: href::base(doors, &parts.headers),
+            base,
             headers: parts.headers.clone(),
             method: parts.method.clone(),
             path: uri.path().to_owned(),
@@ -84,7 +91,11 @@ impl Ask {
     /// # Errors
     /// 400 naming an attribute that cannot be filtered or sorted by, or a value that does not fit it.
     pub fn page(&self, attributes: &[Attribute], newest: &[(&'static str, bool)]) -> Result<Page, Problem> {
-        self.query.page(attributes, newest, self.limits())
+        let time = Duration::from_secs(self.engine().config.api.list_seconds);
+        let defaults = Defaults { newest, limits: self.limits(), time };
+        self.query.page(attributes, defaults, |text, sorted_by| {
+            Cursor::open(text, &self.engine().secrets, &[&self.caller.tenant, &self.path, sorted_by])
+        })
     }
 
     /// How many entries a page has when the client does not say, and how many at most.
@@ -96,7 +107,13 @@ impl Ask {
     /// Answers a page of a stored list: what is shown of each row, cut to `fields`, with the totals and links.
     #[must_use]
     pub fn list<R>(&self, page: &Page, found: &Listed<R>, shown: Vec<Value>) -> Response {
-        self.paged(shown, page.limit, found.total)
+        let next = found.next.as_ref().map(|keys| {
+            let rows = i64::try_from(found.rows.len()).unwrap_or(0);
+            let cursor = Cursor { keys: keys.clone(), position: page.position.saturating_add(rows) };
+            cursor.seal(&self.engine().secrets, &[&self.caller.tenant, &self.path, &page.sorted_by()])
+        });
+        let next = next.as_deref().map_or(Next::End, Next::Cursor);
+        self.paged(shown, (page.position, page.limit, found.total), next)
     }
 
     /// Answers a list that is in memory as a whole: filters, sorts and pages it. `known`: members of the first level
@@ -105,20 +122,22 @@ impl Ask {
     /// # Errors
     /// 400 naming an attribute that no entry has.
     pub fn list_of(&self, all: Vec<Value>, known: &[&str]) -> Result<Response, Problem> {
-        let (page, total) = self.query.in_memory(all, known, self.limits())?;
         let limits = self.limits();
-        Ok(self.paged(page, self.query.limit.unwrap_or(limits.0).min(limits.1), total))
+        let (page, total) = self.query.in_memory(all, known, limits)?;
+        let (offset, limit) = (self.query.offset, self.query.limit.unwrap_or(limits.0).min(limits.1));
+        let next = if offset.saturating_add(limit) < total { Next::Offset } else { Next::End };
+        Ok(self.paged(page, (offset, limit, total), next))
     }
 
-    fn paged(&self, shown: Vec<Value>, limit: i64, total: i64) -> Response {
-        let headers = list::headers(list::Place {
-            uri: &format!("{}{}", self.base, self.path),
-            raw: &self.raw,
-            offset: self.query.offset,
-            limit,
-            shown: shown.len(),
-            total,
-        });
+    fn paged(
+        &self,
+        shown: Vec<Value>,
+        (position, limit, total): (i64, i64, i64),
+        next: Next<'_>,
+    ) -> Response {
+        let uri = format!("{}{}", self.base, self.path);
+        let at = Place { uri: &uri, raw: &self.raw, position, limit, shown: shown.len(), total, next };
+        let headers = list::headers(at);
         let shown: Vec<_> = shown.into_iter().map(|v| self.query.select(v)).collect();
         (headers, Json(shown)).into_response()
     }

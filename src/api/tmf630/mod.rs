@@ -5,11 +5,15 @@
 //! [`patch::PatchBody`] too.
 
 pub mod ask;
+pub mod cursor;
 pub mod etag;
 pub mod fields;
+pub mod filter;
 pub mod href;
+pub mod json_path;
 pub mod list;
 pub mod media;
+pub mod memory;
 pub mod patch;
 pub mod patch_path;
 pub mod query;

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use serde_json_path::{JsonPath, NormalizedPath};
 
-use super::query::texts;
+use super::memory::texts;
 
 /// The JSON pointers of all values that a path names, in the order of the document. `new`: a last member that is not
 /// there yet is named too.

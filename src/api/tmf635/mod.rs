@@ -80,6 +80,7 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("usageSpecification.id", "v.specification", Kind::Text),
     ("relatedParty.id", "v.customer_id", Kind::Text),
     ("usageDate", "v.dated_at", Kind::Time),
+    ("@type", "v.type_name", Kind::Text),
 ];
 
 /// The routes below the base path.
@@ -117,7 +118,7 @@ pub async fn list(mut ask: Ask) -> Result<Response, Problem> {
         for id in ids {
             shown.extend(find(&ask, &mut tx, &id).await?);
         }
-        return ask.list_of(shown, &official::TMF635.members("Usage"));
+        return ask.list_of(shown, &official::TMF635.known("Usage"));
     }
     let page = ask.page(ATTRIBUTES, &[("v.created_at", true), ("v.uid", true)])?;
     let usages = tx.list_usages(&page).await?;
@@ -151,7 +152,7 @@ pub async fn specifications(ask: Ask) -> Result<Response, Problem> {
     let mut tx = ask.read().await?;
     let records = tx.records(SPECIFICATION.kind).await?;
     all.extend(records.iter().map(|r| SPECIFICATION.shown(&ask.base, r)));
-    ask.list_of(all, &official::TMF635.members("UsageSpecification"))
+    ask.list_of(all, &official::TMF635.known("UsageSpecification"))
 }
 
 /// GET by id.

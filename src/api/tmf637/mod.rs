@@ -60,6 +60,7 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("orderDate", "v.dated_at", Kind::Time),
     ("startDate", "v.started_at", Kind::Time),
     ("terminationDate", "v.ended_at", Kind::Time),
+    ("@type", "v.type_name", Kind::Text),
 ];
 
 /// The routes below the base path.
@@ -120,7 +121,7 @@ pub async fn list(mut ask: Ask) -> Result<Response, Problem> {
         for id in ids {
             shown.extend(find(&ask, &mut tx, &id).await?);
         }
-        return ask.list_of(shown, &official::TMF637.members("Product"));
+        return ask.list_of(shown, &official::TMF637.known("Product"));
     }
     let page = ask.page(ATTRIBUTES, &[("v.created_at", true), ("v.uid", true)])?;
     let products = tx.list_products(&page).await?;

@@ -63,6 +63,7 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("startDate", "v.started_at", Kind::Time),
     ("endDate", "v.ended_at", Kind::Time),
     ("serviceDate", "v.dated_at", Kind::Time),
+    ("@type", "v.type_name", Kind::Text),
 ];
 
 /// The routes below the base path.
@@ -109,7 +110,10 @@ async fn load(ask: &Ask, tx: &mut Tx<Tenant>, row: &EntryRow) -> Result<Option<V
 }
 
 /// One service by its id.
-async fn find(ask: &Ask, tx: &mut Tx<Tenant>, id: &str) -> Result<Option<Value>, Problem> {
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn find(ask: &Ask, tx: &mut Tx<Tenant>, id: &str) -> Result<Option<Value>, Problem> {
     if let Ok(uuid) = id.parse::<Uuid>() {
         if let Some(shown) = subscription(ask, tx, uuid).await? {
             return Ok(Some(shown));
@@ -135,7 +139,7 @@ pub async fn list(mut ask: Ask) -> Result<Response, Problem> {
         for id in ids {
             shown.extend(find(&ask, &mut tx, &id).await?);
         }
-        return ask.list_of(shown, &official::TMF638.members("Service"));
+        return ask.list_of(shown, &official::TMF638.known("Service"));
     }
     let page = ask.page(ATTRIBUTES, &[("v.created_at", true), ("v.uid", true)])?;
     let services = tx.list_services(&page).await?;

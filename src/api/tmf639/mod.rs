@@ -69,6 +69,7 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("resourceSpecification.id", "v.specification", Kind::Text),
     ("startOperatingDate", "v.started_at", Kind::Time),
     ("endOperatingDate", "v.ended_at", Kind::Time),
+    ("@type", "v.type_name", Kind::Text),
 ];
 
 /// The routes below the base path of v4.
@@ -126,7 +127,7 @@ async fn list(mut ask: Ask, v: &Records) -> Result<Response, Problem> {
         for id in ids {
             shown.extend(find(&ask, &mut tx, v, &id).await?);
         }
-        return ask.list_of(shown, &official::TMF639_V5.members("LogicalResource"));
+        return ask.list_of(shown, &official::TMF639_V5.known("LogicalResource"));
     }
     let page = ask.page(ATTRIBUTES, &[("v.created_at", true), ("v.uid", true)])?;
     let resources = tx.list_resources(&page).await?;

@@ -5,7 +5,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use telvisor_model::OrderKind;
 
-use crate::api::ordering::read::{self, ACTIONS, CHANNELS, Characteristic, Note, Party, keep, notes};
+use super::v5::V5;
+use crate::api::Version;
+use crate::api::ordering::read::{self, ACTIONS, CHANNELS, Characteristic, Note, Party, keep, more, notes};
 use crate::api::problem::Problem;
 use crate::api::request::{Object, typed};
 use crate::orders::{Ask, Draft, DraftItem, Given};
@@ -148,18 +150,24 @@ struct ItemRef {
     id: Option<String>,
 }
 
-/// Reads a POST body; `key` is the idempotency key, if the client gave one.
+/// Reads a POST body in the v4 form, which a client of the version sent; `key` is the idempotency key, if the client
+/// gave one.
 ///
 /// # Errors
 /// 400 with the path of the member that does not fit.
-pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Draft, Problem> {
+pub fn draft(
+    version: Version,
+    body: &Value,
+    key: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<Draft, Problem> {
     if !body.is_object() {
         return Err(Problem::invalid("", "the body must be a JSON object: a ServiceOrder"));
     }
     if body.get("serviceOrderItem").is_none() {
         return Err(Problem::invalid("serviceOrderItem", "is missing: an order needs at least one item"));
     }
-    let request = known(body);
+    let request = known(version, body);
     let order: Order = typed(&request)?;
     if let Some((n, item)) =
         order.service_order_item.iter().enumerate().find(|(_, i)| !ACTIONS.contains(&i.action.as_str()))
@@ -167,12 +175,12 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         let path = format!("serviceOrderItem[{n}].action");
         return Err(Problem::invalid(&path, format!("{:?} is none of {}", item.action, ACTIONS.join(", "))));
     }
-    let customer = customer(&order)?;
+    let customer = customer(version, &order)?;
     let mut items = vec![];
     for (n, item) in order.service_order_item.iter().enumerate() {
         items.push(DraftItem {
             id: item.id.clone(),
-            ask: ask(n, item)?,
+            ask: ask(version, n, item)?,
             relies_on: relies_on(n, item)?,
             quantity: item.quantity,
         });
@@ -195,18 +203,19 @@ pub fn draft(body: &Value, key: Option<String>, now: DateTime<Utc>) -> Result<Dr
         requested_completion: order.requested_completion_date,
         notes: notes(&request, &order.note, now),
         request,
+        profile: None,
         items,
     })
 }
 
 /// The body with the members that the Create schema knows.
-fn known(body: &Value) -> Value {
-    let mut request = keep(body, &ORDER_MEMBERS);
+fn known(version: Version, body: &Value) -> Value {
+    let mut request = keep(body, &[&ORDER_MEMBERS, more(version, V5.order_only)]);
     if let Some(items) = request.get_mut("serviceOrderItem").and_then(Value::as_array_mut) {
         for item in items {
-            *item = keep(item, &ITEM_MEMBERS);
+            *item = keep(item, &[&ITEM_MEMBERS, more(version, V5.item_only)]);
             if let Some(service) = item.get_mut("service") {
-                *service = keep(service, &SERVICE_MEMBERS);
+                *service = keep(service, &[&SERVICE_MEMBERS, more(version, V5.thing_only)]);
             }
         }
     }
@@ -214,11 +223,12 @@ fn known(body: &Value) -> Value {
 }
 
 /// The one customer that parties of the order or of its services name.
-fn customer(order: &Order) -> Result<Option<String>, Problem> {
+fn customer(version: Version, order: &Order) -> Result<Option<String>, Problem> {
+    let id = read::id_of_party(version);
     let of_order =
-        order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].id"), &**p));
+        order.related_party.iter().enumerate().map(|(i, p)| (format!("relatedParty[{i}].{id}"), &**p));
     let of_items = order.service_order_item.iter().enumerate().flat_map(|(n, item)| {
-        let path = move |i: usize| format!("serviceOrderItem[{n}].service.relatedParty[{i}].id");
+        let path = move |i: usize| format!("serviceOrderItem[{n}].service.relatedParty[{i}].{id}");
         item.service.related_party.iter().enumerate().map(move |(i, p)| (path(i), &**p))
     });
     read::customer(of_order.chain(of_items))
@@ -236,7 +246,7 @@ fn relies_on(n: usize, item: &Item) -> Result<Vec<String>, Problem> {
     item.service_order_item_relationship.iter().enumerate().map(named).collect()
 }
 
-fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
+fn ask(version: Version, n: usize, item: &Item) -> Result<Ask, Problem> {
     let s = &item.service;
     let characteristics: Vec<Given> = s
         .service_characteristic
@@ -246,9 +256,12 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
     let nothing = |reason: &str| Ask::Nothing { reason: format!("serviceOrderItem[{n}]: {reason}") };
     if let Some(state) = &s.state
         && !SERVICE_STATES.contains(&state.as_str())
+        && (version, state.as_str()) != (Version::V5, "suspended")
     {
         let path = format!("serviceOrderItem[{n}].service.state");
-        return Err(Problem::invalid(&path, format!("{state:?} is none of {}", SERVICE_STATES.join(", "))));
+        let also = if version == Version::V5 { ", suspended" } else { "" };
+        let why = format!("{state:?} is none of {}{also}", SERVICE_STATES.join(", "));
+        return Err(Problem::invalid(&path, why));
     }
     Ok(match (item.action.as_str(), &s.service_specification, &s.id) {
         ("add", Some(spec), id) => {
@@ -279,7 +292,7 @@ mod tests {
     use super::*;
 
     fn parse(body: &Value) -> Result<Draft, String> {
-        draft(body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
+        draft(Version::V4, body, None, DateTime::UNIX_EPOCH).map_err(|p| p.message)
     }
 
     fn order(item: &Value) -> Value {

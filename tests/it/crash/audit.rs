@@ -91,6 +91,18 @@ fn orders(books: &Books, seen: &Evidence, wrong: &mut Vec<String>) {
             wrong.push(format!("order {id} did not end once: {history:?}"));
         }
     }
+    for [product, service] in &seen.pairs {
+        let ends = |o: &Value| -> Vec<String> {
+            let items = o["serviceOrderItem"].as_array().cloned().unwrap_or_default();
+            let states = items.iter().map(|i| format!("{} {}", text(i, "id"), text(i, "state")));
+            [text(o, "state").to_owned()].into_iter().chain(states).collect()
+        };
+        let (of_product, of_service) = (ends(product), ends(service));
+        if of_product != of_service {
+            let id = text(product, "id");
+            wrong.push(format!("product order {id} shows {of_product:?}, its service order {of_service:?}"));
+        }
+    }
     for job in &seen.open_jobs {
         wrong.push(format!("a job is open: {job}"));
     }

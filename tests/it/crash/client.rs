@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::harness::ORDERS;
+use crate::harness::{ORDERS, PRODUCT_ORDERS};
 use crate::process::Looks;
 
 /// Longest time that one request may go without an answer; many kills may fall into it.
@@ -112,17 +112,56 @@ impl Client {
         }
     }
 
+    /// Every order as the client that placed it knows it; and each product order with its service order, null where
+    /// that is not there.
+    pub async fn orders(&self) -> (Vec<Value>, Vec<[Value; 2]>) {
+        let (of_products, mut orders): (Vec<Value>, Vec<Value>) =
+            self.all(ORDERS).await.into_iter().partition(|o| product_order_of(o).is_some());
+        let mut pairs = vec![];
+        for product in self.all(PRODUCT_ORDERS).await {
+            let product = as_service_order(product);
+            let own = of_products.iter().find(|o| product_order_of(o) == product["id"].as_str());
+            pairs.push([product.clone(), own.cloned().unwrap_or_default()]);
+            orders.push(product);
+        }
+        (orders, pairs)
+    }
+
+    /// An order of either kind.
+    pub async fn order(&self, id: &str) -> Value {
+        let answer = self.get(&format!("{ORDERS}/{id}")).await;
+        if answer.status != 404 {
+            return answer.expect(200);
+        }
+        as_service_order(self.get(&format!("{PRODUCT_ORDERS}/{id}")).await.expect(200))
+    }
+
     /// Waits until an order has ended; the order as it is then.
     pub async fn order_ended(&self, id: &str) -> Value {
         let mut looks = Looks::until(&format!("order {id} has ended"), ORDER);
         loop {
-            let order = self.get(&format!("{ORDERS}/{id}")).await.expect(200);
+            let order = self.order(id).await;
             if is_final(&order) {
                 return order;
             }
             looks.again().await;
         }
     }
+}
+
+/// The product order that a service order belongs to.
+fn product_order_of(order: &Value) -> Option<&str> {
+    let references = order["externalReference"].as_array()?;
+    references.iter().find(|r| r["externalReferenceType"] == "productOrder")?["id"].as_str()
+}
+
+/// A product order with its items in the words of TMF641 too.
+pub fn as_service_order(mut order: Value) -> Value {
+    let items = order["productOrderItem"].as_array().cloned().unwrap_or_default();
+    let item =
+        |i: Value| json!({ "id": i["id"], "state": i["state"], "service": { "id": i["product"]["id"] } });
+    order["serviceOrderItem"] = items.into_iter().map(item).collect();
+    order
 }
 
 pub fn is_final(order: &Value) -> bool {

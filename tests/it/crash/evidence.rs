@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::site::Site;
-use crate::harness::{ORDERS, SERVICES, files_below};
+use crate::harness::{SERVICES, files_below};
 
 /// Everything that the auditor looks at.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Evidence {
     pub delivered: BTreeMap<String, Vec<u8>>,
     /// What lies in `backups/`, by path.
     pub store: BTreeMap<String, Vec<u8>>,
+    /// Each product order with its service order.
+    pub pairs: Vec<[Value; 2]>,
     /// The world's machines by name.
     pub machines: BTreeMap<String, Value>,
     /// The world's data volumes, `machine/subscription`.
@@ -40,7 +42,7 @@ pub struct Evidence {
 impl Evidence {
     pub async fn gather(client: &Client, site: &Site) -> Self {
         let (world, data) = (site.world(), site.data());
-        let orders = client.all(ORDERS).await;
+        let (orders, pairs) = client.orders().await;
         let services = client.all(SERVICES).await;
         let mut histories = BTreeMap::new();
         for order in &orders {
@@ -69,6 +71,7 @@ impl Evidence {
         volumes.dedup();
         Self {
             orders,
+            pairs,
             histories,
             services,
             open_jobs: client.get("/api/v1/jobs").await.expect(200).as_array().unwrap().clone(),

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::client::Client;
+use super::client::{Client, as_service_order};
 use super::draw::Draw;
 use super::model::{APPS, Account, Ask, State, Subscription};
-use crate::harness::{CANCELS, ORDERS, SERVICES};
+use crate::harness::{CANCEL_PRODUCT_ORDERS, CANCELS, ORDERS, PRODUCT_ORDERS, SERVICES};
 use crate::process::Looks;
 use crate::process::PATIENCE;
 
@@ -177,10 +177,17 @@ impl Life {
     async fn place(&mut self, asks: Vec<Ask>, end: End) -> Value {
         self.orders += 1;
         let external = format!("{}/{}", self.account.id, self.orders);
-        let items: Vec<Value> =
-            asks.iter().enumerate().map(|(n, ask)| self.account.item(n + 1, ask)).collect();
-        let body = json!({ "externalId": external, "serviceOrderItem": items });
-        let answer = self.client.post(ORDERS, &body).await;
+        let numbered = || asks.iter().enumerate();
+        let products: Option<Vec<Value>> =
+            numbered().map(|(n, ask)| self.account.product_item(n + 1, ask)).collect();
+        let (door, body) = match products.filter(|_| self.draw.one_in(2)) {
+            Some(items) => (PRODUCT_ORDERS, json!({ "externalId": external, "productOrderItem": items })),
+            None => {
+                let items: Vec<Value> = numbered().map(|(n, ask)| self.account.item(n + 1, ask)).collect();
+                (ORDERS, json!({ "externalId": external, "serviceOrderItem": items }))
+            }
+        };
+        let answer = self.client.post(door, &body).await;
         assert_eq!(
             answer.status,
             201,
@@ -188,7 +195,10 @@ impl Life {
             self.account,
             String::from_utf8_lossy(&answer.body)
         );
-        let order = answer.json();
+        let mut order = answer.json();
+        if door == PRODUCT_ORDERS {
+            order = as_service_order(order);
+        }
         let (id, customer) = (order["id"].as_str().unwrap().to_owned(), self.account.id.clone());
         self.books.lock().unwrap().placed.push(Placed { id, external, customer, items: asks, end });
         order
@@ -323,7 +333,7 @@ impl Life {
             let placed = self.place(vec![ask], End::Failed).await;
             let id = placed["id"].as_str().unwrap();
             self.client.order_ended(id).await;
-            let answer = self.client.delete(&format!("{ORDERS}/{id}")).await;
+            let answer = self.client.delete(&path(&placed)).await;
             // A repeat does not find it any more.
             assert!(matches!(answer.status, 204 | 404), "{answer:?}");
             self.books.lock().unwrap().deleted.insert(id.to_owned());
@@ -342,14 +352,21 @@ impl Life {
             let ask = Ask::Change { subscription: s.id, plan: None, version: Some(1 - s.version.min(1)) };
             let id = self.order(vec![ask]).await;
             let mut looks = Looks::until("the order is held", PATIENCE);
-            while self.client.get(&format!("{ORDERS}/{id}")).await.expect(200)["state"] != "held" {
+            let held = loop {
+                let order = self.client.order(&id).await;
+                if order["state"] == "held" {
+                    break order;
+                }
                 looks.again().await;
-            }
+            };
             let words = json!({ "description": "held for a moment" });
-            self.client.patch(&format!("{ORDERS}/{id}"), &words).await.expect(200);
+            self.client.patch(&path(&held), &words).await.expect(200);
             self.faults.mend("delete_spool", &machine);
             let stuck = self.client.get("/api/v1/fallout").await.expect(200);
-            for job in stuck.as_array().unwrap().iter().filter(|j| j["order"] == id.as_str()) {
+            // The jobs of a product order are its service order's.
+            let inside = self.client.get(&format!("/api/v1/orders/{id}")).await.expect(200);
+            let works = inside["serviceOrder"].as_str().unwrap_or(&id);
+            for job in stuck.as_array().unwrap().iter().filter(|j| j["order"] == works) {
                 let path = format!("/api/v1/fallout/{}/retry", job["id"].as_str().unwrap());
                 let answer = self.client.post(&path, &json!({ "reason": "mended" })).await;
                 // A repeat finds that it is decided.
@@ -367,18 +384,27 @@ impl Life {
             let placed = self.place(vec![ask.clone()], End::CompletedOrCancelled).await;
             let id = placed["id"].as_str().unwrap();
             let mut looks = Looks::until("the order has begun or ended", PATIENCE);
-            while self.client.get(&format!("{ORDERS}/{id}")).await.expect(200)["state"] == "acknowledged" {
+            while self.client.order(id).await["state"] == "acknowledged" {
                 looks.again().await;
             }
-            let reason =
-                json!({ "cancellationReason": "thought better of it", "serviceOrder": { "id": id } });
-            let answer = self.client.post(CANCELS, &reason).await;
+            let (door, member) = match placed["@type"].as_str() {
+                Some("ProductOrder") => (CANCEL_PRODUCT_ORDERS, "productOrder"),
+                _ => (CANCELS, "serviceOrder"),
+            };
+            let reason = json!({ "cancellationReason": "thought better of it", member: { "id": id } });
+            let answer = self.client.post(door, &reason).await;
             assert!(matches!(answer.status, 201 | 409), "{answer:?}");
             if self.client.order_ended(id).await["state"] == "completed" {
                 self.account.complete(&ask, None);
             }
         }
     }
+}
+
+/// Where an order is.
+fn path(order: &Value) -> String {
+    let door = if order["@type"] == "ProductOrder" { PRODUCT_ORDERS } else { ORDERS };
+    format!("{door}/{}", order["id"].as_str().unwrap())
 }
 
 /// The id of the backup that a completed item took.

@@ -57,6 +57,7 @@ async fn kills_lose_nothing_and_double_nothing() {
 async fn the_auditor_finds_whatever_is_planted() {
     let mut run = Run::begin(1).await;
     run.answered(40).await;
+    run.a_file_is_sealed().await;
     let (books, seen) = run.end().await;
     assert_eq!(audit::audit(&books, &seen), Vec::<String>::new());
     for (what, words, plant) in planted::BREACHES {

@@ -173,6 +173,29 @@ impl Account {
         json!({ "id": number.to_string(), "action": action, "service": service })
     }
 
+    /// The item of an ask, as TMF622 has it; none for what is no product.
+    pub fn product_item(&self, number: usize, ask: &Ask) -> Option<Value> {
+        if matches!(ask, Ask::Backup(_) | Ask::Restore { .. }) {
+            return None;
+        }
+        let item = self.item(number, ask);
+        let service = &item["service"];
+        let mut product = json!({ "relatedParty": service["relatedParty"] });
+        for (name, of_service) in [("id", "id"), ("productCharacteristic", "serviceCharacteristic")] {
+            if !service[of_service].is_null() {
+                product[name] = service[of_service].clone();
+            }
+        }
+        if let Some(state) = service["state"].as_str() {
+            product["status"] = json!(if state == "inactive" { "suspended" } else { state });
+        }
+        let mut out = json!({ "id": item["id"], "action": item["action"], "product": product });
+        if let Some(id) = service["serviceSpecification"]["id"].as_str() {
+            out["productOffering"] = json!({ "id": id });
+        }
+        Some(out)
+    }
+
     /// What a completed item leaves; the records that it has to have written. `made`: the subscription or backup that
     /// the item made.
     pub fn complete(&mut self, ask: &Ask, made: Option<&str>) -> Vec<Expected> {

@@ -24,6 +24,12 @@ pub const BREACHES: &[Breach] = &[
         again["number"] = json!(history.len() + 1);
         history.push(again);
     }),
+    ("a product order that was left behind by its service order", "its service order", |_, seen| {
+        seen.pairs.last_mut().expect("there are product orders")[0]["state"] = json!("inProgress");
+    }),
+    ("a product order without its service order", "its service order", |_, seen| {
+        seen.pairs.last_mut().expect("there are product orders")[1] = Value::Null;
+    }),
     ("a gap in a history", "its history is numbered", |_, seen| {
         drop(first_history(seen).remove(0));
     }),

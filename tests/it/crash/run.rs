@@ -16,7 +16,6 @@ use super::draw::Draw;
 use super::evidence::Evidence;
 use super::load::{Books, Faults, Life, download};
 use super::site::{Server, Site, Start};
-use crate::harness::ORDERS;
 use crate::process::Looks;
 
 /// Customers who live at the same time.
@@ -200,6 +199,14 @@ impl Run {
         )
     }
 
+    /// Waits until a file holds records, so that those which are written later come into another one.
+    pub async fn a_file_is_sealed(&self) {
+        let mut looks = Looks::until("a file holds records", CALM);
+        while sealed(&self.client).await == 0 {
+            looks.again().await;
+        }
+    }
+
     /// Lets everything end on a server that lives, gathers the evidence, and stops the server.
     pub async fn end(mut self) -> (Books, Evidence) {
         if self.server.is_none() {
@@ -213,7 +220,7 @@ impl Run {
         let (client, books) = (self.client, self.books.lock().unwrap().clone());
         let mut looks = Looks::until("nothing is open", CALM);
         while client.get("/api/v1/jobs").await.expect(200) != json!([])
-            || !client.all(ORDERS).await.iter().all(is_final)
+            || !client.orders().await.0.iter().all(is_final)
         {
             looks.again().await;
         }
@@ -221,7 +228,7 @@ impl Run {
         for link in &books.links {
             download(&client, link).await;
         }
-        let orders = client.all(ORDERS).await;
+        let (orders, _) = client.orders().await;
         let wanted = audit::expected(&books, &orders).len();
         let mut looks = Looks::until("every record is in a file", JOURNAL);
         // Should one never come, the auditor says which.

@@ -48,6 +48,11 @@ async fn both_name_each_other() {
     assert_eq!(found[0]["id"], service["id"]);
     let of_channel = app.get(&format!("{ORDERS}?externalReference.id=tmf622,cli")).await.expect(200);
     assert_eq!(of_channel.as_array().unwrap().len(), 1);
+    let none = app.get(&format!("{ORDERS}?externalReference.id={}", text(&service["id"]))).await.expect(200);
+    assert_eq!(none, json!([]));
+    let both = format!("{ORDERS}?externalReference.id=cli,{}", text(&order["id"]));
+    let refused = app.get(&both).await.expect(400);
+    assert!(text(&refused["message"]).starts_with("externalReference.id: "), "{refused}");
 }
 
 #[tokio::test]

@@ -131,6 +131,20 @@ async fn records_carry_the_product_orders_numbers() {
 }
 
 #[tokio::test]
+async fn records_of_failures_carry_them_too() {
+    let app = TestApp::with(|c| c.sdr.failures = true).await;
+    app.customer("C1").await;
+    app.breaks("install");
+    let body = json!({ "externalId": "BSS-78", "productOrderItem": [provision("C1", "kinfolk.solo")] });
+    let placed = app.post(PRODUCT_ORDERS, &body).await.expect(201);
+    app.run().await;
+    let records = app.records("mediation-csv").await;
+    assert_eq!(records.len(), 1, "{records:#?}");
+    assert_eq!(records[0]["orderId"], placed["id"], "{:#}", records[0]);
+    assert_eq!(records[0]["externalOrderId"], "BSS-78");
+}
+
+#[tokio::test]
 async fn an_order_for_later_waits_for_its_date() {
     let app = TestApp::new().await;
     app.customer("C1").await;
@@ -187,12 +201,16 @@ async fn orders_that_change_nothing_or_little() {
     let inside = crate::probe::inside(&app, &ended).await;
     assert!(inside["serviceOrder"].is_null(), "nothing is to do");
 
+    let mut first = super::no_change("1");
+    first["product"] = json!({ "relatedParty": [{ "id": "C1", "role": "customer" }] });
     let items = json!([
-        super::no_change("1"),
+        first,
         super::item("2", provision("C1", "kinfolk.solo"), &["1"]),
         super::item("3", super::no_change("3"), &["2"]),
     ]);
     let both = super::place(&app, items).await;
+    let party = &both["productOrderItem"][0]["product"]["relatedParty"][0];
+    assert_eq!(party["@referredType"], "Customer", "what changes nothing is shown as all is: {both:#}");
     crate::probe::begin(&app).await;
     assert_eq!(super::item_states(&show(&app, &both).await), ["completed", "inProgress", "acknowledged"]);
     let service = super::service_order(&app, &both).await;

@@ -1,0 +1,124 @@
+//! PATCH of v5 in its four forms, and DELETE.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::{CANCELS_V5, ORDERS_V5, order5};
+use crate::harness::{Answer, CRM, TestApp, create, provision};
+
+async fn patch(app: &TestApp, path: &str, kind: &str, body: &Value) -> Answer {
+    app.request(Method::PATCH, path, &[("content-type", kind)], Some(body.to_string().as_bytes())).await
+}
+
+/// An order for later, of a customer that is there.
+async fn later(app: &TestApp) -> (String, Value) {
+    app.customer("C1").await;
+    let mut body = order5(&json!([provision("C1", CRM, "solo", None)]));
+    body["requestedStartDate"] = json!("2027-01-01T00:00:00Z");
+    body["externalReference"] =
+        json!([{ "@type": "ExternalReference", "externalReferenceType": "externalId", "id": "E1" }]);
+    let placed = app.post(ORDERS_V5, &body).await.expect(201);
+    (format!("{ORDERS_V5}/{}", placed["id"].as_str().unwrap()), placed)
+}
+
+#[tokio::test]
+async fn every_form_of_patch_does_the_same() {
+    let app = TestApp::new().await;
+    let (path, _) = later(&app).await;
+    let rows = [
+        ("application/json", json!({ "@type": "ServiceOrder", "description": "a" })),
+        ("application/merge-patch+json", json!({ "description": "b" })),
+        ("application/json-patch+json", json!([{ "op": "replace", "path": "/description", "value": "c" }])),
+        (
+            "application/json-patch-query+json",
+            json!([{ "op": "replace", "path": "/description", "value": "d" }]),
+        ),
+    ];
+    for ((kind, body), wanted) in rows.into_iter().zip(["a", "b", "c", "d"]) {
+        let answer = patch(&app, &path, kind, &body).await.expect(200);
+        assert_eq!(answer["description"], wanted, "{kind}");
+        assert!(answer["relatedParty"][0]["partyOrPartyRole"]["id"] == "C1", "{kind}: the answer is v5's");
+        assert_eq!(app.get(&path).await.expect(200)["description"], wanted);
+    }
+    let answer = patch(&app, &path, "text/plain", &json!({})).await;
+    assert_eq!(answer.status, 415);
+    let cut =
+        patch(&app, &format!("{path}?fields=none"), "application/json", &json!({ "description": "e" })).await;
+    let cut = cut.expect(200);
+    assert!(cut.get("description").is_none() && cut["@type"] == "ServiceOrder", "{cut}");
+}
+
+#[tokio::test]
+async fn members_that_v5_shapes_otherwise_are_patched_in_its_shape() {
+    let app = TestApp::new().await;
+    let (path, placed) = later(&app).await;
+    // The whole order sent back changes nothing.
+    let same = patch(&app, &path, "application/json", &placed).await.expect(200);
+    assert_eq!(same, placed);
+    // The external id stands among the references.
+    let query = json!([{ "op": "replace", "path": "/externalReference/id?externalReference.externalReferenceType=externalId",
+        "value": "E2" }]);
+    let answer = patch(&app, &path, "application/json-patch-query+json", &query).await.expect(200);
+    assert_eq!(answer["externalReference"][0]["id"], "E2", "{answer:#}");
+    assert_eq!(app.show(&placed).await["externalId"], "E2");
+    let more = json!([{ "op": "add", "path": "/externalReference/-",
+        "value": { "@type": "ExternalReference", "externalReferenceType": "ticket", "id": "T1", "name": "T1" } }]);
+    let answer = patch(&app, &path, "application/json-patch+json", &more).await.expect(200);
+    let kinds: Vec<_> = answer["externalReference"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["externalReferenceType"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["externalId", "ticket", "channel"]);
+    let gone = json!([{ "op": "remove", "path": "/externalReference/0" }]);
+    let answer = patch(&app, &path, "application/json-patch+json", &gone).await.expect(200);
+    assert_eq!(answer["externalReference"][0]["externalReferenceType"], "ticket");
+    assert!(app.show(&placed).await.get("externalId").is_none());
+    // What is wrong in it is told by its v5 path.
+    let bare = json!({ "relatedParty": [{ "id": "C1", "role": "customer" }] });
+    let told = patch(&app, &path, "application/json", &bare).await.expect(400);
+    assert!(told["message"].as_str().unwrap().starts_with("relatedParty[0].partyOrPartyRole"), "{told}");
+    let told = patch(&app, &path, "application/json", &json!({ "state": "completed" })).await.expect(409);
+    assert!(
+        told["message"].as_str().unwrap().contains("/tmf-api/serviceOrdering/v5/cancelServiceOrder"),
+        "{told}"
+    );
+    assert_eq!(told["@type"], "Error");
+}
+
+#[tokio::test]
+async fn an_order_that_has_ended_is_deleted() {
+    let app = TestApp::new().await;
+    let placed = app.post(ORDERS_V5, &order5(&json!([create("C1")]))).await.expect(201);
+    let path = format!("{ORDERS_V5}/{}", placed["id"].as_str().unwrap());
+    app.delete(&path).await.expect(409);
+    app.run().await;
+    let answer = app.delete(&path).await;
+    assert_eq!((answer.status.as_u16(), answer.octets.len()), (204, 0));
+    app.get(&path).await.expect(404);
+    app.delete(&path).await.expect(404);
+}
+
+#[tokio::test]
+async fn cancelling_is_a_task_in_the_words_of_v5() {
+    let app = TestApp::new().await;
+    let (path, placed) = later(&app).await;
+    let body = json!({ "@type": "CancelServiceOrder", "cancellationReason": "changed my mind",
+        "serviceOrder": { "@type": "ServiceOrderRef", "id": placed["id"] } });
+    let answer = app.post(CANCELS_V5, &body).await;
+    let location = answer.headers["location"].to_str().unwrap().to_owned();
+    let task = answer.expect(201);
+    assert_eq!(task["state"], "done");
+    assert_eq!(task["href"], location);
+    assert!(location.contains(CANCELS_V5));
+    assert!(task["serviceOrder"]["href"].as_str().unwrap().contains(ORDERS_V5));
+    let known = ["acknowledged", "rejected", "inProgress", "cancelled", "done", "terminatedWithError"];
+    assert!(known.contains(&task["state"].as_str().unwrap()));
+    assert_eq!(app.get(&path).await.expect(200)["state"], "cancelled");
+    let list = app.get(CANCELS_V5).await.expect(200);
+    assert_eq!(list, json!([task]));
+    let one = app.get(&format!("{CANCELS_V5}/{}", task["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(one, task);
+    app.post(CANCELS_V5, &body).await.expect(409);
+}
