@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod download;
 pub mod filters;
 pub mod health;
+pub mod hub;
 pub mod idempotency;
 pub mod inventory;
 pub mod io;
@@ -100,6 +101,9 @@ pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
 pub fn router(doors: Doors) -> Router {
     let own = Router::new()
         .route("/orders/{id}", get(own::orders::show))
+        .route("/orders/{id}/approval", post(own::life::approve))
+        .route("/orders/{id}/hold", post(own::life::keep))
+        .route("/orders/{id}/release", post(own::life::release))
         .route("/jobs", get(own::jobs::list))
         .route("/fallout", get(own::jobs::fallout))
         .route("/fallout/{job}/{decision}", post(own::jobs::decide))
@@ -108,7 +112,15 @@ pub fn router(doors: Doors) -> Router {
         .route("/backups/{id}/download-links", post(own::backups::link))
         .route("/sdr/seal", post(own::sdr::seal))
         .route("/sdr/files", get(own::sdr::files))
-        .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file));
+        .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file))
+        .route("/listeners", get(own::listeners::list))
+        .route(
+            "/listeners/{id}",
+            get(own::listeners::show).patch(own::listeners::patch).delete(own::listeners::remove),
+        )
+        .route("/listeners/{id}/pause", post(own::listeners::pause))
+        .route("/listeners/{id}/resume", post(own::listeners::resume))
+        .route("/listeners/{id}/replay", post(own::listeners::replay));
     let watched = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -127,6 +139,7 @@ pub fn router(doors: Doors) -> Router {
         .nest(TMF639, tmf639::v4())
         .nest(TMF639_V5, tmf639::v5())
         .nest(OWN, own)
+        .merge(hub::routes())
         .merge(watched)
         .route("/download/{tenant}/{link}", get(download::get))
         .fallback(problem::no_such_path)

@@ -103,7 +103,12 @@ pub async fn end_order(tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), S
 }
 
 /// What was reserved for an item that did not come to be.
-async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize, jobs: &[Done]) -> Result<(), StoreError> {
+pub(super) async fn take_back(
+    tx: &mut Tx<Tenant>,
+    moving: &Moving,
+    n: usize,
+    jobs: &[Done],
+) -> Result<(), StoreError> {
     let Some(intent) = moving.items[n].intent.0.clone() else {
         return Ok(());
     };

@@ -53,6 +53,8 @@ pub struct Resolved {
     /// For a new subscription: digest of the version, characteristics.
     pub digest: Option<String>,
     pub characteristics: BTreeMap<String, Value>,
+    /// Milliseconds that it is expected to take.
+    pub takes_ms: i64,
 }
 
 /// What resolution may look at.
@@ -156,7 +158,7 @@ pub(super) fn find<'a>(scene: &Scene<'a>, n: usize, service: &str) -> Result<Nam
 }
 
 fn none() -> Resolved {
-    Resolved { intent: None, new_customer: None, digest: None, characteristics: BTreeMap::new() }
+    Resolved { intent: None, new_customer: None, digest: None, characteristics: BTreeMap::new(), takes_ms: 0 }
 }
 
 pub(super) fn acting(action: Action) -> Resolved {

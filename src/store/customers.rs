@@ -32,6 +32,7 @@ pub struct CustomerRow {
     /// Until when a terminated customer can be re-activated.
     pub restorable_until: Option<DateTime<Utc>>,
     /// An order that removes it has begun and not ended.
+    #[serde(default)]
     pub removing: bool,
 }
 

@@ -11,6 +11,8 @@ pub mod catalogue;
 pub mod claims;
 pub mod counters;
 pub mod customers;
+pub mod deliveries;
+pub mod durations;
 pub mod events;
 pub mod hosts;
 pub mod idempotency;
@@ -19,6 +21,7 @@ pub mod inventory;
 pub mod jobs;
 pub mod lines;
 pub mod links;
+pub mod listeners;
 pub mod lists;
 pub mod machines;
 pub mod migrate;
@@ -28,6 +31,7 @@ pub mod records;
 pub mod retry;
 pub mod sdr;
 pub mod sdr_files;
+pub mod sealed;
 pub mod subscriptions;
 pub mod told;
 
@@ -164,6 +168,8 @@ pub enum Hint {
     Line { tenant: String, customer_id: String },
     /// A job is due.
     Job { class: String, tenant: String, id: Uuid },
+    /// There are events to pass on.
+    News,
 }
 
 /// A transaction with its scope, and the hints to publish when it has been committed.

@@ -41,6 +41,7 @@ pub struct SdrRow {
 
 /// The body of a record's event; the customer id stands in its personal part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UsageBody {
     pub record_id: Uuid,
     pub kind: String,

@@ -1,5 +1,6 @@
 //! The inventories and usage, at their doors.
 
+mod heard;
 mod machines;
 mod products;
 mod records;

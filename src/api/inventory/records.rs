@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, patch, post};
 use chrono::{DateTime, Utc};
+use serde::de::Error as _;
 use serde_json::{Value, json};
 use telvisor_model::{EventKind, Resource};
 use telvisor_sdr::record::RecordType;
@@ -21,6 +22,7 @@ use crate::api::request::JsonBody;
 use crate::api::tmf630::{Ask, PatchBody, etag};
 use crate::clock::{new_id, show as time};
 use crate::orders::is_customer_id;
+use crate::store::events::EventRow;
 use crate::store::records::{Columns, RecordRow};
 use crate::store::{Json, StoreError, Tenant, Tx};
 
@@ -98,9 +100,25 @@ impl Records {
     /// An entry as GET shows it.
     #[must_use]
     pub fn shown(&self, base: &str, row: &RecordRow) -> Value {
-        let mut out = (self.outward)(row.body.0.clone());
-        out["id"] = json!(row.id);
-        out["href"] = json!(format!("{base}{}/{}", self.path, row.id));
+        self.shown_as(base, &row.id, row.body.0.clone())
+    }
+
+    /// The entry of an event.
+    ///
+    /// # Errors
+    /// When it is no event of an entry.
+    pub fn of_event(&self, base: &str, e: &EventRow) -> Result<Value, serde_json::Error> {
+        let id =
+            e.body["id"].as_str().ok_or_else(|| serde_json::Error::custom("it is no record-only entry"))?;
+        // What was erased since is empty.
+        let body = e.personal.as_ref().map_or_else(|| json!({}), |p| p.0.clone());
+        Ok(self.shown_as(base, id, body))
+    }
+
+    fn shown_as(&self, base: &str, id: &str, body: Value) -> Value {
+        let mut out = (self.outward)(body);
+        out["id"] = json!(id);
+        out["href"] = json!(format!("{base}{}/{id}", self.path));
         if out["@type"].is_null() {
             out["@type"] = json!(self.type_name);
         }

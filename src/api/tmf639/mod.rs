@@ -13,6 +13,7 @@ use super::inventory::records::{self, MARK, Records, customer, moment, text};
 use super::problem::Problem;
 use super::tmf630::{Ask, Attribute, Kind, found};
 use super::{Doors, official};
+use crate::store::machines::MachineRow;
 use crate::store::records::{Columns, RecordRow};
 use crate::store::{Tenant, Tx};
 
@@ -101,9 +102,15 @@ async fn machine(ask: &Ask, tx: &mut Tx<Tenant>, v: &Records, id: Uuid) -> Resul
         return Ok(None);
     };
     let owner = tx.owner(m.customer).await?;
-    let mut shown = (v.outward)(render::machine(&ask.base, &m, &owner.customer_id));
-    shown["href"] = json!(format!("{}{}/{id}", ask.base, v.path));
-    Ok(Some(shown))
+    Ok(Some(machine_at(&ask.base, v, &m, &owner.customer_id)))
+}
+
+/// A machine in the form of one version.
+#[must_use]
+pub fn machine_at(base: &str, v: &Records, m: &MachineRow, customer_id: &str) -> Value {
+    let mut shown = (v.outward)(render::machine(base, m, customer_id));
+    shown["href"] = json!(format!("{base}{}/{}", v.path, m.id));
+    shown
 }
 
 fn record(ask: &Ask, v: &Records, row: Option<RecordRow>) -> Option<Value> {
