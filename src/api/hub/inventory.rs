@@ -13,8 +13,7 @@ use crate::store::sdr::UsageBody;
 use crate::store::told::{MachineBody, SubscriptionBody};
 
 fn account(e: &EventRow) -> Result<CustomerRow, Error> {
-    let known = customers::of_event(&e.body, e.personal.as_deref());
-    known.map(|(customer, _)| customer).ok_or_else(|| Error::custom("it is no customer"))
+    Ok(customers::of_event(e)?.0)
 }
 
 fn subscription(e: &EventRow) -> Result<SubscriptionBody, Error> {
