@@ -25,6 +25,7 @@ use crate::inventory::objects::Objects;
 use crate::jobs::{pool, sweep};
 use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
+use crate::notify;
 use crate::queue::Queue;
 use crate::secrets::Secrets;
 use crate::store::{Db, DbOptions, migrate};
@@ -233,6 +234,7 @@ pub async fn serve(
     }
     if role.has_worker() {
         pool::start(&engine, &mut tasks, &shutdown);
+        tasks.spawn(notify::run::run(engine.clone(), api::hub::apis::SHOWS, shutdown.clone()));
     }
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));

@@ -1,13 +1,13 @@
 //! The one door of configuration: embedded defaults, a TOML file, `TELVISOR_` variables, flags; in that order.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use figment::{Figment, Metadata, Provider};
 use ipnet::IpNet;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod check;
 pub mod describe;
@@ -70,10 +70,12 @@ pub struct Config {
     pub secrets: Secrets,
     pub machine: Machine,
     pub jobs: Jobs,
+    pub approval: Approval,
     pub terminate: Terminate,
     pub backup: Backup,
     pub sdr: Sdr,
     pub mediation: Mediation,
+    pub notify: Notify,
     pub log: Log,
     pub simulator: SimulatorConfig,
     pub test: Test,
@@ -149,6 +151,15 @@ pub struct Jobs {
     pub on_failure: OnFailure,
 }
 
+/// Which orders wait for an operator's approval.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    pub channels: Vec<String>,
+    pub applications: Vec<String>,
+    pub hours: i64,
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Terminate {
@@ -213,6 +224,43 @@ const fn most_records() -> usize {
 
 const fn most_bytes() -> usize {
     10 << 20
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    #[serde(deserialize_with = "networks", serialize_with = "as_texts")]
+    pub callback_allow: Vec<IpNet>,
+    pub listener_path: bool,
+    pub concurrency: usize,
+    pub timeout_s: u64,
+    pub retry_base_ms: u64,
+    pub pause_after: u32,
+    pub keep_days: i64,
+}
+
+/// Networks as a list, or in one text with commas; a single address is a network too.
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        List(Vec<String>),
+        Text(String),
+    }
+    let texts = match Given::deserialize(from)? {
+        Given::List(list) => list,
+        Given::Text(text) => text.split(',').map(|t| t.trim().to_owned()).filter(|t| !t.is_empty()).collect(),
+    };
+    let network = |text: &String| {
+        text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
+            serde::de::Error::custom(format!("{text:?} is no network such as 10.1.0.0/16, and no address"))
+        })
+    };
+    texts.iter().map(network).collect()
+}
+
+fn as_texts<S: Serializer>(networks: &[IpNet], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(networks.iter().map(ToString::to_string))
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -295,6 +343,9 @@ pub fn layers(file: Option<&PathBuf>, flags: &Overrides) -> Figment {
     figment
         .merge(Env::prefixed("TELVISOR_").filter(|k| k.as_str().contains("__")).split("__"))
         .merge(Env::prefixed("TELVISOR_").only(&["base_url", "node_id", "time_zone"]))
+        .merge(
+            Env::raw().only(&["TELVISOR_CALLBACK_ALLOW"]).map(|_| "notify.callback_allow".into()).split("."),
+        )
         .merge(flags)
 }
 

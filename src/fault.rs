@@ -58,6 +58,10 @@ pub const POINTS: &[&str] = &[
     "seal.before_rename",
     "seal.after_rename",
     "seal.after_delivered",
+    "events.before_commit",
+    "events.after_commit",
+    "deliver.before_commit",
+    "deliver.after_commit",
     "link.before_commit",
     "link.after_commit",
 ];

@@ -18,6 +18,7 @@ pub mod hypervisor;
 pub mod inventory;
 pub mod jobs;
 pub mod mediation;
+pub mod notify;
 pub mod orders;
 pub mod queue;
 pub mod secrets;

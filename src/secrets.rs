@@ -1,9 +1,11 @@
-//! The key file: one random secret outside the database, from which every keyed digest is derived.
+//! The key file: one random secret outside the database, from which every keyed digest, and the key that seals the
+//! secrets of others, is derived.
 
 use std::io::Write as _;
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use ring::aead;
 use sha2::Sha256;
 
 /// Why the key file cannot be used.
@@ -12,6 +14,34 @@ use sha2::Sha256;
 pub struct SecretsError {
     path: String,
     problem: String,
+}
+
+/// A secret at rest (AES-256-GCM), as it may stand in a database; all three in hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// Names the key, so that a wrong key file is told from damage.
+    pub key_id: String,
+    pub nonce: String,
+    pub body: String,
+}
+
+/// Why a sealed secret cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnsealError {
+    #[error("it was sealed under key {0}; secrets.key_file is another")]
+    OtherKey(String),
+    #[error("it is damaged, or was sealed for something else")]
+    Damaged,
+}
+
+/// What random numbers come from.
+///
+/// # Errors
+/// When the system has none.
+pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut octets = [0; N];
+    getrandom::fill(&mut octets)?;
+    Ok(octets)
 }
 
 /// Derives keys for the purposes that need one.
@@ -29,9 +59,7 @@ impl Secrets {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let mut key = [0_u8; 32];
-                getrandom::fill(&mut key).map_err(|e| wrong(e.to_string()))?;
-                let text = hex::encode(key);
+                let text = hex::encode(random::<32>().map_err(|e| wrong(e.to_string()))?);
                 write_private(path, text.as_bytes()).map_err(|e| wrong(e.to_string()))?;
                 text
             }
@@ -55,6 +83,47 @@ impl Secrets {
         self.mac(purpose, parts).verify_slice(given).is_ok()
     }
 
+    /// Seals a secret; `what` names what it belongs to, and must be told again to open it.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn seal(&self, what: &str, plain: &[u8]) -> Result<Sealed, getrandom::Error> {
+        let nonce = random::<12>()?;
+        let mut body = plain.to_vec();
+        let at = aead::Nonce::assume_unique_for_key(nonce);
+        let about = aead::Aad::from(what.as_bytes());
+        self.sealing_key().seal_in_place_append_tag(at, about, &mut body).expect("a secret is short");
+        Ok(Sealed { key_id: self.key_id(), nonce: hex::encode(nonce), body: hex::encode(body) })
+    }
+
+    /// Opens what [`Self::seal`] sealed.
+    ///
+    /// # Errors
+    /// When it was sealed under another key, for something else, or was changed.
+    pub fn unseal(&self, what: &str, sealed: &Sealed) -> Result<Vec<u8>, UnsealError> {
+        if sealed.key_id != self.key_id() {
+            return Err(UnsealError::OtherKey(sealed.key_id.clone()));
+        }
+        let mut nonce = [0; 12];
+        hex::decode_to_slice(&sealed.nonce, &mut nonce).map_err(|_| UnsealError::Damaged)?;
+        let mut body = hex::decode(&sealed.body).map_err(|_| UnsealError::Damaged)?;
+        let at = aead::Nonce::assume_unique_for_key(nonce);
+        let about = aead::Aad::from(what.as_bytes());
+        let plain =
+            self.sealing_key().open_in_place(at, about, &mut body).map_err(|_| UnsealError::Damaged)?;
+        Ok(plain.to_vec())
+    }
+
+    fn sealing_key(&self) -> aead::LessSafeKey {
+        let key = self.digest("seal", &[]);
+        let key = aead::UnboundKey::new(&aead::AES_256_GCM, &key).expect("the digest is as long as the key");
+        aead::LessSafeKey::new(key)
+    }
+
+    fn key_id(&self) -> String {
+        hex::encode(&self.digest("key-id", &[])[..8])
+    }
+
     fn mac(&self, purpose: &str, parts: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.root).expect("HMAC takes a key of any length");
         for part in std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()) {
@@ -75,6 +144,21 @@ fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_and_name_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = Secrets::open(&dir.path().join("key")).unwrap();
+        let sealed = ours.seal("a", b"whisper").unwrap();
+        assert!(!sealed.body.contains(&hex::encode("whisper")));
+        assert_ne!(ours.seal("a", b"whisper").unwrap().body, sealed.body, "a nonce is used once");
+        assert_eq!(ours.unseal("a", &sealed).unwrap(), b"whisper");
+        assert_eq!(ours.unseal("b", &sealed), Err(UnsealError::Damaged));
+        let changed = Sealed { body: format!("00{}", &sealed.body[2..]), ..sealed.clone() };
+        assert_eq!(ours.unseal("a", &changed), Err(UnsealError::Damaged));
+        let other = Secrets::open(&dir.path().join("other")).unwrap();
+        assert_eq!(other.unseal("a", &sealed), Err(UnsealError::OtherKey(sealed.key_id.clone())));
+    }
 
     #[test]
     fn the_key_file_is_private_and_lasts() {

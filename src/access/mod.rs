@@ -14,6 +14,7 @@ pub const DEFAULT_TENANT: &str = "default";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Door {
     Tmf622,
+    Tmf629,
     Tmf641,
     Api,
     Cli,
@@ -26,6 +27,7 @@ impl Door {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Tmf622 => "tmf622",
+            Self::Tmf629 => "tmf629",
             Self::Tmf641 => "tmf641",
             Self::Api => "api",
             Self::Cli => "cli",

@@ -1,16 +1,21 @@
 //! The doors. This page is the map of them; each handler looks up, acts, answers.
 
+pub mod catalogue;
 pub mod download;
 pub mod filters;
 pub mod health;
+pub mod hub;
 pub mod idempotency;
 pub mod io;
+pub mod official;
 pub mod ordering;
 pub mod own;
 pub mod problem;
 pub mod progress;
 pub mod request;
+pub mod tmf620;
 pub mod tmf622;
+pub mod tmf629;
 pub mod tmf630;
 pub mod tmf633;
 pub mod tmf638;
@@ -58,6 +63,8 @@ pub const TMF622: &str = "/tmf-api/productOrderingManagement/v4";
 pub const TMF622_V5: &str = "/tmf-api/productOrderingManagement/v5";
 /// TMF620 Product Catalog, base path.
 pub const TMF620: &str = "/tmf-api/productCatalogManagement/v4";
+/// TMF629 Customer, base path.
+pub const TMF629: &str = "/tmf-api/customerManagement/v4";
 /// TMF637 Product Inventory, base path.
 pub const TMF637: &str = "/tmf-api/productInventory/v4";
 /// TMF633 Service Catalog, base path.
@@ -83,12 +90,12 @@ pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {
-    let tmf633 = Router::new()
-        .route("/serviceSpecification", get(tmf633::list))
-        .route("/serviceSpecification/{id}", get(tmf633::show));
     let tmf638 = Router::new().route("/service", get(tmf638::list)).route("/service/{id}", get(tmf638::show));
     let own = Router::new()
         .route("/orders/{id}", get(own::orders::show))
+        .route("/orders/{id}/approval", post(own::life::approve))
+        .route("/orders/{id}/hold", post(own::life::keep))
+        .route("/orders/{id}/release", post(own::life::release))
         .route("/jobs", get(own::jobs::list))
         .route("/fallout", get(own::jobs::fallout))
         .route("/fallout/{job}/{decision}", post(own::jobs::decide))
@@ -97,7 +104,15 @@ pub fn router(doors: Doors) -> Router {
         .route("/backups/{id}/download-links", post(own::backups::link))
         .route("/sdr/seal", post(own::sdr::seal))
         .route("/sdr/files", get(own::sdr::files))
-        .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file));
+        .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file))
+        .route("/listeners", get(own::listeners::list))
+        .route(
+            "/listeners/{id}",
+            get(own::listeners::show).patch(own::listeners::patch).delete(own::listeners::remove),
+        )
+        .route("/listeners/{id}/pause", post(own::listeners::pause))
+        .route("/listeners/{id}/resume", post(own::listeners::resume))
+        .route("/listeners/{id}/replay", post(own::listeners::replay));
     let watched = Router::new()
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -107,9 +122,12 @@ pub fn router(doors: Doors) -> Router {
         .nest(TMF641_V5, ordering::routes(&tmf641::v5::API))
         .nest(TMF622, ordering::routes(&tmf622::API))
         .nest(TMF622_V5, ordering::routes(&tmf622::v5::API))
-        .nest(TMF633, tmf633)
+        .nest(TMF620, tmf620::router())
+        .nest(TMF629, tmf629::router())
+        .nest(TMF633, tmf633::router())
         .nest(TMF638, tmf638)
         .nest(OWN, own)
+        .merge(hub::routes())
         .merge(watched)
         .route("/download/{tenant}/{link}", get(download::get))
         .fallback(problem::no_such_path)

@@ -1,135 +1,125 @@
-//! TMF633 Service Catalog v4.0.0, service specifications: what can be ordered, with which characteristics.
+//! TMF633 Service Catalog v4.0.0: what can be ordered over TMF641, with which characteristics.
 
-use axum::extract::Path;
-use axum::response::Response;
+use axum::Router;
 use serde_json::{Value, json};
-use telvisor_model::catalogue::{Application, Declared, Kind, Required};
+use telvisor_model::Resource as Told;
+use telvisor_model::catalogue::Application;
 
-use super::TMF633;
-use super::problem::Problem;
-use super::tmf630::{Ask, found};
-use crate::orders::draft::CUSTOMER_ACCOUNT;
+use super::catalogue::jobs::{self, Jobs};
+use super::catalogue::shelf::{
+    Behind, Shelf, account, account_characteristics, characteristics, operations, provider, slug,
+};
+use super::catalogue::{Api, Resource, routes};
+use super::{Doors, official};
 
-const KNOWN: &[&str] = &[
-    "id",
-    "name",
-    "description",
-    "version",
-    "lifecycleStatus",
-    "isBundle",
-    "specCharacteristic",
-    "relatedParty",
-    "@type",
-];
+static API: Api = Api { name: "TMF633", path: super::TMF633, official: &official::TMF633 };
 
-fn value(v: &str, default: bool) -> Value {
-    json!({ "value": v, "valueType": "string", "isDefault": default })
+pub static SPECIFICATION: Resource = Resource {
+    api: &API,
+    name: "serviceSpecification",
+    definition: "ServiceSpecification",
+    told: Some(Told::ServiceSpecification),
+    generated: specifications,
+};
+pub static CANDIDATE: Resource = Resource {
+    api: &API,
+    name: "serviceCandidate",
+    definition: "ServiceCandidate",
+    told: Some(Told::ServiceCandidate),
+    generated: candidates,
+};
+static CATEGORY: Resource = Resource {
+    api: &API,
+    name: "serviceCategory",
+    definition: "ServiceCategory",
+    told: Some(Told::ServiceCategory),
+    generated: categories,
+};
+static CATALOGUE: Resource = Resource {
+    api: &API,
+    name: "serviceCatalog",
+    definition: "ServiceCatalog",
+    told: Some(Told::ServiceCatalog),
+    generated: catalogues,
+};
+
+/// Every resource of this API but the tasks.
+pub static RESOURCES: [&Resource; 4] = [&SPECIFICATION, &CANDIDATE, &CATEGORY, &CATALOGUE];
+
+static TASKS: Jobs = Jobs {
+    import: Resource {
+        api: &API,
+        name: "importJob",
+        definition: "ImportJob",
+        told: None,
+        generated: |_| vec![],
+    },
+    export: Resource {
+        api: &API,
+        name: "exportJob",
+        definition: "ExportJob",
+        told: None,
+        generated: |_| vec![],
+    },
+    of: &RESOURCES,
+};
+
+/// Member of a characteristic that holds its values.
+const VALUES: &str = "characteristicValueSpecification";
+
+/// All routes of this API.
+pub fn router() -> Router<Doors> {
+    routes(&RESOURCES).merge(jobs::routes(&TASKS))
 }
 
-fn characteristic(name: &str, description: &str, least: u32, values: &[Value]) -> Value {
-    json!({
-        "id": name, "name": name, "description": description, "valueType": "string", "configurable": true,
-        "minCardinality": least, "maxCardinality": 1, "characteristicValueSpecification": values,
-    })
+fn specification(shelf: &Shelf<'_>, app: &Application) -> Value {
+    let behind = Behind::Application(app);
+    let mut out = shelf.entry(&SPECIFICATION, &app.id, &app.name, &app.description, behind);
+    let mut list = characteristics(VALUES, app);
+    // Behind plan and version, before what the application declares.
+    list.splice(2..2, operations(VALUES));
+    out["isBundle"] = json!(false);
+    out["specCharacteristic"] = Value::Array(list);
+    out["relatedParty"] = provider(app);
+    out
 }
 
-fn declared(d: &Declared) -> Value {
-    let kind = match d.kind {
-        Kind::String => "string",
-        Kind::Integer => "integer",
-        Kind::Boolean => "boolean",
+fn specifications(shelf: &Shelf<'_>) -> Vec<Value> {
+    let (id, name, description) = account();
+    let mut of_account = shelf.entry(&SPECIFICATION, id, name, description, Behind::Account);
+    of_account["isBundle"] = json!(false);
+    of_account["specCharacteristic"] = Value::Array(account_characteristics(VALUES));
+    let applications = shelf.catalogue.all();
+    std::iter::once(of_account).chain(applications.iter().map(|a| specification(shelf, a))).collect()
+}
+
+fn candidates(shelf: &Shelf<'_>) -> Vec<Value> {
+    let one = |id: &str, name: &str, description: &str, category: (&str, &str), behind| {
+        let mut out = shelf.entry(&CANDIDATE, id, name, description, behind);
+        out["category"] = json!([shelf.reference(&CATEGORY, category.0, category.1)]);
+        out["serviceSpecification"] = shelf.reference(&SPECIFICATION, id, name);
+        out["serviceSpecification"]["version"] = out["version"].clone();
+        out
     };
-    let values: Vec<Value> = if d.values.is_empty() {
-        d.default.iter().map(|v| json!({ "value": v, "valueType": kind, "isDefault": true })).collect()
-    } else {
-        let entry =
-            |v: &Value| json!({ "value": v, "valueType": kind, "isDefault": d.default.as_ref() == Some(v) });
-        d.values.iter().map(entry).collect()
-    };
-    let mut out = characteristic(&d.name, &d.description, u32::from(d.required == Required::Yes), &values);
-    out["valueType"] = json!(kind);
-    if let Some(pattern) = &d.pattern {
-        out["regex"] = json!(pattern);
+    let (id, name, description) = account();
+    let mut out = vec![one(id, name, description, ("customer", "customer"), Behind::Account)];
+    for app in shelf.catalogue.all().iter() {
+        let category = (slug(&app.category), app.category.as_str());
+        let category = (category.0.as_str(), category.1);
+        out.push(one(&app.id, &app.name, &app.description, category, Behind::Application(app)));
     }
     out
 }
 
-fn specification(base: &str, app: &Application) -> Value {
-    let newest = app.newest_orderable().map(|v| v.id.clone()).unwrap_or_default();
-    let plans: Vec<_> = app.plans.iter().map(|p| value(&p.id, false)).collect();
-    let versions: Vec<_> =
-        app.versions.iter().filter(|v| !v.withdrawn).map(|v| value(&v.id, v.id == newest)).collect();
-    let mut characteristics = vec![
-        characteristic("plan", "size in which it is sold, smallest first", 1, &plans),
-        characteristic("version", "oldest first; the newest when none is given", 0, &versions),
-        characteristic(
-            "operation",
-            "what a modify does beside plan and version",
-            0,
-            &[value("backup", false), value("restore", false)],
-        ),
-        characteristic("backupId", "the backup that operation restore puts back", 0, &[]),
-    ];
-    characteristics.extend(app.characteristics.iter().map(declared));
-    json!({
-        "id": app.id,
-        "href": format!("{base}{TMF633}/serviceSpecification/{}", app.id),
-        "name": app.name,
-        "description": app.description,
-        "version": newest,
-        "isBundle": false,
-        "lifecycleStatus": if newest.is_empty() { "Retired" } else { "Active" },
-        "specCharacteristic": characteristics,
-        "relatedParty": [{
-            "id": app.provider.name, "name": app.provider.name, "role": "provider",
-            "@type": "RelatedParty", "@referredType": "Organization",
-        }],
-        "@type": "ServiceSpecification",
-        "@baseType": "ServiceSpecification",
+fn categories(shelf: &Shelf<'_>) -> Vec<Value> {
+    shelf.category_entries(&CATEGORY, "serviceCandidate", |category| {
+        let (id, name, _) = account();
+        let of_account = category.account.then(|| shelf.reference(&CANDIDATE, id, name));
+        let of_apps = category.applications.iter().map(|a| shelf.reference(&CANDIDATE, &a.id, &a.name));
+        of_account.into_iter().chain(of_apps).collect()
     })
 }
 
-fn customer_account(base: &str) -> Value {
-    json!({
-        "id": CUSTOMER_ACCOUNT,
-        "href": format!("{base}{TMF633}/serviceSpecification/{CUSTOMER_ACCOUNT}"),
-        "name": "Customer account",
-        "description": "a customer of the operator; applications are ordered for it",
-        "version": "1",
-        "isBundle": false,
-        "lifecycleStatus": "Active",
-        "specCharacteristic": [
-            characteristic("name", "name of the person or company", 1, &[]),
-            characteristic("email", "where the customer is written to", 0, &[]),
-            characteristic("phone", "where the customer is called", 0, &[]),
-            characteristic("language", "language of what the customer reads", 0, &[]),
-            characteristic("test", "true: a test customer; its records go into test files. Never changed", 0,
-                &[value("false", true), value("true", false)]),
-        ],
-        "@type": "ServiceSpecification",
-        "@baseType": "ServiceSpecification",
-    })
-}
-
-/// GET: the specifications.
-///
-/// # Errors
-/// 400 naming a parameter that cannot be asked.
-pub async fn list(ask: Ask) -> Result<Response, Problem> {
-    let mut all = vec![customer_account(&ask.base)];
-    all.extend(ask.engine().catalogue.all().iter().map(|a| specification(&ask.base, a)));
-    ask.list_of(all, KNOWN)
-}
-
-/// GET by id.
-///
-/// # Errors
-/// 404.
-pub async fn show(ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
-    let shown = if id == CUSTOMER_ACCOUNT {
-        Some(customer_account(&ask.base))
-    } else {
-        ask.engine().catalogue.find(&id).map(|a| specification(&ask.base, &a))
-    };
-    Ok(ask.one(found("service specification", &id, shown)?))
+fn catalogues(shelf: &Shelf<'_>) -> Vec<Value> {
+    vec![shelf.catalogue_entry(&CATALOGUE, &CATEGORY)]
 }

@@ -75,6 +75,8 @@ fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> 
         Door::Tmf641
     } else if path.starts_with("/tmf-api/productOrderingManagement") {
         Door::Tmf622
+    } else if path.starts_with("/tmf-api/customerManagement") {
+        Door::Tmf629
     } else {
         Door::Api
     };

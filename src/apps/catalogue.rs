@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use telvisor_model::catalogue::{Application, Version};
@@ -50,6 +51,8 @@ pub struct Content {
 #[derive(Default)]
 pub struct Catalogue {
     applications: RwLock<Arc<Vec<Application>>>,
+    /// When each of them last changed.
+    changed: RwLock<BTreeMap<String, DateTime<Utc>>>,
     /// Contents by digest: they never change.
     contents: RwLock<BTreeMap<String, Arc<Content>>>,
 }
@@ -65,6 +68,12 @@ impl Catalogue {
     #[must_use]
     pub fn find(&self, id: &str) -> Option<Application> {
         self.all().iter().find(|a| a.id == id).cloned()
+    }
+
+    /// When an application's entry last changed: its package was imported with other content.
+    #[must_use]
+    pub fn changed(&self, id: &str) -> Option<DateTime<Utc>> {
+        self.changed.read().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 
     /// What a step needs to know of a subscription.
@@ -119,6 +128,8 @@ impl Catalogue {
             }
             applications.push(application);
         }
+        let changed = tx.applications_changed().await?.into_iter().collect();
+        *self.changed.write().unwrap_or_else(PoisonError::into_inner) = changed;
         *self.applications.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(applications);
         Ok(())
     }

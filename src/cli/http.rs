@@ -190,6 +190,14 @@ impl Http {
         self.accepted(Method::POST, target, Some(body)).await
     }
 
+    pub async fn patch(&self, target: &str, body: &Value) -> Result<Reply, HttpError> {
+        self.accepted(Method::PATCH, target, Some(body)).await
+    }
+
+    pub async fn delete(&self, target: &str) -> Result<Reply, HttpError> {
+        self.accepted(Method::DELETE, target, None).await
+    }
+
     /// The octets of a file.
     pub async fn octets(&self, target: &str) -> Result<Vec<u8>, HttpError> {
         let request = format!("GET {target}");
@@ -316,7 +324,7 @@ mod tests {
 
     #[test]
     fn addresses_that_cannot_be_called_are_refused() {
-        for url in ["localhost:8080", "https://x", "nonsense"] {
+        for url in ["localhost:8080", "ftp://x", "nonsense"] {
             assert!(matches!(Http::new(url, None), Err(HttpError::BadServer { .. })), "{url}");
         }
         assert_eq!(Http::new("http://127.0.0.1:8080/", None).unwrap().base(), "http://127.0.0.1:8080");

@@ -19,6 +19,7 @@ mod demo;
 mod doctor;
 pub mod http;
 mod jobs;
+mod listeners;
 mod migrate;
 mod order;
 pub mod out;
@@ -96,6 +97,9 @@ pub enum Command {
     /// Jobs that wait for an operator.
     #[command(subcommand)]
     Fallout(jobs::Fallout),
+    /// Who is told of events.
+    #[command(subcommand)]
+    Listeners(listeners::Command),
     /// Service detail records and their files.
     #[command(subcommand)]
     Sdr(sdr::Command),
@@ -214,6 +218,7 @@ pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
         Command::Order(command) => Box::pin(order::run(&global.http()?, command, out)).await,
         Command::Jobs => jobs::list(&global.http()?, out).await,
         Command::Fallout(command) => jobs::fallout(&global.http()?, &command, out).await,
+        Command::Listeners(command) => listeners::run(&global.http()?, &command, out).await,
         Command::Sdr(command) => sdr::run(global, &command, out).await,
         Command::App(command) => app::run(&command, out),
         Command::Config(command) => config_command::run(global, &command, out),

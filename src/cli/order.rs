@@ -34,6 +34,23 @@ pub enum Command {
     Place(Box<Place>),
     /// Follow an order to its end; status 0 when it completed, 1 otherwise.
     Watch { id: String },
+    /// Approve an order that waits for it: it goes on.
+    Approve(Decision),
+    /// Do not approve an order that waits for it: it ends cancelled.
+    Refuse(Decision),
+    /// Keep an order from going on.
+    Hold(Decision),
+    /// Let an order go on that was held with `hold`.
+    Release(Decision),
+}
+
+#[derive(Debug, Args)]
+pub struct Decision {
+    /// Id of the order.
+    id: String,
+    /// Why, for the history of the order.
+    #[arg(long)]
+    reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -64,6 +81,10 @@ pub async fn run(http: &Http, command: Command, out: &mut Out<'_>) -> anyhow::Re
         Command::Show { id } => show(http, &id, out).await,
         Command::Place(place) => Box::pin(place_order(http, *place, out)).await,
         Command::Watch { id } => watch_order(http, &id, out).await,
+        Command::Approve(d) => decide(http, &d, "approval", Some(true), out).await,
+        Command::Refuse(d) => decide(http, &d, "approval", Some(false), out).await,
+        Command::Hold(d) => decide(http, &d, "hold", None, out).await,
+        Command::Release(d) => decide(http, &d, "release", None, out).await,
     }
 }
 
@@ -152,6 +173,31 @@ async fn show(http: &Http, id: &str, out: &mut Out<'_>) -> anyhow::Result<u8> {
     }
     for trouble in order.troubles() {
         out.line(format!("error: {trouble}"))?;
+    }
+    Ok(0)
+}
+
+/// Sends an operator's decision about an order, and tells how the order is then.
+async fn decide(
+    http: &Http,
+    d: &Decision,
+    what: &str,
+    approve: Option<bool>,
+    out: &mut Out<'_>,
+) -> anyhow::Result<u8> {
+    let mut body = json!({ "reason": d.reason });
+    if let Some(approve) = approve {
+        body["approve"] = json!(approve);
+    }
+    let reply = http.post(&format!("/api/v1/orders/{}/{what}", segment(&d.id)), &body).await?;
+    if out.json {
+        out.json(&reply.body)?;
+        return Ok(0);
+    }
+    let state = reply.body["state"].as_str().unwrap_or("taken down");
+    match reply.body["waitsFor"].as_str() {
+        Some(text) => out.line(format!("order {} is {state}: {}", clean(&d.id), clean(text)))?,
+        None => out.line(format!("order {} is {state}", clean(&d.id)))?,
     }
     Ok(0)
 }

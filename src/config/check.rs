@@ -69,6 +69,10 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("jobs.attempts", config.jobs.attempts),
         ("jobs.lease_s", whole(config.jobs.lease_s)),
         ("jobs.sweep_ms", whole(config.jobs.sweep_ms)),
+        ("notify.concurrency", whole(config.notify.concurrency)),
+        ("notify.timeout_s", whole(config.notify.timeout_s)),
+        ("notify.retry_base_ms", whole(config.notify.retry_base_ms)),
+        ("notify.keep_days", config.notify.keep_days),
         ("backup.link_seconds", config.backup.link_seconds),
         ("backup.link_seconds_most", config.backup.link_seconds_most),
     ] {
@@ -79,10 +83,15 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     for (key, days) in [
         ("terminate.retention_days", config.terminate.retention_days),
         ("backup.keep_days", config.backup.keep_days),
+        ("notify.keep_days", config.notify.keep_days),
     ] {
         if !(0..=DAYS_MOST).contains(&days) {
             return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
         }
+    }
+    if !(0..=DAYS_MOST * 24).contains(&config.approval.hours) {
+        let problem = format!("{} is no such number of hours", config.approval.hours);
+        return wrong("approval.hours", problem, "use 0 to 876000");
     }
     if config.api.list_seconds > 86_400 {
         return wrong("api.list_seconds", "more than a day".into(), "lower it");
@@ -94,6 +103,11 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     if config.api.page > config.api.page_most {
         let problem = format!("{} is more than api.page_most, {}", config.api.page, config.api.page_most);
         return wrong("api.page", problem, "lower it, or raise api.page_most");
+    }
+    if config.notify.retry_base_ms > 1000 {
+        let problem =
+            format!("{} would delay the first retry by more than a second", config.notify.retry_base_ms);
+        return wrong("notify.retry_base_ms", problem, "use 1 to 1000");
     }
     if config.backup.link_seconds_most > DAYS_MOST * 86_400 {
         return wrong("backup.link_seconds_most", "more than 100 years".into(), "lower it");

@@ -8,8 +8,9 @@ use super::Overrides;
 /// How figment calls the layer of flags and of the variables that stand for one.
 pub(super) const COMMAND_LINE: &str = "command line";
 
-/// Variables that stand for a flag, or that the command line reads itself.
-const OF_FLAGS: [&str; 8] = [
+/// Variables that stand for a flag or have a short name, or that the command line reads itself.
+const OF_FLAGS: [&str; 9] = [
+    "TELVISOR_CALLBACK_ALLOW",
     "TELVISOR_CONFIG",
     "TELVISOR_DATA",
     "TELVISOR_DATABASE",
@@ -39,6 +40,7 @@ pub fn keys() -> Vec<String> {
 pub fn variable(key: &str) -> String {
     match key {
         "database.url" => "TELVISOR_DATABASE".into(),
+        "notify.callback_allow" => "TELVISOR_CALLBACK_ALLOW".into(),
         key => format!("TELVISOR_{}", key.replace('.', "__").to_uppercase()),
     }
 }
@@ -65,6 +67,9 @@ fn origin(layer: &Metadata, key: &str) -> String {
             // A value may lie within that of its key, as in a list.
             let within = |k: &String| key.strip_prefix(k.as_str()).is_some_and(|rest| rest.starts_with('.'));
             let key = keys().into_iter().find(within).unwrap_or_else(|| key.to_owned());
+            if key == "notify.callback_allow" {
+                return variable(&key);
+            }
             format!("TELVISOR_{}", key.replace('.', "__").to_uppercase())
         }
     }

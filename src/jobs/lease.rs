@@ -67,6 +67,10 @@ pub(super) async fn save_step(
             return Err(Stop::Lost);
         }
         tx.update_step(step).await?;
+        if let (Some(took), "do") = (step.took(), job.phase.as_str()) {
+            let (kind, application) = step.act.0.work();
+            tx.insert_duration(application, kind, took.num_milliseconds()).await?;
+        }
         Ok(engine.commit(tx, points).await?)
     })
     .await

@@ -14,7 +14,9 @@ use super::lease::{self, Lease, save_step};
 use super::stop::Stop;
 use crate::engine::Engine;
 use crate::fault;
+use crate::orders::expect;
 use crate::orders::fallout;
+use crate::orders::hold;
 use crate::orders::line;
 use crate::orders::moves::Moving;
 use crate::store::jobs::{JobRow, StepRow};
@@ -124,7 +126,8 @@ async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Out
     step.result = (result != Value::Null).then_some(Json(result));
     step.ended_at = Some(engine.db.clock().now());
     let points = ["step.before_done_commit", "step.after_done_commit"];
-    save_step(engine, job, step, points).await
+    save_step(engine, job, step, points).await?;
+    Ok(expect::step_ended(engine, job, step).await?)
 }
 
 async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: i64) -> Result<(), Stop> {
@@ -216,6 +219,7 @@ async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(
         job.lease_until = None;
         job.run_after = tx.lease_now().await? + TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX);
         tx.update_job(&job).await?;
+        hold::after_try(&mut tx, &job).await?;
     }
     engine.commit(tx, ["again.before_commit", "again.after_commit"]).await?;
     fault::point("again.after_publish");

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
-use crate::orders::schedule;
+use crate::orders::{approval, cancel, expect, jeopardy, schedule};
 use crate::store::{Hint, StoreError};
 
 /// Days that an idempotency key is kept (contract, Idempotency).
@@ -47,7 +47,13 @@ async fn sweep(engine: &Engine, round: u64) -> Result<(), StoreError> {
         tx.commit().await?;
     }
     fold(engine).await?;
+    if round.is_multiple_of(10) {
+        expect::fold(engine).await?;
+    }
     schedule::run(engine).await?;
+    approval::sweep(engine).await?;
+    cancel::sweep(engine).await?;
+    jeopardy::sweep(engine).await?;
     expire(engine).await
 }
 

@@ -1,16 +1,18 @@
 //! Accepting an order: one transaction, in which it gets its ids and its place in the customer's line.
 
 use serde_json::Value;
+use telvisor_model::plan::outline;
 use telvisor_model::{Action, Refusal, Verdict};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
+use super::expect::Estimates;
 use super::form::{check_form, is_customer_id, running_order};
 use super::moves::Moving;
 use super::resolve::{self, Resolved, Scene};
 use super::rows::{insert, reject};
 use super::{Ask, Draft, DraftItem, Member, OrderError};
-use super::{line, view};
+use super::{approval, line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
@@ -61,15 +63,20 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
             return Err(OrderError::invalid(None, Member::Customer, why));
         }
         tx.lock_line(id).await?;
-        line::place_due(&mut tx, id).await?;
+        line::place_due(engine, &mut tx, id).await?;
     }
     if let Some(before) = replayed(engine, &mut tx, caller, draft, order).await? {
         return Ok(Accepted::Replayed(before));
     }
     let moving = match (&customer_id, nothing) {
         (Some(id), None) => {
-            let prepared = prepare(engine, &mut tx, id, draft).await?;
-            insert(&mut tx, caller, draft, order, id, prepared).await?
+            let prepared = prepare(engine, &mut tx, id, draft, None).await?;
+            let mut moving = insert(&mut tx, caller, draft, order, id, prepared).await?;
+            if moving.order.place.is_some() && approval::is_needed(engine, &moving.order, &moving.items) {
+                approval::ask(engine, &mut tx, &mut moving).await?;
+                moving.save(&mut tx).await?;
+            }
+            moving
         }
         (_, reason) => {
             let (item, reason) = reason.unwrap_or_default();
@@ -133,7 +140,10 @@ async fn replayed(
     else {
         return Ok(None);
     };
-    let content = canonical(&draft.request, false);
+    let mut content = canonical(&draft.request, false);
+    if let Some(profile) = &draft.profile {
+        content.push_str(&canonical(profile, false));
+    }
     let digest = hex::encode(engine.secrets.digest("idempotency", &[content.as_bytes()]));
     let client = caller.principal.name();
     match tx.take_key(&client, caller.door.as_str(), &key, &digest, order).await? {
@@ -171,18 +181,20 @@ pub(super) struct Prepared {
     pub(super) items: Vec<(usize, Resolved)>,
 }
 
-/// Judges every item against what the due orders before, and the items before, will leave.
-async fn prepare(
+/// Judges every item against what the due orders before, and the items before, will leave. `place`: that of an order
+/// which stands in the line already, so that only those before it count.
+pub(super) async fn prepare(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
     customer_id: &str,
     draft: &Draft,
+    place: Option<i64>,
 ) -> Result<Prepared, OrderError> {
     let keeps = engine.config.terminate.retention_days > 0;
     let at = tx.now();
     let loaded = view::load(tx, customer_id, at, keeps).await?;
     let mut view = loaded.view;
-    view::project(tx, customer_id, &mut view).await?;
+    view::project(tx, customer_id, place, &mut view).await?;
     let creates =
         |i: &DraftItem| matches!(&i.ask, Ask::Add { specification, .. } if specification == CUSTOMER_ACCOUNT);
     if view.state == telvisor_model::CustomerState::Absent && !draft.items.iter().any(creates) {
@@ -199,6 +211,7 @@ async fn prepare(
         }
     }
     let mut items = vec![];
+    let mut estimates = Estimates::default();
     for n in running_order(&draft.items)? {
         let scene = Scene {
             catalogue: &engine.catalogue,
@@ -207,18 +220,28 @@ async fn prepare(
             subscriptions: &loaded.subscriptions,
             backups: &backups,
         };
-        let resolved = match resolve::resolve(&scene, n, &draft.items[n]) {
+        let mut resolved = match resolve::resolve(&scene, n, &draft.items[n]) {
             // A service of an unknown customer: the customer is what is wrong.
             Err(OrderError::Invalid { member: Member::Service, .. })
                 if view.state == telvisor_model::CustomerState::Absent && draft.customer.is_some() =>
             {
                 return Err(unknown_customer(customer_id));
             }
+            // What only a catalogue entry names is known, and cannot be ordered all the same.
+            Err(OrderError::Invalid { item, member, message }) => {
+                let listed = listed_only(tx, &draft.items[n], &member).await?;
+                let message = listed.unwrap_or(message);
+                return Err(OrderError::Invalid { item, member, message });
+            }
             other => other?,
         };
         if let Some(intent) = &resolved.intent {
             match view.judge(intent) {
-                Verdict::Act => view.apply(intent),
+                Verdict::Act => {
+                    let steps = outline(&view, intent, &|id| engine.catalogue.find(id));
+                    resolved.takes_ms = estimates.of_steps(engine, tx, &steps).await?;
+                    view.apply(intent);
+                }
                 Verdict::Holds => {}
                 Verdict::Refuse(why) => return Err(refusal(n, customer_id, why)),
             }
@@ -229,6 +252,31 @@ async fn prepare(
         items.push((n, resolved));
     }
     Ok(Prepared { customer: loaded.customer, items })
+}
+
+/// Why what an item names cannot be ordered although the catalogue lists it: a specification, or the offering of one
+/// plan of it.
+async fn listed_only(
+    tx: &mut Tx<Tenant>,
+    item: &DraftItem,
+    wrong: &Member,
+) -> Result<Option<String>, StoreError> {
+    let Ask::Add { specification, characteristics, .. } = &item.ask else { return Ok(None) };
+    let plan = characteristics.iter().find(|g| g.name == "plan").and_then(|g| g.value.as_str());
+    let offering = plan.map(|plan| format!("{specification}.{plan}"));
+    let names = match wrong {
+        Member::Specification => vec![offering, Some(specification.clone())],
+        Member::Characteristic(name) if name == "plan" => vec![offering],
+        _ => vec![],
+    };
+    for name in names.into_iter().flatten() {
+        if tx.is_listed_only(&name).await? {
+            return Ok(Some(format!(
+                "{name:?} is listed in the catalogue, but no application package stands behind it: it cannot be ordered"
+            )));
+        }
+    }
+    Ok(None)
 }
 
 fn unknown_customer(customer_id: &str) -> OrderError {

@@ -1,18 +1,22 @@
 //! Cancelling: before the point of no return an order really stops and is undone; after it, the cancel is refused
-//! with the reason and the order goes back to the state it had.
+//! with the reason and the order goes back to the state it had. One that is wanted for a later date waits for it, and
+//! the order goes on meanwhile.
 
 use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 
 use super::moves::Moving;
 use super::{OrderError, fallout, finish, line};
-use crate::access::Caller;
+use crate::access::{Caller, Door};
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::cancels::CancelRow;
 use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx, retrying};
+
+/// Most planned cancels looked at in one sweep.
+const MOST: i64 = 500;
 
 /// A request to cancel, as a door understood it.
 #[derive(Debug, Clone)]
@@ -55,6 +59,10 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     if tx.open_cancel(request.order).await?.is_some() {
         return forbidden("the order is being cancelled already".into());
     }
+    let later = request.requested_for.is_some_and(|at| at > tx.now());
+    if later && tx.planned_cancel(request.order).await?.is_some() {
+        return forbidden("a cancel of the order is planned already".into());
+    }
     let mut task = CancelRow {
         id: new_id(),
         order_id: request.order,
@@ -69,17 +77,66 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     };
     tx.insert_cancel(&task).await?;
     tx.tell(task.resource(), task.id, EventKind::Create, &task, None).await?;
-    judge(engine, &mut tx, caller, &mut moving, &mut task).await?;
-    tx.update_cancel(&task).await?;
-    moving.save(&mut tx).await?;
+    if !later {
+        judge(engine, &mut tx, &caller.principal.name(), &mut moving, &mut task).await?;
+        tx.update_cancel(&task).await?;
+        moving.save(&mut tx).await?;
+    }
     let detail = serde_json::json!({ "task": task.id, "state": task.state, "reason": task.reason });
     tx.audit(caller, "order.cancel", &request.order.to_string(), Some(&detail)).await?;
-    if let (Some(id), true) = (moving.order.customer_id.clone(), moving.order.state.is_final()) {
-        line::advance(engine, &mut tx, &id).await?;
+    settle(engine, tx, &moving.order).await?;
+    Ok(task)
+}
+
+/// Gives the next order its turn where this one ended, and commits.
+async fn settle(engine: &Engine, mut tx: Tx<Tenant>, order: &OrderRow) -> Result<(), StoreError> {
+    if let (Some(id), true) = (&order.customer_id, order.state.is_final()) {
+        line::advance(engine, &mut tx, id).await?;
     }
     engine.commit(tx, ["cancel.before_commit", "cancel.after_commit"]).await?;
     fault::point("cancel.after_publish");
-    Ok(task)
+    Ok(())
+}
+
+/// Judges the cancels whose date has come, and ends those whose order has ended without them; how many there were.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(engine: &Engine) -> Result<usize, StoreError> {
+    let found = engine.db.read_system().await?.due_cancels(MOST).await?;
+    for (tenant, customer_id, task) in &found {
+        retrying("planned cancel", || due(engine, tenant, customer_id, *task)).await?;
+    }
+    Ok(found.len())
+}
+
+async fn due(engine: &Engine, tenant: &str, customer_id: &str, task: Uuid) -> Result<(), StoreError> {
+    let mut tx = engine.db.tenant(tenant).await?;
+    tx.lock_line(customer_id).await?;
+    let Some(mut task) = tx.waiting_cancel(task).await? else { return Ok(()) };
+    // A deleted order has ended.
+    let Some(mut order) = tx.order_even_hidden(task.order_id).await? else { return Ok(()) };
+    if order.state.is_final() {
+        let (state, message) = match order.state {
+            OrderState::Cancelled => ("done", "the order was cancelled before".to_owned()),
+            state => ("terminatedWithError", format!("the order ended before: it is {state}")),
+        };
+        end(&mut tx, &mut task, state, &message).await?;
+    } else if tx.open_cancel(task.order_id).await?.is_some() {
+        // Another one is undoing it: this one ends with the order.
+        return Ok(());
+    } else if let Some(mut moving) = Moving::load_placed(&mut tx, task.order_id).await? {
+        tx.lock_jobs(moving.order.id).await?;
+        task.back_to = moving.order.state;
+        judge(engine, &mut tx, "cancel", &mut moving, &mut task).await?;
+        moving.save(&mut tx).await?;
+        order = moving.order;
+    }
+    tx.update_cancel(&task).await?;
+    let detail = serde_json::json!({ "task": task.id, "state": task.state, "reason": task.reason });
+    let caller = Caller::system(tenant, Door::System);
+    tx.audit(&caller, "order.cancel", &task.order_id.to_string(), Some(&detail)).await?;
+    settle(engine, tx, &order).await
 }
 
 /// Nothing, unless the order belongs to a product order: what is to happen to it is said of that.
@@ -95,24 +152,23 @@ pub(super) fn own(order: &OrderRow) -> Result<(), OrderError> {
 async fn judge(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
-    caller: &Caller,
+    by: &str,
     moving: &mut Moving,
     task: &mut CancelRow,
 ) -> Result<(), StoreError> {
-    let by = caller.principal.name();
     let reason = task.reason.clone();
     if moving.order.state == OrderState::Acknowledged {
         finish::cancel_items(engine, tx, moving).await?;
-        moving.to(tx, OrderState::Cancelled, reason.as_deref(), &by).await?;
+        moving.to(tx, OrderState::Cancelled, reason.as_deref(), by).await?;
         return end(tx, task, "done", "cancelled before it began").await;
     }
-    moving.to(tx, OrderState::AssessingCancellation, reason.as_deref(), &by).await?;
+    moving.to(tx, OrderState::AssessingCancellation, reason.as_deref(), by).await?;
     if let Some(why) = fallout::no_return(tx, moving).await? {
-        moving.to(tx, task.back_to, Some(&why), &by).await?;
+        moving.to(tx, task.back_to, Some(&why), by).await?;
         return end(tx, task, "terminatedWithError", &why).await;
     }
     task_to(tx, task, "inProgress").await?;
-    moving.to(tx, OrderState::PendingCancellation, reason.as_deref(), &by).await?;
+    moving.to(tx, OrderState::PendingCancellation, reason.as_deref(), by).await?;
     let undoing = fallout::undo_running(tx, moving, ItemState::PendingCancellation).await?;
     if !undoing {
         return granted(engine, tx, moving, task, "everything was undone").await;

@@ -24,6 +24,8 @@ pub struct Draft {
     pub requested_completion: Option<DateTime<Utc>>,
     /// The parsed body: echoed in answers, and what a repeat is compared with.
     pub request: Value,
+    /// What TMF629 gave of the customer, to be kept beside it.
+    pub profile: Option<Value>,
     pub notes: Vec<Value>,
     pub items: Vec<DraftItem>,
 }

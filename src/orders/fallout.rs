@@ -1,11 +1,12 @@
 //! When a job's attempts are used up, and what an operator decides then.
 
-use telvisor_model::{EventKind, ItemState, OrderState};
+use telvisor_model::{ItemState, OrderState};
 use uuid::Uuid;
 
 use super::finish::{self, End};
-use super::moves::{HELD, Moving};
-use super::{OrderError, cancel, line};
+use super::jeopardy::{self, HELD};
+use super::moves::Moving;
+use super::{OrderError, cancel, hold, line};
 use crate::access::Caller;
 use crate::config::OnFailure;
 use crate::engine::Engine;
@@ -149,9 +150,9 @@ pub async fn given_up(
         moving.items[n].error = Some(message.clone());
     }
     moving.item_to(tx, n, ItemState::Held, Some(&message), "jobs").await?;
-    moving.error(tx, HELD, "a job needs an operator", &message, vec![id]);
+    moving.error(tx, HELD, "a job needs an operator", &message, vec![id.clone()]);
     hold(tx, moving, &message).await?;
-    moving.event(tx, EventKind::Jeopardy).await
+    jeopardy::alert(tx, moving, HELD, Some(why), message, vec![id]).await
 }
 
 /// Puts the order in held; one that is being cancelled first goes back.
@@ -214,7 +215,7 @@ pub async fn job_ended(
             moving.item_to(tx, n, ItemState::Held, Some(why), "jobs").await?;
             moving.to(tx, OrderState::Held, Some(why), "jobs").await?;
         }
-        return Ok(());
+        return hold::settle(tx, moving, "hold").await;
     }
     if jobs.iter().all(|(j, _)| j.state == "done") {
         if moving.order.state == OrderState::Held {
@@ -341,6 +342,11 @@ async fn decide_once(
     });
     tx.audit(caller, &action, &job.id.to_string(), Some(&detail)).await?;
     line::advance(engine, &mut tx, &customer_id).await?;
+    Ok(decided(engine, tx).await?)
+}
+
+/// Commits what an operator decided, and publishes what follows.
+pub(super) async fn decided(engine: &Engine, tx: Tx<Tenant>) -> Result<(), StoreError> {
     engine.commit(tx, ["decide.before_commit", "decide.after_commit"]).await?;
     fault::point("decide.after_publish");
     Ok(())

@@ -4,6 +4,7 @@ use telvisor_model::order::end_state;
 use telvisor_model::plan::{Act, Undo};
 use telvisor_model::{Action, ItemState};
 
+use super::customers;
 use super::moves::{Moving, NOT_COMPLETED};
 use super::outcome::{apply, machine_after, machine_of, opt, subscription};
 use crate::engine::Engine;
@@ -100,7 +101,12 @@ pub async fn end_order(tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), S
 }
 
 /// What was reserved for an item that did not come to be.
-async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize, jobs: &[Done]) -> Result<(), StoreError> {
+pub(super) async fn take_back(
+    tx: &mut Tx<Tenant>,
+    moving: &Moving,
+    n: usize,
+    jobs: &[Done],
+) -> Result<(), StoreError> {
     let Some(intent) = moving.items[n].intent.0.clone() else {
         return Ok(());
     };
@@ -108,9 +114,10 @@ async fn take_back(tx: &mut Tx<Tenant>, moving: &Moving, n: usize, jobs: &[Done]
         && let Some(mut c) = opt(tx, moving.order.customer).await?
         && c.state == "pending"
     {
+        let before = c.clone();
         c.state = "cancelled".into();
         c.ended_at = Some(tx.now());
-        tx.save_customer(&c).await?;
+        customers::save(tx, Some(&before), &c, None).await?;
     }
     if intent.action == Action::Provision
         && let Some(mut s) = subscription(tx, &intent).await?

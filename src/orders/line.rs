@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::finish::{self, End};
 use super::moves::{Moving, RELIED_ON, relied_on};
-use super::start;
+use super::{approval, expect, hold, start};
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::orders::{ItemRow, OrderRow};
@@ -15,13 +15,13 @@ use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// What an order touches, or occupies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Extent {
+pub(super) enum Extent {
     Customer,
     Subscriptions(BTreeSet<Uuid>),
 }
 
 impl Extent {
-    fn meets(&self, other: &Self) -> bool {
+    pub(super) fn meets(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Subscriptions(a), Self::Subscriptions(b)) => !a.is_disjoint(b),
             _ => true,
@@ -30,7 +30,7 @@ impl Extent {
 }
 
 /// What the unfinished items of an order are about.
-fn extent(items: &[ItemRow]) -> Extent {
+pub(super) fn extent(items: &[ItemRow]) -> Extent {
     let open: Vec<_> = items.iter().filter(|i| !i.state.is_final()).collect();
     if open.iter().any(|i| i.action().is_some_and(telvisor_model::Action::on_customer)) {
         return Extent::Customer;
@@ -72,7 +72,7 @@ pub async fn look(engine: &Engine, tenant: &str, customer_id: &str) -> Result<()
 async fn look_once(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(), StoreError> {
     let mut tx = engine.db.tenant(tenant).await?;
     tx.lock_line(customer_id).await?;
-    place_due(&mut tx, customer_id).await?;
+    place_due(engine, &mut tx, customer_id).await?;
     advance(engine, &mut tx, customer_id).await?;
     engine.commit(tx, ["line.before_commit", "line.after_commit"]).await?;
     fault::point("line.after_publish");
@@ -83,10 +83,16 @@ async fn look_once(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn place_due(tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), StoreError> {
-    for mut order in tx.due_without_place(customer_id).await? {
-        order.place = Some(tx.next_place(customer_id).await?);
-        tx.update_order(&mut order).await?;
+pub async fn place_due(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), StoreError> {
+    for order in tx.due_without_place(customer_id).await? {
+        let items = tx.items(order.id).await?;
+        let mut moving = Moving::complete(tx, order, items).await?;
+        moving.order.place = Some(tx.next_place(customer_id).await?);
+        if approval::is_needed(engine, &moving.order, &moving.items) {
+            moving.order.goes_on = false;
+            approval::ask(engine, tx, &mut moving).await?;
+        }
+        moving.save(tx).await?;
     }
     Ok(())
 }
@@ -96,17 +102,20 @@ pub async fn place_due(tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), Sto
 /// # Errors
 /// When the database refuses.
 pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), StoreError> {
+    let mut begun = vec![];
     loop {
         let line = tx.line(customer_id).await?;
         let all_items = tx.line_items(customer_id).await?;
         let items_of = |id: Uuid| all_items.iter().filter(|i| i.order_id == id).cloned().collect::<Vec<_>>();
         let mut before: Vec<(Extent, String)> = vec![];
         let mut started = None;
+        let mut standing = vec![];
         for order in line {
             let items = items_of(order.id);
             if order.state != OrderState::Acknowledged && !order.goes_on {
                 let extent = occupied(tx, &order, &items).await?;
                 before.push((extent, format!("order {} ({})", order.id, order.state)));
+                standing.push((order, items));
                 continue;
             }
             let extent = extent(&items);
@@ -114,29 +123,33 @@ pub async fn advance(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) ->
                 started = Some((order, items));
                 break;
             };
-            let (what, id) = (what.clone(), order.id);
-            note(tx, order, &what).await?;
-            before.push((extent, format!("order {id} (acknowledged)")));
+            let what = what.clone();
+            let order = note(tx, order, &what).await?;
+            before.push((extent, format!("order {} (acknowledged)", order.id)));
+            standing.push((order, items));
         }
-        let Some((order, items)) = started else { return Ok(()) };
+        let Some((order, items)) = started else { return expect::renew(engine, tx, standing, &begun).await };
         let mut moving = Moving::complete(tx, order, items).await?;
         moving.order.waits_for = None;
         moving.order.goes_on = false;
         moving.to(tx, OrderState::InProgress, None, "line").await?;
         run_items(engine, tx, &mut moving).await?;
+        expect::begin(engine, tx, &mut moving).await?;
+        begun.push(moving.order.id);
         moving.save(tx).await?;
     }
 }
 
-/// Notes what an order waits for.
-async fn note(tx: &mut Tx<Tenant>, order: OrderRow, what: &str) -> Result<(), StoreError> {
+/// Notes what an order waits for; the order as it is then.
+async fn note(tx: &mut Tx<Tenant>, order: OrderRow, what: &str) -> Result<OrderRow, StoreError> {
     let text = format!("waits for {what}");
     if order.waits_for.as_deref() == Some(&text) {
-        return Ok(());
+        return Ok(order);
     }
     let mut moving = Moving::complete(tx, order, vec![]).await?;
     moving.order.waits_for = Some(text);
-    moving.save(tx).await
+    moving.save(tx).await?;
+    Ok(moving.order)
 }
 
 /// Runs the items of an order in progress, one after another, until one has jobs to wait for or all have ended.
@@ -154,6 +167,9 @@ pub async fn run_items(engine: &Engine, tx: &mut Tx<Tenant>, moving: &mut Moving
         let Some(n) = moving.items.iter().position(|i| !i.state.is_final()) else {
             return finish::end_order(tx, moving).await;
         };
+        if moving.order.hold.is_some() {
+            return hold::settle(tx, moving, "hold").await;
+        }
         let failed = moving.items[n]
             .relies_on
             .0

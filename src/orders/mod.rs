@@ -6,30 +6,41 @@
 //! * [`start`]: an item's turn: judged again, planned from the inventory as it is (`planning`), its machines placed and
 //!   its jobs written (`placing`).
 //! * [`finish`]: an item's end and the end of the order; `outcome`: what a completed item leaves in the inventory.
+//! * [`approval`], [`hold`]: what waits for an operator's word.
+//! * [`expect`], [`jeopardy`], [`milestones`]: when it will be done, what endangers that, what is reached.
 //! * [`cancel`], [`fallout`]: stopping, undoing, and what an operator decides.
 
 pub mod accept;
+pub mod approval;
 pub mod cancel;
+pub mod customers;
 mod decompose;
 pub mod draft;
+pub mod expect;
 pub mod fallout;
 pub mod finish;
 mod form;
+pub mod hold;
+pub mod jeopardy;
 pub mod line;
+pub mod milestones;
 mod modify;
 pub mod moves;
 mod outcome;
 pub mod patch;
 mod placing;
 mod planning;
+mod replan;
 pub mod resolve;
 mod rows;
 pub mod schedule;
 pub mod start;
 pub mod view;
 
-use crate::store::{Again, StoreError};
+use self::moves::Moving;
+use crate::store::{Again, StoreError, Tenant, Tx};
 
+pub use decompose::service_item;
 pub use draft::{Ask, Draft, DraftItem, Given, Member};
 
 /// Why an order, or a change to one, was not accepted.
@@ -71,4 +82,22 @@ impl OrderError {
     ) -> Self {
         Self::Invalid { item: item.into(), member, message: message.into() }
     }
+}
+
+/// The order that an operator decides about, with the line of its customer locked: of a product order the service order
+/// that does its work. An operator may name either.
+///
+/// # Errors
+/// [`OrderError::NotFound`].
+async fn acting(tx: &mut Tx<Tenant>, id: uuid::Uuid) -> Result<Moving, OrderError> {
+    let missing = || OrderError::NotFound(id.to_string());
+    let seen = tx.order(id).await?.ok_or_else(missing)?;
+    if let Some(customer_id) = &seen.customer_id {
+        tx.lock_line(customer_id).await?;
+    }
+    let moving = match seen.parent {
+        Some(_) => Moving::load(tx, id).await?,
+        None => Moving::load_placed(tx, id).await?,
+    };
+    moving.ok_or_else(missing)
 }

@@ -4,12 +4,12 @@ use telvisor_model::order::end_state;
 use telvisor_model::{EventKind, ItemState, OrderKind, OrderState, product_order};
 use uuid::Uuid;
 
+use super::jeopardy::HELD;
+use super::milestones;
 use crate::store::events::NewEvent;
 use crate::store::orders::{ItemRow, OrderBody, OrderError, OrderRow};
 use crate::store::{StoreError, Tenant, Tx};
 
-/// Code of an order's error while one of its jobs needs an operator; shown as a jeopardy alert until the order ends.
-pub(super) const HELD: &str = "held";
 /// Code of the error of an item that relies on one that was not completed.
 pub(super) const RELIED_ON: &str = "relied-on";
 /// What is the matter with an item that failed, short.
@@ -30,6 +30,8 @@ pub struct Moving {
     read: OrderRow,
     /// The event of the last change of state is still to be written: its items may follow in the same transaction.
     untold: bool,
+    /// So is the event of the milestones that were reached since.
+    reached: bool,
     /// The product order that this service order belongs to.
     product: Option<Box<Moving>>,
 }
@@ -37,7 +39,7 @@ pub struct Moving {
 impl Moving {
     #[must_use]
     pub fn new(order: OrderRow, items: Vec<ItemRow>) -> Self {
-        Self { read: order.clone(), order, items, untold: false, product: None }
+        Self { read: order.clone(), order, items, untold: false, reached: false, product: None }
     }
 
     /// A service order that belongs to a product order.
@@ -106,6 +108,14 @@ impl Moving {
         self.product.as_mut().map(|p| &mut p.order)
     }
 
+    /// Other items, of the order and of its product order.
+    pub(super) fn set_items(&mut self, items: Vec<ItemRow>, of_product: Vec<ItemRow>) {
+        self.items = items;
+        if let Some(product) = &mut self.product {
+            product.items = of_product;
+        }
+    }
+
     /// The order that the client placed, with its items.
     #[must_use]
     pub fn into_placed(self) -> Self {
@@ -132,11 +142,11 @@ impl Moving {
             return Ok(());
         };
         for state in path {
-            self.step(tx, state, reason, by).await?;
-            self.share();
-            if let Some(product) = &mut self.product {
-                product.follow(tx, state, reason, by).await?;
-            }
+            self.step(tx, state, reason, by, to == OrderState::InProgress).await?;
+        }
+        self.share();
+        if let Some(product) = &mut self.product {
+            product.follow(tx, to, reason, by).await?;
         }
         Ok(())
     }
@@ -159,7 +169,7 @@ impl Moving {
             other => other,
         };
         for state in product_order::follow(self.order.state, to) {
-            self.step(tx, state, reason, by).await?;
+            self.step(tx, state, reason, by, to == OrderState::InProgress).await?;
         }
         if self.order.state == OrderState::InProgress {
             self.settle(tx, false, by).await?;
@@ -211,16 +221,22 @@ impl Moving {
         state: OrderState,
         reason: Option<&str>,
         by: &str,
+        begins: bool,
     ) -> Result<(), StoreError> {
         self.tell(tx).await?;
         let now = tx.now();
         self.order.state = state;
-        if state == OrderState::InProgress && self.order.started_at.is_none() {
+        // One that only passes through `inProgress` has not begun.
+        if begins && self.order.started_at.is_none() {
             self.order.started_at = Some(now);
         }
         if state.is_final() {
             self.order.ended_at = Some(now);
             self.order.waits_for = None;
+            self.order.goes_on = false;
+            self.order.approval_until = None;
+            self.order.hold = None;
+            self.order.alerts.0.clear();
             // Nobody is waited for any more; what it was held for stays in the history.
             self.order.errors.0.retain(|e| e.code != HELD);
         }
@@ -282,6 +298,7 @@ impl Moving {
         if to.is_final() {
             item.ended_at = Some(now);
         }
+        self.reached |= to == ItemState::Completed && milestones::is_milestone(item);
         tx.update_item(item).await?;
         let id = item.item_id.clone();
         tx.insert_history(&mut self.order, Some(&id), to.as_str(), reason, by).await?;
@@ -335,12 +352,18 @@ impl Moving {
         if let Some(product) = &mut self.product {
             product.order.waits_for.clone_from(&self.order.waits_for);
             product.order.expected_completion = self.order.expected_completion;
+            product.order.approval.clone_from(&self.order.approval);
+            product.order.hold.clone_from(&self.order.hold);
+            product.order.alerts.clone_from(&self.order.alerts);
         }
     }
 
     async fn tell(&mut self, tx: &mut Tx<Tenant>) -> Result<(), StoreError> {
         if std::mem::take(&mut self.untold) {
             self.write_event(tx, EventKind::StateChange).await?;
+        }
+        if std::mem::take(&mut self.reached) {
+            self.write_event(tx, EventKind::Milestone).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use telvisor_model::view::Intent;
 use telvisor_model::{Action, Role};
 use uuid::Uuid;
 
+use super::customers;
 use super::moves::Moving;
 use crate::engine::Engine;
 use crate::mediation::journal;
@@ -160,6 +161,7 @@ async fn customer_after(
 ) -> Result<(), StoreError> {
     let gone = || StoreError::Missing { what: "customer of order", id: moving.order.id.to_string() };
     let mut c = opt(tx, moving.order.customer).await?.ok_or_else(gone)?;
+    let before = c.clone();
     let now = tx.now();
     let keeps = engine.config.terminate.retention_days > 0;
     for mut s in tx.subscriptions_of(c.uid).await? {
@@ -215,7 +217,7 @@ async fn customer_after(
         }
         _ => {}
     }
-    tx.save_customer(&c).await
+    customers::save(tx, Some(&before), &c, None).await
 }
 
 fn end(s: &mut SubscriptionRow, now: DateTime<Utc>, until: Option<DateTime<Utc>>, last: Option<Uuid>) {

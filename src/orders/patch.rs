@@ -1,4 +1,4 @@
-//! Changing what may still be changed of an order: everything but its state and items.
+//! Changing what may still be changed of an order: its items until it begins, everything else but its state.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use super::cancel::own;
 use super::moves::Moving;
+use super::replan::replan;
 use super::resolve::SEATS;
-use super::{Given, Member, OrderError, rows};
+use super::{Draft, Given, Member, OrderError, approval, expect, jeopardy, rows};
 use crate::access::Caller;
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::orders::OrderRow;
-use crate::store::{Hint, Json, Tenant, Tx, retrying};
+use crate::store::{Hint, Json, StoreError, Tenant, Tx, retrying};
 
 /// Members to change; the outer option: leave alone, the inner: remove.
 #[derive(Debug, Clone, Default)]
@@ -27,13 +28,16 @@ pub struct Patch {
     pub external_id: Option<Option<String>>,
     pub requested_start: Option<Option<DateTime<Utc>>>,
     pub requested_completion: Option<Option<DateTime<Utc>>>,
-    pub expected_completion: Option<Option<DateTime<Utc>>>,
     /// Notes to add.
     pub notes: Vec<Value>,
     /// Characteristics supplied to items of a pending order.
     pub supplied: Vec<(String, Vec<Given>)>,
     /// Members of the request as echoed, already merged.
     pub request: Option<Value>,
+    /// The customer that the changed parties name; it must be the one that the order is for.
+    pub customer: Option<String>,
+    /// The order as it would be placed now, where other items are wanted.
+    pub items: Option<Draft>,
 }
 
 /// Patches an order. Where nothing changes there is no event, and nothing is written.
@@ -69,12 +73,16 @@ async fn patch_once(
     if patch.version.is_some_and(|v| v != before.version) {
         return Err(OrderError::Changed);
     }
+    let forbidden = |message: String| Err(OrderError::Forbidden { item: None, message });
+    if patch.customer.is_some() && patch.customer != moving.order.customer_id {
+        return forbidden("the customer of an order cannot be changed; cancel it and place another".into());
+    }
     if let Some(start) = patch.requested_start
         && start != moving.order.requested_start
-        && (moving.order.place.is_some() || moving.order.state.is_final())
+        && moving.order.state != OrderState::Acknowledged
     {
-        let message = "the order has its place in the line, its start cannot be moved any more".to_owned();
-        return Err(OrderError::Forbidden { item: None, message });
+        let message = format!("the order is {}: its start cannot be moved any more", moving.order.state);
+        return forbidden(message);
     }
     if let Some(Some(key)) = &patch.external_id
         && (key.is_empty() || key.chars().count() > 255 || key.chars().any(char::is_control))
@@ -83,6 +91,11 @@ async fn patch_once(
         return Err(OrderError::invalid(None, Member::ExternalId, why));
     }
     change(&mut moving.order, patch);
+    if moving.order.place.is_some() && moving.order.requested_start.is_some_and(|at| at > tx.now()) {
+        // It leaves the line, and takes a new place when its date has come.
+        moving.order.place = None;
+        moving.order.waits_for = None;
+    }
     if let Some(product) = moving.product() {
         change(product, patch);
         set(&mut product.external_id, patch.external_id.as_ref());
@@ -92,7 +105,7 @@ async fn patch_once(
     let personal = tx.personal(id).await?;
     let request = patch.request.as_ref().unwrap_or(&personal.request.0);
     let same = *moving.placed() == before && *request == personal.request.0;
-    if same && patch.notes.is_empty() && patch.supplied.is_empty() {
+    if same && patch.notes.is_empty() && patch.supplied.is_empty() && patch.items.is_none() {
         return Ok(());
     }
     // A PATCH that changes nothing is welcome on any order.
@@ -108,7 +121,21 @@ async fn patch_once(
     if !patch.supplied.is_empty() {
         supply(engine, &mut tx, &mut moving, &patch.supplied).await?;
     }
+    if moving.order.urgency != before.urgency {
+        hurry(&mut tx, &moving).await?;
+    }
+    if let Some(draft) = &patch.items {
+        replan(engine, &mut tx, &mut moving, draft).await?;
+    } else if moving.order.requested_start != before.requested_start
+        && let Some(customer_id) = moving.order.customer_id.clone()
+    {
+        let date = expect::at_the_end(&mut tx, &customer_id, &moving.order, &moving.items).await?;
+        moving.order.expected_completion = Some(date);
+    }
     moving.event(&mut tx, EventKind::AttributeValueChange).await?;
+    if !moving.order.state.is_final() {
+        jeopardy::judge(&mut tx, &mut moving).await?;
+    }
     moving.save(&mut tx).await?;
     tx.audit(caller, "order.patch", &id.to_string(), None).await?;
     if let Some(customer_id) = moving.order.customer_id.clone() {
@@ -116,6 +143,18 @@ async fn patch_once(
     }
     engine.commit(tx, ["patch.before_commit", "patch.after_commit"]).await?;
     fault::point("patch.after_publish");
+    Ok(())
+}
+
+/// The jobs that wait for a worker get the order's new urgency.
+async fn hurry(tx: &mut Tx<Tenant>, moving: &Moving) -> Result<(), StoreError> {
+    tx.lock_jobs(moving.order.id).await?;
+    for mut job in tx.jobs_of(moving.order.id, None).await? {
+        if matches!(job.state.as_str(), "ready" | "parked") {
+            job.urgency = moving.order.urgency;
+            tx.update_job(&job).await?;
+        }
+    }
     Ok(())
 }
 
@@ -128,6 +167,10 @@ async fn supply(
 ) -> Result<(), OrderError> {
     if moving.order.state != OrderState::Pending {
         let message = format!("the order is {}, and waits for nothing", moving.order.state);
+        return Err(OrderError::Forbidden { item: None, message });
+    }
+    if moving.order.approval.as_deref() == Some(approval::ASKED) {
+        let message = "the order waits for approval, not for information".to_owned();
         return Err(OrderError::Forbidden { item: None, message });
     }
     for (item, list) in supplied {
@@ -174,7 +217,6 @@ fn change(o: &mut OrderRow, patch: &Patch) {
     o.urgency = rows::urgency(o.priority.as_deref());
     set(&mut o.requested_start, patch.requested_start.as_ref());
     set(&mut o.requested_completion, patch.requested_completion.as_ref());
-    set(&mut o.expected_completion, patch.expected_completion.as_ref());
 }
 
 fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {

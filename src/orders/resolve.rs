@@ -13,7 +13,9 @@ use super::modify::modify;
 use super::{Ask, DraftItem, Given, Member, OrderError};
 use crate::apps::catalogue::Catalogue;
 use crate::clock::new_id;
+use crate::store::Json;
 use crate::store::backups::BackupRow;
+use crate::store::customers::CustomerRow;
 use crate::store::subscriptions::SubscriptionRow;
 
 /// The characteristic that keeps the `quantity` of an application with seats.
@@ -31,6 +33,17 @@ pub struct NewCustomer {
     pub characteristics: Map<String, Value>,
 }
 
+impl NewCustomer {
+    /// Writes what can change of a customer into its row: all but `test`.
+    pub fn put_into(&self, row: &mut CustomerRow) {
+        row.name.clone_from(&self.name);
+        row.email.clone_from(&self.email);
+        row.phone.clone_from(&self.phone);
+        row.language.clone_from(&self.language);
+        row.characteristics = Json(Value::Object(self.characteristics.clone()));
+    }
+}
+
 /// An item with everything that acceptance fixes.
 #[derive(Debug, Clone)]
 pub struct Resolved {
@@ -40,6 +53,8 @@ pub struct Resolved {
     /// For a new subscription: digest of the version, characteristics.
     pub digest: Option<String>,
     pub characteristics: BTreeMap<String, Value>,
+    /// Milliseconds that it is expected to take.
+    pub takes_ms: i64,
 }
 
 /// What resolution may look at.
@@ -143,7 +158,7 @@ pub(super) fn find<'a>(scene: &Scene<'a>, n: usize, service: &str) -> Result<Nam
 }
 
 fn none() -> Resolved {
-    Resolved { intent: None, new_customer: None, digest: None, characteristics: BTreeMap::new() }
+    Resolved { intent: None, new_customer: None, digest: None, characteristics: BTreeMap::new(), takes_ms: 0 }
 }
 
 pub(super) fn acting(action: Action) -> Resolved {
@@ -193,7 +208,11 @@ pub(super) fn no_doubles(n: usize, list: &[Given]) -> Result<(), OrderError> {
     Ok(())
 }
 
-fn new_customer(n: usize, list: &[Given]) -> Result<NewCustomer, OrderError> {
+/// Reads the characteristics of a customer account.
+///
+/// # Errors
+/// Names the characteristic that is missing, given twice, or of the wrong form.
+pub fn new_customer(n: usize, list: &[Given]) -> Result<NewCustomer, OrderError> {
     no_doubles(n, list)?;
     let short = |name: &str| -> Result<Option<String>, OrderError> {
         let Some(g) = given(list, name) else {

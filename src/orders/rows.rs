@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::accept::Prepared;
 use super::moves::Moving;
 use super::resolve::{NewCustomer, Resolved};
-use super::{Draft, DraftItem, OrderError, decompose};
+use super::{Draft, DraftItem, OrderError, customers, decompose, expect, jeopardy};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::store::customers::CustomerRow;
@@ -56,6 +56,11 @@ fn order_row(
         event_number: 0,
         history_number: 0,
         errors: Json(vec![]),
+        alerts: Json(vec![]),
+        late: false,
+        approval: None,
+        approval_until: None,
+        hold: None,
         trace_parent: caller.trace_parent.clone(),
         request_id: caller.request_id.clone(),
     }
@@ -77,6 +82,7 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
         ended_at: None,
         error_code: None,
         error: None,
+        takes_ms: resolved.takes_ms,
     }
 }
 
@@ -90,21 +96,10 @@ pub(super) async fn insert(
     customer_id: &str,
     prepared: Prepared,
 ) -> Result<Moving, OrderError> {
-    let mut customer = prepared.customer;
-    let mut items = vec![];
-    for (number, (n, resolved)) in prepared.items.iter().enumerate() {
-        if let Some(new) = &resolved.new_customer {
-            customer = Some(reserve_customer(tx, customer_id, customer, new).await?);
-        }
-        items.push(item_row(id, number, &draft.items[*n], resolved));
-    }
-    for (_, resolved) in &prepared.items {
-        if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
-            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
-        }
-    }
+    let (customer, items) = reserve(tx, id, customer_id, draft, &prepared).await?;
     let mut order = order_row(tx, caller, draft, id, Some(customer_id));
-    order.customer = customer.as_ref().map(|c| c.uid);
+    order.customer = customer;
+    order.expected_completion = Some(expect::at_the_end(tx, customer_id, &order, &items).await?);
     let by = caller.principal.name();
     let mut moving = match draft.kind {
         OrderKind::Service => {
@@ -124,8 +119,37 @@ pub(super) async fn insert(
             }
         }
     };
+    if !moving.order.state.is_final() {
+        jeopardy::judge(tx, &mut moving).await?;
+    }
     moving.insert(tx).await?;
     Ok(moving)
+}
+
+/// Writes down what the items of an order reserve: the uid of the customer, and the items' rows, which are not written.
+pub(super) async fn reserve(
+    tx: &mut Tx<Tenant>,
+    order: Uuid,
+    customer_id: &str,
+    draft: &Draft,
+    prepared: &Prepared,
+) -> Result<(Option<Uuid>, Vec<ItemRow>), StoreError> {
+    let mut customer = prepared.customer.clone();
+    let mut items = vec![];
+    for (number, (n, resolved)) in prepared.items.iter().enumerate() {
+        if let Some(new) = &resolved.new_customer {
+            customer = Some(reserve_customer(tx, customer_id, customer, new, draft.profile.as_ref()).await?);
+        }
+        if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
+            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
+        }
+        items.push(item_row(order, number, &draft.items[*n], resolved));
+    }
+    let creates = prepared.items.iter().any(|(_, r)| r.new_customer.is_some());
+    if let (Some(c), Some(profile), false) = (&customer, &draft.profile, creates) {
+        customers::save(tx, Some(c), c, Some(profile)).await?;
+    }
+    Ok((customer.map(|c| c.uid), items))
 }
 
 /// The service order that does the work of a product order. The client's own number stays with the product order.
@@ -147,17 +171,22 @@ async fn service_order(
         ..product.order.clone()
     };
     place(tx, &mut order, customer_id).await?;
-    let acting = product.items.iter().filter(|i| i.intent.0.is_some());
-    let items = acting.zip(0..).map(|(i, number)| {
-        let given = draft.items.iter().find(|d| d.id == i.item_id);
-        let relies_on = given.map(|d| decompose::relies_on(&draft.items, d)).unwrap_or_default();
-        ItemRow { order_id: id, uid: new_id(), number, relies_on: Json(relies_on), ..i.clone() }
-    });
-    let items = items.collect();
+    let items = acting(draft, id, &product.items);
     let request = decompose::service_request(draft, product.order.id);
     let mut moving = Moving::of_product(order, items, product);
     begin(tx, &mut moving, &request, &draft.notes, None, by).await?;
     Ok(moving)
+}
+
+/// The items of a service order: those of its product order that act.
+pub(super) fn acting(draft: &Draft, service_order: Uuid, of_product: &[ItemRow]) -> Vec<ItemRow> {
+    let acting = of_product.iter().filter(|i| i.intent.0.is_some());
+    let own = acting.zip(0..).map(|(i, number)| {
+        let given = draft.items.iter().find(|d| d.id == i.item_id);
+        let relies_on = given.map(|d| decompose::relies_on(&draft.items, d)).unwrap_or_default();
+        ItemRow { order_id: service_order, uid: new_id(), number, relies_on: Json(relies_on), ..i.clone() }
+    });
+    own.collect()
 }
 
 /// Gives an order its place in the line, unless its date lies ahead.
@@ -192,9 +221,13 @@ async fn reserve_customer(
     customer_id: &str,
     known: Option<CustomerRow>,
     new: &NewCustomer,
+    profile: Option<&Value>,
 ) -> Result<CustomerRow, StoreError> {
     let now = tx.now();
-    let mut row = known.unwrap_or_else(|| CustomerRow {
+    // What was given of the one who had the id before is not kept with the new one.
+    let nothing = Value::Object(serde_json::Map::new());
+    let profile = profile.or(known.as_ref().map(|_| &nothing));
+    let mut row = known.clone().unwrap_or_else(|| CustomerRow {
         uid: new_id(),
         customer_id: customer_id.to_owned(),
         state: "pending".into(),
@@ -213,12 +246,8 @@ async fn reserve_customer(
         row.state = "pending".into();
         row.test = new.test;
     }
-    row.name.clone_from(&new.name);
-    row.email.clone_from(&new.email);
-    row.phone.clone_from(&new.phone);
-    row.language.clone_from(&new.language);
-    row.characteristics = Json(Value::Object(new.characteristics.clone()));
-    tx.save_customer(&row).await?;
+    new.put_into(&mut row);
+    customers::save(tx, known.as_ref(), &row, profile).await?;
     Ok(row)
 }
 
@@ -266,6 +295,7 @@ pub(super) async fn reject(
         new_customer: None,
         digest: None,
         characteristics: std::collections::BTreeMap::new(),
+        takes_ms: 0,
     };
     let items: Vec<ItemRow> =
         draft.items.iter().enumerate().map(|(n, i)| item_row(id, n, i, &none)).collect();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::accept::accept;
-use super::{Ask, Draft, DraftItem, Given, OrderError};
+use super::{Ask, Draft, DraftItem, Given, OrderError, service_item};
 use crate::access::{Caller, Door};
 use crate::engine::Engine;
 use crate::store::subscriptions::SubscriptionRow;
@@ -56,18 +56,12 @@ async fn order(
         characteristics: vec![Given { name: "operation".into(), value: Value::from("backup") }],
         application: None,
     };
+    let item = DraftItem { id: "1".into(), ask, relies_on: vec![], quantity: None };
     let draft = Draft {
         key: Some(format!("schedule:{subscription}:{}", at.timestamp())),
-        request: json!({
-            "category": "backup",
-            "serviceOrderItem": [{
-                "id": "1", "action": "modify", "service": {
-                    "id": subscription, "serviceCharacteristic": [{ "name": "operation", "value": "backup" }],
-                },
-            }],
-        }),
+        request: json!({ "category": "backup", "serviceOrderItem": [service_item(&item, &[])] }),
         category: Some("backup".into()),
-        items: vec![DraftItem { id: "1".into(), ask, relies_on: vec![], quantity: None }],
+        items: vec![item],
         ..Draft::default()
     };
     match accept(engine, &Caller::system(tenant, Door::Schedule), &draft).await {

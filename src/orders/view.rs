@@ -38,16 +38,17 @@ pub async fn load(
     Ok(Loaded { customer, subscriptions, view })
 }
 
-/// What the open orders in the line will leave.
+/// What the open orders in the line will leave, or those of them that stand before a place.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn project(
     tx: &mut Tx<Tenant>,
     customer_id: &str,
+    before: Option<i64>,
     view: &mut CustomerView,
 ) -> Result<(), StoreError> {
-    for (state, intent) in tx.line_intents(customer_id).await? {
+    for (state, intent) in tx.line_intents(customer_id, before).await? {
         if let Some(intent) = &intent.0
             && !state.is_final()
             && view.judge(intent) == telvisor_model::Verdict::Act

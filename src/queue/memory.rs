@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::store::Hint;
 
-/// Customers' lines to look at, and a bell for jobs.
+/// Customers' lines to look at, and bells for jobs and for events.
 #[derive(Default)]
 pub struct Queue {
     /// Nobody in this process takes hints: they are dropped, the sweep of the workers' process finds the rows.
@@ -15,6 +15,7 @@ pub struct Queue {
     lines: Mutex<Waiting>,
     line_bell: Notify,
     job_bell: Notify,
+    news_bell: Notify,
 }
 
 /// Lines in the order of their hints, each once.
@@ -48,6 +49,7 @@ impl Queue {
                     self.line_bell.notify_one();
                 }
                 Hint::Job { .. } => self.job_bell.notify_one(),
+                Hint::News => self.news_bell.notify_one(),
             }
         }
     }
@@ -73,6 +75,11 @@ impl Queue {
     /// Waits until a line was hinted.
     pub async fn line_hinted(&self) {
         self.line_bell.notified().await;
+    }
+
+    /// Waits until there are events to pass on.
+    pub async fn news_hinted(&self) {
+        self.news_bell.notified().await;
     }
 
     /// Waits until a job was hinted.

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use telvisor_model::{OrderKind, OrderState, Resource};
 use uuid::Uuid;
 
-use super::{StoreError, Tenant, Tx, sql};
+use super::lines::OrderKey;
+use super::{StoreError, System, Tenant, Tx, sql};
 
 /// A request to cancel an order; kept in events as it is here.
 #[derive(Debug, Clone, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
@@ -66,12 +67,13 @@ impl Tx<Tenant> {
         sql!(
             self,
             execute,
-            "UPDATE cancel_orders SET state = $3, message = $4, ended_at = $5 WHERE tenant = $1 AND id = $2",
+            "UPDATE cancel_orders SET state = $3, message = $4, ended_at = $5, back_to = $6 WHERE tenant = $1 AND id = $2",
             &tenant,
             c.id,
             &c.state,
             &c.message,
-            c.ended_at
+            c.ended_at,
+            c.back_to.as_str()
         )?;
         Ok(())
     }
@@ -89,15 +91,58 @@ impl Tx<Tenant> {
         )
     }
 
-    /// The cancel task of an order that has not ended.
+    /// The cancel task of an order that is being carried out.
     pub async fn open_cancel(&mut self, order: Uuid) -> Result<Option<CancelRow>, StoreError> {
         let tenant = self.tenant();
         sql!(
             self,
             optional: CancelRow,
-            "SELECT * FROM cancel_orders WHERE tenant = $1 AND order_id = $2 AND ended_at IS NULL",
+            "SELECT * FROM cancel_orders WHERE tenant = $1 AND order_id = $2 AND state = 'inProgress'",
             &tenant,
             order
+        )
+    }
+
+    /// A cancel task that waits for its date.
+    pub async fn waiting_cancel(&mut self, id: Uuid) -> Result<Option<CancelRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            optional: CancelRow,
+            "SELECT * FROM cancel_orders WHERE tenant = $1 AND id = $2 AND state = 'accepted'",
+            &tenant,
+            id
+        )
+    }
+
+    /// The cancel task of an order that waits for its date.
+    pub async fn planned_cancel(&mut self, order: Uuid) -> Result<Option<CancelRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            optional: CancelRow,
+            "SELECT * FROM cancel_orders WHERE tenant = $1 AND order_id = $2 AND state = 'accepted'",
+            &tenant,
+            order
+        )
+    }
+}
+
+impl Tx<System> {
+    /// Cancel tasks that waited for their date, which has come or whose order has ended meanwhile: tenant, customer
+    /// id, task.
+    pub async fn due_cancels(&mut self, limit: i64) -> Result<Vec<OrderKey>, StoreError> {
+        let now = self.now();
+        sql!(
+            self,
+            all: OrderKey,
+            "SELECT c.tenant, o.customer_id, c.id FROM cancel_orders c
+             JOIN orders o ON o.tenant = c.tenant AND o.id = c.order_id
+             WHERE c.state = 'accepted' AND o.customer_id IS NOT NULL
+               AND (c.requested_for <= $1 OR o.ended_at IS NOT NULL)
+             ORDER BY c.requested_for LIMIT $2",
+            now,
+            limit
         )
     }
 }

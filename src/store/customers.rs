@@ -1,24 +1,29 @@
 //! Customers.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::lists::{Listed, Page, listed};
 use super::{Json, StoreError, Tenant, Tx, sql};
 
 /// One customer. Stored states: `pending` (its create order runs), `active`, `suspended`, `terminated`, and
 /// `cancelled` (its create order failed or was cancelled; the id is free again).
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct CustomerRow {
     pub uid: Uuid,
     /// The BSS's number.
     pub customer_id: String,
     pub state: String,
     pub test: bool,
+    #[serde(default)]
     pub name: String,
     pub email: Option<String>,
     pub phone: Option<String>,
     pub language: Option<String>,
+    #[serde(default)]
     pub characteristics: Json<Value>,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
@@ -27,7 +32,27 @@ pub struct CustomerRow {
     pub restorable_until: Option<DateTime<Utc>>,
 }
 
+/// A customer in a list, with the TMF629 resource as it was given.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct ListedCustomer {
+    #[sqlx(flatten)]
+    pub customer: CustomerRow,
+    pub profile: Option<Json<Value>>,
+}
+
 impl Tx<Tenant> {
+    /// Customers and their number; what TMF629 gave has `party_id`.
+    pub async fn list_customers(&mut self, page: &Page) -> Result<Listed<ListedCustomer>, StoreError> {
+        listed(
+            self,
+            "c.*, p.body AS profile",
+            "customers c LEFT JOIN customers_personal p ON p.tenant = c.tenant AND p.customer = c.uid
+             WHERE c.tenant = $1",
+            page,
+        )
+        .await
+    }
+
     pub async fn customer_by_id(&mut self, customer_id: &str) -> Result<Option<CustomerRow>, StoreError> {
         let tenant = self.tenant();
         sql!(
@@ -71,6 +96,36 @@ impl Tx<Tenant> {
             c.started_at,
             c.ended_at,
             c.restorable_until
+        )?;
+        Ok(())
+    }
+
+    /// The TMF629 resource as it was given for a customer; none where the customer came by another door.
+    pub async fn profile(&mut self, uid: Uuid) -> Result<Option<Value>, StoreError> {
+        let tenant = self.tenant();
+        let row = sql!(
+            self,
+            optional: (Json<Value>,),
+            "SELECT body FROM customers_personal WHERE tenant = $1 AND customer = $2",
+            &tenant,
+            uid
+        )?;
+        Ok(row.map(|(body,)| body.0))
+    }
+
+    /// Keeps the TMF629 resource of a customer as it was given.
+    pub async fn save_profile(&mut self, uid: Uuid, body: &Value) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        let party = body["engagedParty"]["id"].as_str();
+        sql!(
+            self,
+            execute,
+            "INSERT INTO customers_personal (tenant, customer, party_id, body) VALUES ($1,$2,$3,$4)
+             ON CONFLICT (tenant, customer) DO UPDATE SET party_id = excluded.party_id, body = excluded.body",
+            &tenant,
+            uid,
+            party,
+            Json(body)
         )?;
         Ok(())
     }

@@ -30,6 +30,12 @@ impl Tx<System> {
         sql!(self, one: (Uuid, Option<Uuid>), "SELECT id, world FROM installation WHERE one = 1")
     }
 
+    /// The tenants of the installation.
+    pub async fn all_tenants(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = sql!(self, all: (String,), "SELECT id FROM tenants ORDER BY id")?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
     /// Remembers the world at first use.
     pub async fn remember_world(&mut self, world: Uuid) -> Result<(), StoreError> {
         sql!(self, execute, "UPDATE installation SET world = $1 WHERE one = 1 AND world IS NULL", world)?;

@@ -1,7 +1,7 @@
 //! Jobs, their steps and attempts. The job row is the truth: a worker claims it with a lease and a fence
 //! ([`super::claims`]), and every later write of that worker is refused once another has claimed it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use telvisor_model::plan::{Act, Undo};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use super::claims::turn;
 use super::{Json, StoreError, Tenant, Tx, sql};
 
 /// One job: the steps of one item on one machine. States: `ready`, `running`, `done`, `undone`, `fallout`, `failed`
-/// (skipped or abandoned by an operator). Phases: `do`, `undo`.
+/// (skipped or abandoned by an operator), `parked` (until its order is released). Phases: `do`, `undo`.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct JobRow {
     pub tenant: String,
@@ -62,6 +62,14 @@ pub struct StepRow {
     pub result: Option<Json<Value>>,
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl StepRow {
+    /// How long it took, tries and waits between them included; none when it is not done.
+    #[must_use]
+    pub fn took(&self) -> Option<TimeDelta> {
+        (self.state == "done").then_some(self.ended_at? - self.started_at?)
+    }
 }
 
 /// A finished job with its steps.
@@ -162,7 +170,7 @@ impl Tx<Tenant> {
             self,
             execute,
             "UPDATE jobs SET state = $3, phase = $4, run_after = $5, lease_until = $6, worker = $7, tries = $8,
-               error = $9, ended_at = $10, attempt = $11, turn = $12 WHERE tenant = $1 AND id = $2",
+               error = $9, ended_at = $10, attempt = $11, turn = $12, urgency = $13 WHERE tenant = $1 AND id = $2",
             &j.tenant,
             j.id,
             &j.state,
@@ -174,7 +182,8 @@ impl Tx<Tenant> {
             &j.error,
             j.ended_at,
             j.attempt,
-            turn(j)
+            turn(j),
+            j.urgency
         )?;
         Ok(())
     }
@@ -242,7 +251,7 @@ impl Tx<Tenant> {
         sql!(
             self,
             all: JobRow,
-            "SELECT * FROM jobs WHERE tenant = $1 AND state IN ('ready', 'running', 'fallout')
+            "SELECT * FROM jobs WHERE tenant = $1 AND state IN ('ready', 'running', 'parked', 'fallout')
              ORDER BY created_at, id LIMIT 1000",
             &tenant
         )

@@ -1,5 +1,6 @@
 //! The customers' lines: the open orders of a customer in the order in which they became due.
 
+use chrono::{DateTime, Utc};
 use telvisor_model::ItemState;
 use telvisor_model::view::Intent;
 use uuid::Uuid;
@@ -74,10 +75,11 @@ impl Tx<Tenant> {
     }
 
     /// What the open orders in a customer's line ask, those left out that are being cancelled: the state and intent
-    /// of each item, in order.
+    /// of each item, in order. With `before` only those that stand before this place.
     pub async fn line_intents(
         &mut self,
         customer_id: &str,
+        before: Option<i64>,
     ) -> Result<Vec<(ItemState, Json<Option<Intent>>)>, StoreError> {
         let tenant = self.tenant();
         let rows = sql!(
@@ -87,9 +89,11 @@ impl Tx<Tenant> {
              WHERE i.tenant = o.tenant AND i.order_id = o.id AND o.tenant = $1 AND o.customer_id = $2
                AND o.place IS NOT NULL AND o.state <> 'pendingCancellation' AND o.state IN
              ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
+               AND ($3 IS NULL OR o.place < $3)
              ORDER BY o.place, i.number",
             &tenant,
-            customer_id
+            customer_id,
+            before
         )?;
         Ok(rows.into_iter().map(|r| (r.state, r.intent)).collect())
     }
@@ -129,7 +133,7 @@ impl Tx<Tenant> {
         sql!(
             self,
             all: OrderRow,
-            "SELECT * FROM orders WHERE tenant = $1 AND customer_id = $2 AND state = 'acknowledged'
+            "SELECT * FROM orders WHERE tenant = $1 AND customer_id = $2 AND (state = 'acknowledged' OR goes_on)
              AND kind = 'service' AND place IS NULL AND (requested_start IS NULL OR requested_start <= $3)
              ORDER BY requested_start, id",
             &tenant,
@@ -142,7 +146,29 @@ impl Tx<Tenant> {
 /// A customer's line named by tenant and customer id.
 pub type LineKey = (String, String);
 
+/// An order: tenant, customer id, id.
+pub type OrderKey = (String, String, Uuid);
+
 impl Tx<System> {
+    /// Open service orders whose expected date lies before this, and of which that was not told yet.
+    pub async fn late_orders(
+        &mut self,
+        before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<OrderKey>, StoreError> {
+        sql!(
+            self,
+            all: OrderKey,
+            "SELECT tenant, customer_id, id FROM orders
+             WHERE NOT late AND state IN
+             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
+               AND expected_completion < $1 AND kind = 'service' AND customer_id IS NOT NULL
+             ORDER BY expected_completion LIMIT $2",
+            before,
+            limit
+        )
+    }
+
     /// Lines with an order that waits: has its place and is not started, or is due and has no place yet.
     pub async fn waiting_lines(&mut self, limit: i64) -> Result<Vec<LineKey>, StoreError> {
         let now = self.now();
@@ -150,9 +176,23 @@ impl Tx<System> {
             self,
             all: LineKey,
             "SELECT DISTINCT tenant, customer_id FROM orders
-             WHERE customer_id IS NOT NULL AND kind = 'service' AND (goes_on OR (state = 'acknowledged'
-               AND (place IS NOT NULL OR requested_start IS NULL OR requested_start <= $1)))
+             WHERE customer_id IS NOT NULL AND kind = 'service' AND (state = 'acknowledged' OR goes_on)
+               AND (place IS NOT NULL OR requested_start IS NULL OR requested_start <= $1)
              LIMIT $2",
+            now,
+            limit
+        )
+    }
+
+    /// Orders about whose approval nobody decided in time.
+    pub async fn overdue_approvals(&mut self, limit: i64) -> Result<Vec<OrderKey>, StoreError> {
+        let now = self.now();
+        sql!(
+            self,
+            all: OrderKey,
+            "SELECT tenant, customer_id, id FROM orders
+             WHERE approval_until IS NOT NULL AND approval_until <= $1 AND customer_id IS NOT NULL
+             ORDER BY approval_until LIMIT $2",
             now,
             limit
         )

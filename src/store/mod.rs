@@ -7,9 +7,12 @@
 pub mod audit;
 pub mod backups;
 pub mod cancels;
+pub mod catalogue;
 pub mod claims;
 pub mod counters;
 pub mod customers;
+pub mod deliveries;
+pub mod durations;
 pub mod events;
 pub mod hosts;
 pub mod idempotency;
@@ -17,6 +20,7 @@ pub mod installation;
 pub mod jobs;
 pub mod lines;
 pub mod links;
+pub mod listeners;
 pub mod lists;
 pub mod machines;
 pub mod migrate;
@@ -25,6 +29,7 @@ pub mod packages;
 pub mod retry;
 pub mod sdr;
 pub mod sdr_files;
+pub mod sealed;
 pub mod subscriptions;
 
 use std::str::FromStr as _;
@@ -160,6 +165,8 @@ pub enum Hint {
     Line { tenant: String, customer_id: String },
     /// A job is due.
     Job { class: String, tenant: String, id: Uuid },
+    /// There are events to pass on.
+    News,
 }
 
 /// A transaction with its scope, and the hints to publish when it has been committed.

@@ -50,6 +50,33 @@ pub struct OrderRow {
     pub errors: Json<Vec<OrderError>>,
     pub trace_parent: Option<String>,
     pub request_id: Option<String>,
+    /// What puts it in jeopardy now.
+    #[serde(default)]
+    pub alerts: Json<Vec<Alert>>,
+    /// It was told that the expected date passed.
+    #[serde(default)]
+    pub late: bool,
+    /// `asked` or `approved`; none where no approval is needed.
+    pub approval: Option<String>,
+    /// When an approval that was asked for is taken as refused.
+    pub approval_until: Option<DateTime<Utc>>,
+    /// Why an operator keeps it from going on.
+    pub hold: Option<String>,
+}
+
+/// One thing that puts an order in jeopardy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alert {
+    /// The cause, see [`crate::orders::jeopardy`].
+    pub name: String,
+    pub at: DateTime<Utc>,
+    /// What the failing layer said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    pub message: String,
+    /// Items it is about.
+    pub items: Vec<String>,
 }
 
 impl OrderRow {
@@ -104,6 +131,9 @@ pub struct ItemRow {
     pub ended_at: Option<DateTime<Utc>>,
     pub error_code: Option<String>,
     pub error: Option<String>,
+    /// What it is expected to take, in milliseconds, until its plan is made.
+    #[serde(default)]
+    pub takes_ms: i64,
 }
 
 impl ItemRow {
@@ -150,9 +180,10 @@ impl Tx<Tenant> {
             "INSERT INTO orders (tenant, id, kind, parent, customer_id, customer, door, channel, client, external_id,
                category, priority, urgency, state, order_date, requested_start, requested_completion,
                expected_completion, started_at, ended_at, cancelled_at, cancel_reason, place, waits_for, version,
-               event_number, history_number, errors, trace_parent, request_id, goes_on)
+               event_number, history_number, errors, trace_parent, request_id, goes_on, alerts, late, approval,
+               approval_until, hold)
              VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,
-               $27,$28,$29,$30,$31)",
+               $27,$28,$29,$30,$31,$32,$33,$34,$35,$36)",
             &tenant,
             o.id,
             o.kind.as_str(),
@@ -183,7 +214,12 @@ impl Tx<Tenant> {
             &o.errors,
             &o.trace_parent,
             &o.request_id,
-            o.goes_on
+            o.goes_on,
+            &o.alerts,
+            o.late,
+            &o.approval,
+            o.approval_until,
+            &o.hold
         )?;
         self.count_new(o.kind, o.state).await
     }
@@ -198,7 +234,8 @@ impl Tx<Tenant> {
             "UPDATE orders SET category = $3, priority = $4, urgency = $5, state = $6, requested_start = $7,
                requested_completion = $8, expected_completion = $9, started_at = $10, ended_at = $11,
                cancelled_at = $12, cancel_reason = $13, place = $14, waits_for = $15, event_number = $16,
-               history_number = $17, errors = $18, external_id = $19, customer = $20, goes_on = $22, version = version + 1
+               history_number = $17, errors = $18, external_id = $19, customer = $20, goes_on = $22, alerts = $23,
+               late = $24, approval = $25, approval_until = $26, hold = $27, version = version + 1
              WHERE tenant = $1 AND id = $2 AND version = $21",
             &tenant,
             o.id,
@@ -221,7 +258,12 @@ impl Tx<Tenant> {
             &o.external_id,
             o.customer,
             o.version,
-            o.goes_on
+            o.goes_on,
+            &o.alerts,
+            o.late,
+            &o.approval,
+            o.approval_until,
+            &o.hold
         )?;
         if rows == 0 {
             return Err(StoreError::Changed { what: "order", id: o.id.to_string() });
@@ -292,8 +334,8 @@ impl Tx<Tenant> {
             self,
             execute,
             "INSERT INTO order_items (tenant, order_id, item_id, uid, number, state, action, intent, relies_on,
-               subscription, before, started_at, ended_at, error_code, error)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)",
+               subscription, before, started_at, ended_at, error_code, error, takes_ms)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)",
             &tenant,
             i.order_id,
             &i.item_id,
@@ -308,8 +350,16 @@ impl Tx<Tenant> {
             i.started_at,
             i.ended_at,
             &i.error_code,
-            &i.error
+            &i.error,
+            i.takes_ms
         )?;
+        Ok(())
+    }
+
+    /// Removes the items of an order that is given others.
+    pub async fn delete_items(&mut self, order: Uuid) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        sql!(self, execute, "DELETE FROM order_items WHERE tenant = $1 AND order_id = $2", &tenant, order)?;
         Ok(())
     }
 

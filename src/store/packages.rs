@@ -23,7 +23,12 @@ impl<S> Tx<S> {
         Ok(rows.into_iter().map(|(body,)| body.0).collect())
     }
 
-    /// Writes an application's catalogue entry.
+    /// When each application's catalogue entry last changed.
+    pub async fn applications_changed(&mut self) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+        sql!(self, all: (String, DateTime<Utc>), "SELECT id, updated_at FROM applications")
+    }
+
+    /// Writes an application's catalogue entry; one that says the same keeps the time of its last change.
     pub async fn save_application(
         &mut self,
         id: &str,
@@ -37,7 +42,8 @@ impl<S> Tx<S> {
             execute,
             "INSERT INTO applications (id, position, body, pictures, updated_at) VALUES ($1,$2,$3,$4,$5)
              ON CONFLICT (id) DO UPDATE SET position = excluded.position, body = excluded.body,
-               pictures = excluded.pictures, updated_at = excluded.updated_at",
+               pictures = excluded.pictures, updated_at = CASE WHEN applications.body = excluded.body
+                 THEN applications.updated_at ELSE excluded.updated_at END",
             id,
             position,
             Json(body),

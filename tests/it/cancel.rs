@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::harness::{
     CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, take_backup, terminate,
 };
-use crate::probe::{begin, decide, fallout, inside, snapshot, steps, validate, validate_orders, work_once};
+use crate::probe::{
+    begin, decide, fallout, snapshot, steps, told, validate, validate_orders, way, work_once,
+};
 
 /// Asks for a cancel; the task.
 async fn ask(app: &TestApp, order: &Value) -> Value {
@@ -13,19 +15,16 @@ async fn ask(app: &TestApp, order: &Value) -> Value {
     app.post(CANCELS, &body).await.expect(201)
 }
 
+/// What is told of an order that is undone.
+const UNDONE: [&str; 3] =
+    ["stateChange assessingCancellation", "stateChange pendingCancellation", "stateChange cancelled"];
+
 async fn refused(app: &TestApp, order: &Value) {
     app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(409);
 }
 
 async fn task_now(app: &TestApp, task: &Value) -> Value {
     app.get(&format!("{CANCELS}/{}", task["id"].as_str().unwrap())).await.expect(200)
-}
-
-/// The states that the order went through.
-async fn way(app: &TestApp, order: &Value) -> Vec<String> {
-    let inside = inside(app, order).await;
-    let history = inside["history"].as_array().unwrap().iter();
-    history.filter(|h| h["item"].is_null()).map(|h| h["state"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Lets the n-th operation end in a retry, so that the job stands in the middle and waits for its next try.
@@ -48,6 +47,7 @@ async fn an_order_for_later_is_cancelled_at_once_and_its_customer_id_is_free() {
     assert_eq!(order["state"], "cancelled", "{order:#}");
     assert_eq!(order["cancellationReason"], "ordered twice");
     assert_eq!(way(&app, &order).await, ["acknowledged", "cancelled"]);
+    assert_eq!(told(&app, &order).await, ["create acknowledged", "stateChange cancelled"]);
     let s = service_id(&order, 1);
     assert_eq!(app.service(&s).await["state"], "terminated");
     refused(&app, &order).await;
@@ -71,6 +71,7 @@ async fn an_order_that_waits_for_its_turn_is_cancelled_at_once() {
     let task = ask(&app, &second).await;
     assert_eq!(task["state"], "done", "{task:#}");
     assert_eq!(app.show(&second).await["state"], "cancelled");
+    assert_eq!(told(&app, &second).await, ["create acknowledged", "stateChange cancelled"]);
     app.run().await;
     assert_eq!(app.show(&first).await["state"], "completed");
     // It was accepted when the second was to come before it.
@@ -104,6 +105,7 @@ async fn undone_at_each_step(app: &TestApp, customer: &str, item: &Value, operat
         let expected =
             ["acknowledged", "inProgress", "assessingCancellation", "pendingCancellation", "cancelled"];
         assert_eq!(way(app, &order).await, expected);
+        assert_eq!(told(app, &order).await[2..], UNDONE, "at {n}");
         let task = task_now(app, &task).await;
         assert_eq!(task["state"], "done", "{task:#}");
         assert!(task["effectiveCancellationDate"].is_string());
@@ -179,6 +181,15 @@ async fn after_the_point_of_no_return_a_cancel_is_refused_and_the_order_goes_on(
         way(&app, &order).await,
         ["acknowledged", "inProgress", "assessingCancellation", "inProgress", "completed"]
     );
+    let expected = [
+        "create acknowledged",
+        "stateChange inProgress",
+        "stateChange assessingCancellation",
+        "stateChange inProgress",
+        "milestone inProgress",
+        "stateChange completed",
+    ];
+    assert_eq!(told(&app, &order).await, expected);
     refused(&app, &order).await;
     validate(&app).await;
 }
@@ -193,6 +204,8 @@ async fn a_held_order_goes_back_to_held_after_the_point_of_no_return() {
         let task = ask(&app, &order).await;
         assert_eq!(task["state"], "terminatedWithError", "{task:#}");
         assert_eq!(app.show(&order).await["state"], "held");
+        let told = told(&app, &order).await;
+        assert_eq!(told[told.len() - 2..], ["stateChange assessingCancellation", "stateChange held"]);
     }
     let order = decide(&app, &order, "retry").await;
     assert_eq!(order["state"], "completed", "{order:#}");
@@ -209,6 +222,8 @@ async fn a_held_order_is_undone_before_the_point_of_no_return() {
     assert!(fallout(&app, &order).await.is_empty(), "the job is being undone");
     app.run().await;
     assert_eq!(app.show(&order).await["state"], "cancelled");
+    let told = told(&app, &order).await;
+    assert_eq!(told[told.len() - 3..], UNDONE);
     assert_eq!(task_now(&app, &task).await["state"], "done");
     assert_eq!(snapshot(&app, &["C1"]).await, before);
     validate(&app).await;
@@ -222,9 +237,34 @@ async fn a_completed_item_keeps_the_order_from_being_cancelled() {
     work_once(&app).await;
     let task = ask(&app, &order).await;
     assert_eq!(task["state"], "terminatedWithError", "{task:#}");
+    let told = told(&app, &order).await;
+    assert_eq!(told[told.len() - 2..], ["stateChange assessingCancellation", "stateChange inProgress"]);
     app.run().await;
     assert_eq!(app.show(&order).await["state"], "completed");
     validate(&app).await;
+}
+
+#[tokio::test]
+async fn an_order_that_waits_for_information_or_approval_is_cancelled_at_once() {
+    let app = TestApp::with(|c| c.approval.applications = vec![CRM.to_owned()]).await;
+    app.customer("C1").await;
+    let approval = app.place(json!([provision("C1", CRM, "solo", None)])).await;
+    let apps = tempfile::tempdir().unwrap();
+    crate::pending::catalogue(apps.path());
+    let other = TestApp::with(|c| c.catalogue.apps = apps.path().to_owned()).await;
+    other.customer("C1").await;
+    let information = other.order(json!([provision("C1", "kinfolk", "solo", None)])).await;
+    for (app, order) in [(&app, &approval), (&other, &information)] {
+        assert_eq!(app.show(order).await["state"], "pending");
+        let task = ask(app, order).await;
+        assert_eq!(task["state"], "done", "{task:#}");
+        assert_eq!(app.show(order).await["state"], "cancelled");
+        let told = told(app, order).await;
+        assert_eq!(told[told.len() - 3..], UNDONE);
+        app.run().await;
+        assert!(app.machines().is_empty());
+        validate(app).await;
+    }
 }
 
 #[tokio::test]
@@ -254,6 +294,10 @@ async fn a_cancel_whose_undo_fails_waits_for_the_operator() {
         app.mends();
         let order = decide(&app, &order, decision).await;
         assert_eq!(order["state"], "cancelled", "{order:#}");
+        let told = told(&app, &order).await;
+        let expected =
+            ["stateChange pendingCancellation", "jeopardy pendingCancellation", "stateChange cancelled"];
+        assert_eq!(told[told.len() - 3..], expected);
         let task = task_now(&app, &task).await;
         assert_eq!(task["state"], "done");
         assert!(task["completionMessage"].as_str().unwrap().contains(said), "{task:#}");
@@ -305,7 +349,7 @@ async fn tasks_are_filtered_and_sorted_as_they_are_shown() {
         let mut ask =
             json!({ "serviceOrder": { "id": order["id"] }, "cancellationReason": format!("reason {n}") });
         if n == 1 {
-            ask["requestedCancellationDate"] = json!("2026-12-01T00:00:00Z");
+            ask["requestedCancellationDate"] = json!("2026-11-01T00:00:00Z");
         }
         tasks.push(app.post(CANCELS, &ask).await.expect(201));
         orders.push(order);
@@ -336,8 +380,8 @@ async fn tasks_are_filtered_and_sorted_as_they_are_shown() {
     assert_eq!(list(&format!("id={}", ids[1])).await, [ids[1].clone()]);
     assert_eq!(list(&format!("serviceOrder.id={}", text(&orders[2]["id"]))).await, [ids[2].clone()]);
     assert_eq!(list("cancellationReason=reason+0,reason+1").await, [ids[1].clone(), ids[0].clone()]);
-    assert_eq!(list("requestedCancellationDate=2026-12-01T00:00:00Z").await, [ids[1].clone()]);
-    assert_eq!(list("sort=-requestedCancellationDate").await[0], ids[1]);
+    assert_eq!(list("requestedCancellationDate=2026-11-01T00:00:00Z").await, [ids[1].clone()]);
+    assert_eq!(list("sort=requestedCancellationDate").await[0], ids[1]);
     assert_eq!(
         list("effectiveCancellationDate.lte=2026-11-23T08:01:30Z").await,
         [ids[1].clone(), ids[0].clone()]

@@ -275,3 +275,29 @@ async fn commands_without_a_server() {
     let nobody = alone(&["order", "list", "--server", "http://127.0.0.1:9"], &[]).await.with(1);
     assert!(nobody.err.contains("127.0.0.1:9"), "{nobody:#?}");
 }
+
+#[tokio::test]
+async fn an_operator_holds_releases_and_decides_about_orders() {
+    let desk = Desk::open().await;
+    let later = desk.folder.path().join("later.json");
+    let order = serde_json::json!({
+        "requestedStartDate": "2099-01-01T00:00:00Z",
+        "serviceOrderItem": [{ "id": "1", "action": "add", "service": {
+            "serviceSpecification": { "id": "customer-account" },
+            "serviceCharacteristic": [{ "name": "name", "value": "Later" }],
+        }}],
+    });
+    std::fs::write(&later, order.to_string()).unwrap();
+    let placed = desk.run(&format!("order place --file {} --json", later.display())).await.with(0).json();
+    let id = placed["id"].as_str().unwrap().to_owned();
+    let held = desk.run(&format!("order hold {id} --reason maintenance")).await.with(0);
+    assert!(held.out.contains(&format!("order {id} is held")), "{held:#?}");
+    let released = desk.run(&format!("order release {id} --reason done --json")).await.with(0).json();
+    assert_eq!(released["waitsFor"], "waits for its date");
+    for verb in ["approve", "refuse"] {
+        let none = desk.run(&format!("order {verb} {id} --reason paid")).await.with(1);
+        assert!(none.err.contains("waits for no approval"), "{none:#?}");
+    }
+    desk.run(&format!("order hold {id}")).await.with(2);
+    desk.end("TERM").await;
+}

@@ -29,6 +29,9 @@ async fn an_order_in_progress_shows_the_item_that_has_begun() {
             "acknowledged: acknowledged, acknowledged",
             // To create a customer needs no job: it is done before the transaction ends.
             "inProgress: completed, inProgress",
+            // The milestone of the first item, and that of the second.
+            "inProgress: completed, inProgress",
+            "inProgress: completed, completed",
             "completed: completed, completed",
         ]
     );

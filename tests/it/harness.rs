@@ -9,6 +9,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use telvisor::api::hub::apis::SHOWS;
 use telvisor::api::io::Connection;
 use telvisor::api::{Doors, router};
 use telvisor::app::{self, Running};
@@ -20,6 +21,8 @@ use telvisor::hypervisor::simulator::{Settings, Simulator};
 use telvisor::inventory::objects::Objects;
 use telvisor::jobs::pool;
 use telvisor::mediation::files::Disk;
+use telvisor::notify::run;
+use telvisor::notify::send::Post;
 use telvisor::queue::Queue;
 use telvisor::secrets::Secrets;
 use tempfile::TempDir;
@@ -235,6 +238,24 @@ impl TestApp {
             }
         }
         panic!("the queue does not run empty");
+    }
+
+    /// Gives events their positions and sends what is due now; the clock stands still.
+    pub async fn notify(&self) {
+        let post = Post::new(&self.config).unwrap();
+        run::run_due(&self.running.engine, SHOWS, &post).await.expect("the database answers");
+    }
+
+    /// Sends until nothing is left to be sent: the clock moves to each retry.
+    pub async fn notify_all(&self) {
+        for _ in 0..500 {
+            self.notify().await;
+            let next = self.engine().db.read_system().await.unwrap().next_delivery().await.unwrap();
+            let Some(at) = next else { return };
+            let now = self.engine().db.clock().now();
+            self.clock.advance((at - now).max(TimeDelta::milliseconds(1)));
+        }
+        panic!("a listener never takes what it is sent");
     }
 
     /// Places an order with these items and runs it to its end; the order as it is then.

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::harness::{ORDERS, TestApp, copy_package, create, provision, terminate};
 
 /// A catalogue of one application that must know a domain before it starts.
-fn catalogue(folder: &Path) {
+pub fn catalogue(folder: &Path) {
     copy_package("kinfolk", folder);
     let manifest = folder.join("kinfolk/manifest.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();

@@ -358,3 +358,16 @@ pub async fn decide(app: &TestApp, order: &Value, decision: &str) -> Value {
 pub async fn inside(app: &TestApp, order: &Value) -> Value {
     app.get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await.expect(200)
 }
+
+/// The states that an order went through.
+pub async fn way(app: &TestApp, order: &Value) -> Vec<String> {
+    let inside = inside(app, order).await;
+    let history = inside["history"].as_array().unwrap().iter();
+    history.filter(|h| h["item"].is_null()).map(|h| h["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What was told of an order: the kind of each event with the state in its body.
+pub async fn told(app: &TestApp, order: &Value) -> Vec<String> {
+    let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
+    events.iter().map(|e| format!("{} {}", e.kind, e.body["order"]["state"].as_str().unwrap())).collect()
+}

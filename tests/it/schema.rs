@@ -52,7 +52,10 @@ const LAID_OUT: [(&str, &str); 24] = [
 ];
 
 /// Indexes over all tenants, for the loops that look for due work of any of them.
-const ACROSS_TENANTS: [&str; 6] = [
+const ACROSS_TENANTS: [&str; 9] = [
+    "orders_expected",
+    "orders_approval",
+    "cancel_orders_due",
     "jobs_due",
     "idempotency_age",
     "reservations_host",

@@ -1,23 +1,23 @@
 //! The events and the history that each way through the diagram leaves.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{
     CANCELS, CRM, TestApp, create, modify, provision, service_id, set_state, take_backup, terminate,
 };
-use crate::probe::{decide, inside, read, uuid, validate, work_once};
-
-/// What was told of an order: the kind of each event with the state in its body.
-async fn told(app: &TestApp, order: &Value) -> Vec<String> {
-    let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
-    events.iter().map(|e| format!("{} {}", e.kind, e.body["order"]["state"].as_str().unwrap())).collect()
-}
+use crate::probe::{decide, inside, told, validate, work_once};
 
 #[tokio::test]
 async fn a_completed_order() {
     let app = TestApp::new().await;
     let order = app.order(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
-    let expected = ["create acknowledged", "stateChange inProgress", "stateChange completed"];
+    let expected = [
+        "create acknowledged",
+        "stateChange inProgress",
+        "milestone inProgress",
+        "milestone inProgress",
+        "stateChange completed",
+    ];
     assert_eq!(told(&app, &order).await, expected);
     let inside = inside(&app, &order).await;
     let items: Vec<_> = inside["history"]
@@ -48,7 +48,8 @@ async fn an_order_whose_wish_holds_already() {
     let s = app.provision("C1", CRM, "solo", None).await;
     let before = app.records("mediation-csv").await.len();
     let order = app.order(json!([set_state(&s, "active")])).await;
-    let expected = ["create acknowledged", "stateChange inProgress", "stateChange completed"];
+    let expected =
+        ["create acknowledged", "stateChange inProgress", "milestone inProgress", "stateChange completed"];
     assert_eq!(told(&app, &order).await, expected);
     assert!(app.jobs(&order).await.is_empty());
     assert_eq!(app.records("mediation-csv").await.len(), before);
@@ -84,6 +85,7 @@ async fn a_held_order_that_is_retried() {
         "stateChange held",
         "jeopardy held",
         "stateChange inProgress",
+        "milestone inProgress",
         "stateChange completed",
     ];
     assert_eq!(held_and_decided("retry").await, expected);
@@ -136,6 +138,7 @@ async fn a_cancel_that_was_refused() {
         "stateChange inProgress",
         "stateChange assessingCancellation",
         "stateChange inProgress",
+        "milestone inProgress",
         "stateChange completed",
     ];
     assert_eq!(told(&app, &order).await, expected);

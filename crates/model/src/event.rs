@@ -60,3 +60,12 @@ text_enum! {
         ServiceSpecification = "serviceSpecification",
     }
 }
+
+text_enum! {
+    /// Whether a listener is sent what it is to be sent.
+    ListenerState {
+        Active = "active",
+        /// Its events are kept until an operator resumes it.
+        Paused = "paused",
+    }
+}

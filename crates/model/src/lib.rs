@@ -15,7 +15,7 @@ pub mod role;
 pub mod view;
 
 pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};
-pub use event::{EventKind, Resource};
+pub use event::{EventKind, ListenerState, Resource};
 pub use order::{ItemState, OrderKind, OrderState};
 pub use role::Role;
 pub use text::UnknownText;

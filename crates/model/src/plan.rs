@@ -9,12 +9,14 @@ use uuid::Uuid;
 use crate::role::Role;
 
 mod jobs;
+mod outline;
 mod steps;
 
 pub use jobs::{
     backup, bring_back, change, install, restore, resume, resume_machine, suspend, suspend_machine,
     terminate, terminate_machine,
 };
+pub use outline::outline;
 
 /// Size of a machine: vCPUs, MiB of memory, GiB of disk. vCPU and memory follow both ways, the disk only grows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +125,41 @@ impl Act {
                 | Self::ResumeMachine
                 | Self::DeleteMachine
         )
+    }
+
+    /// The kind of work and the application that it is about (none: the machine itself, or octets): what its
+    /// duration is remembered under.
+    #[must_use]
+    pub fn work(&self) -> (&'static str, &str) {
+        match self {
+            Self::CreateMachine { .. } => ("create-machine", ""),
+            Self::ResizeMachine { .. } => ("resize-machine", ""),
+            Self::SuspendMachine => ("suspend-machine", ""),
+            Self::ResumeMachine => ("resume-machine", ""),
+            Self::DeleteMachine => ("delete-machine", ""),
+            Self::EnsureVolume { .. } => ("ensure-volume", ""),
+            Self::DeleteVolume { .. } => ("delete-volume", ""),
+            Self::Script { role, target, .. } => (role.as_str(), &target.application),
+            Self::FetchBackup { .. } => ("fetch-backup", ""),
+            Self::PushBackup { .. } => ("push-backup", ""),
+            Self::DropBackup { .. } => ("drop-backup", ""),
+            Self::DropArchive { .. } => ("drop-archive", ""),
+        }
+    }
+
+    /// Seconds that it usually takes, until real durations are known; none for a script, of which the package
+    /// says it.
+    #[must_use]
+    pub const fn usual_seconds(&self) -> Option<u32> {
+        match self {
+            Self::CreateMachine { .. } => Some(30),
+            Self::ResizeMachine { .. } | Self::DeleteMachine => Some(15),
+            Self::ResumeMachine => Some(10),
+            Self::SuspendMachine | Self::EnsureVolume { .. } | Self::DeleteVolume { .. } => Some(5),
+            Self::FetchBackup { .. } | Self::PushBackup { .. } => Some(60),
+            Self::DropBackup { .. } | Self::DropArchive { .. } => Some(1),
+            Self::Script { .. } => None,
+        }
     }
 }
 

@@ -74,6 +74,7 @@ fn read(
     let may = &api.patchable;
     let mut out = Patch::default();
     let mut echo = false;
+    let mut items = false;
     for name in &patched.changed {
         let value = patched.get(name);
         match name.as_str() {
@@ -82,7 +83,11 @@ fn read(
             "externalId" => out.external_id = Some(text(name, value)?),
             "requestedStartDate" => out.requested_start = Some(time(name, value)?),
             "requestedCompletionDate" => out.requested_completion = Some(time(name, value)?),
-            "expectedCompletionDate" => out.expected_completion = Some(time(name, value)?),
+            "expectedCompletionDate" => {
+                let message =
+                    format!("{name}: it is worked out by us; requestedCompletionDate says your wish");
+                return Err(Problem::conflict("forbiddenState", message));
+            }
             n if may.texts.contains(&n) => {
                 echo = true;
                 set(&mut request, name, text(name, value)?.map(Value::String));
@@ -110,18 +115,53 @@ fn read(
             n if n == api.items && stored["state"] == "pending" => {
                 out.supplied = supplied(api, &list(name, value)?)?;
             }
-            n if n == api.items || may.fixed.contains(&n) => {
-                let message =
-                    format!("{name}: what an order is about cannot be changed; cancel it and place another");
+            n if n == api.items => {
+                items = true;
+                set(&mut request, name, Some(as_placed(api, &list(name, value)?, &stored[name])));
+            }
+            "relatedParty" => {
+                echo = true;
+                set(&mut request, name, Some(Value::Array(list(name, value)?)));
+            }
+            n if may.fixed.contains(&n) => {
+                let message = format!("{name}: it is told by us, or does not change");
                 return Err(Problem::conflict("forbiddenState", message));
             }
             _ => return Err(Problem::invalid(name, "cannot be patched")),
         }
     }
-    if echo {
+    if items || patched.changed.iter().any(|name| name == "relatedParty") {
+        let draft = (api.draft)(api.version, &request, None, now)?;
+        request = draft.request.clone();
+        out.customer.clone_from(&draft.customer);
+        out.items = items.then_some(draft);
+    }
+    if echo || items {
         out.request = Some(request);
     }
     Ok(out)
+}
+
+/// The items of a patch as they would be placed: the ids that we gave to what is added are ours.
+fn as_placed(api: &Ordering, items: &[Value], shown: &Value) -> Value {
+    let shown = shown.as_array().map_or(&[][..], Vec::as_slice);
+    let own = |item: &Value| {
+        shown.iter().any(|s| s["id"] == item["id"] && s[api.thing]["id"] == item[api.thing]["id"])
+    };
+    items
+        .iter()
+        .cloned()
+        .map(|mut item| {
+            if item["action"] == "add"
+                && own(&item)
+                && let Some(thing) = item.get_mut(api.thing).and_then(Value::as_object_mut)
+            {
+                thing.remove("id");
+                thing.remove("href");
+            }
+            item
+        })
+        .collect()
 }
 
 fn set(request: &mut Value, name: &str, value: Option<Value>) {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::api::Version;
 use crate::api::problem::Problem;
@@ -107,6 +107,20 @@ pub fn customer<'a>(parties: impl Iterator<Item = (String, &'a Party)>) -> Resul
         }
     }
     Ok(found.map(|(id, _)| id))
+}
+
+/// Refuses items within an item (`member`, at `path`), which would otherwise be left undone.
+///
+/// # Errors
+/// 400.
+pub fn no_items_within(path: &str, member: &str, items: &[Map<String, Value>]) -> Result<(), Problem> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "items within items are not taken: give each as an item of the order, and say by {member}Relationship what it relies on"
+    );
+    Err(Problem::invalid(&format!("{path}.{member}"), message))
 }
 
 /// Whether a related party is the customer; roles have no case.

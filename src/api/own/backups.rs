@@ -17,7 +17,7 @@ use crate::api::tmf630::href::Base;
 use crate::api::{Doors, download, idempotency};
 use crate::clock::{new_id, show as time};
 use crate::orders::accept::{Accepted, accept};
-use crate::orders::{Ask, Draft, DraftItem, Given, Member};
+use crate::orders::{Ask, Draft, DraftItem, Given, Member, service_item};
 use crate::store::Json as Stored;
 use crate::store::backups::BackupRow;
 use crate::store::links::LinkRow;
@@ -65,29 +65,19 @@ async fn order(
     s: &SubscriptionRow,
     operation: &[(&str, String)],
 ) -> Result<Response, Problem> {
-    let list: Vec<Value> =
-        operation.iter().map(|(n, v)| json!({ "name": n, "valueType": "string", "value": v })).collect();
     let given = |(name, value): &(&str, String)| Given { name: (*name).to_owned(), value: json!(value) };
+    let ask = Ask::Modify {
+        service: s.id.to_string(),
+        state: None,
+        characteristics: operation.iter().map(given).collect(),
+        application: None,
+    };
+    let item = DraftItem { id: "1".into(), ask, relies_on: vec![], quantity: None };
     let draft = Draft {
         key: idempotency::key(headers)?,
         category: Some("backup".into()),
-        request: json!({
-            "category": "backup",
-            "serviceOrderItem": [{
-                "id": "1", "action": "modify", "service": { "id": s.id, "serviceCharacteristic": list },
-            }],
-        }),
-        items: vec![DraftItem {
-            id: "1".into(),
-            ask: Ask::Modify {
-                service: s.id.to_string(),
-                state: None,
-                characteristics: operation.iter().map(given).collect(),
-                application: None,
-            },
-            relies_on: vec![],
-            quantity: None,
-        }],
+        request: json!({ "category": "backup", "serviceOrderItem": [service_item(&item, &[])] }),
+        items: vec![item],
         ..Draft::default()
     };
     let accepted = accept(&doors.engine, caller, &draft).await.map_err(|e| {

@@ -2,6 +2,8 @@
 
 pub mod backups;
 pub mod jobs;
+pub mod life;
+pub mod listeners;
 pub mod orders;
 pub mod sdr;
 

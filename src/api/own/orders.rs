@@ -78,6 +78,7 @@ pub async fn show(
         "id": o.id, "kind": o.kind, "productOrder": o.parent, "serviceOrder": service_order,
         "state": o.state, "channel": o.channel, "externalId": o.external_id, "customerId": o.customer_id,
         "orderDate": time(o.order_date), "startDate": o.started_at.map(time), "completionDate": o.ended_at.map(time),
+        "expectedCompletionDate": o.expected_completion.map(time), "approval": o.approval, "hold": o.hold,
         "waitsFor": o.waits_for, "errors": errors, "items": items, "history": history,
     })))
 }

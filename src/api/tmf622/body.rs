@@ -227,6 +227,7 @@ pub fn draft(
         requested_completion: order.requested_completion_date,
         notes: notes(&request, &order.note, now),
         request,
+        profile: None,
         items,
     })
 }
@@ -322,11 +323,7 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
         let message = format!("{:?} is none of {}", item.action, ACTIONS.join(", "));
         return Err(Problem::invalid(&at("action"), message));
     }
-    if !item.product_order_item.is_empty() {
-        let message = "items within items are not taken: give each as an item of the order, \
-                       and say by productOrderItemRelationship what it relies on";
-        return Err(Problem::invalid(&at("productOrderItem"), message));
-    }
+    read::no_items_within(&format!("productOrderItem[{n}]"), "productOrderItem", &item.product_order_item)?;
     let product = &item.product;
     if let Some(status) = &product.status
         && !STATUSES.contains(&status.as_str())

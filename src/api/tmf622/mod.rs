@@ -34,7 +34,7 @@ pub static API: Ordering = Ordering {
         texts: &["description", "notificationContact"],
         lists: &["agreement", "orderTotalPrice", "payment", "productOfferingQualification", "quote"],
         objects: &["billingAccount"],
-        fixed: &["cancellationDate", "cancellationReason", "channel", "completionDate", "relatedParty"],
+        fixed: &["cancellationDate", "cancellationReason", "channel", "completionDate"],
     },
 };
 

@@ -115,6 +115,8 @@ struct Item {
     quantity: Option<i64>,
     service: Object<Service>,
     #[serde(default)]
+    service_order_item: Vec<Map<String, Value>>,
+    #[serde(default)]
     service_order_item_relationship: Vec<Object<Relationship>>,
 }
 
@@ -178,6 +180,8 @@ pub fn draft(
     let customer = customer(version, &order)?;
     let mut items = vec![];
     for (n, item) in order.service_order_item.iter().enumerate() {
+        let within = &item.service_order_item;
+        read::no_items_within(&format!("serviceOrderItem[{n}]"), "serviceOrderItem", within)?;
         items.push(DraftItem {
             id: item.id.clone(),
             ask: ask(version, n, item)?,
@@ -203,6 +207,7 @@ pub fn draft(
         requested_completion: order.requested_completion_date,
         notes: notes(&request, &order.note, now),
         request,
+        profile: None,
         items,
     })
 }
@@ -306,6 +311,9 @@ mod tests {
         assert!(message.starts_with("serviceOrderItem[0].service.serviceSpecification"), "{message}");
         let message = parse(&order(&json!({"id": 7, "action": "add", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].id"), "{message}");
+        let within = json!({"id": "1", "action": "add", "service": {}, "serviceOrderItem": [{"id": "2"}]});
+        let message = parse(&order(&within)).unwrap_err();
+        assert!(message.starts_with("serviceOrderItem[0].serviceOrderItem: "), "{message}");
         let message = parse(&order(&json!({"id": "1", "action": "explode", "service": {}}))).unwrap_err();
         assert!(message.starts_with("serviceOrderItem[0].action"), "{message}");
         assert!(parse(&json!({})).unwrap_err().starts_with("serviceOrderItem"));

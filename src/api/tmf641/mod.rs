@@ -34,7 +34,7 @@ pub static API: Ordering = Ordering {
         texts: &["description", "notificationContact"],
         lists: &["externalReference", "orderRelationship"],
         objects: &[],
-        fixed: &["relatedParty"],
+        fixed: &[],
     },
 };
 

@@ -9,6 +9,8 @@ use crate::api::ordering::{common, own_note, parties, put_time};
 use crate::api::{TMF633, TMF638, TMF641};
 use crate::clock::show;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
+use crate::orders::jeopardy;
+use crate::orders::milestones::{self, ITEM_COMPLETED};
 use crate::store::orders::{ItemRow, OrderRow};
 
 /// Renders an order.
@@ -31,6 +33,7 @@ pub fn service_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
         out.insert("note".into(), Value::Array(shown));
     }
     errors(&mut out, base, o);
+    milestones(&mut out, base, o, items);
     let given = request["serviceOrderItem"].as_array().cloned().unwrap_or_default();
     let rendered: Vec<Value> = given.into_iter().map(|g| item(base, o, items, g)).collect();
     out.insert("serviceOrderItem".into(), Value::Array(rendered));
@@ -58,18 +61,38 @@ fn references(o: &OrderRow, request: &Value) -> Value {
     Value::Array(list)
 }
 
-fn errors(out: &mut Map<String, Value>, base: &str, o: &OrderRow) {
-    if o.errors.0.is_empty() {
-        return;
-    }
-    let item_ref = |id: &String| {
-        json!({
-            "itemId": id,
-            "serviceOrderId": o.id,
-            "serviceOrderHref": format!("{base}{TMF641}/serviceOrder/{}", o.id),
-            "@type": "ServiceOrderItemRef",
+/// A reference to an item of the order.
+fn item_ref(base: &str, o: &OrderRow, id: &str) -> Value {
+    json!({
+        "itemId": id,
+        "serviceOrderId": o.id,
+        "serviceOrderHref": format!("{base}{TMF641}/serviceOrder/{}", o.id),
+        "@type": "ServiceOrderItemRef",
+    })
+}
+
+fn milestones(out: &mut Map<String, Value>, base: &str, o: &OrderRow, items: &[ItemRow]) {
+    let list: Vec<Value> = milestones::of(items)
+        .into_iter()
+        .map(|m| {
+            let mut shown = json!({
+                "id": m.id.to_string(), "name": ITEM_COMPLETED, "description": m.description,
+                "status": m.status.as_str(), "serviceOrderItem": [item_ref(base, o, &m.item)],
+                "@type": "ServiceOrderMilestone",
+            });
+            if let Some(map) = shown.as_object_mut() {
+                put_time(map, "milestoneDate", m.at);
+            }
+            shown
         })
-    };
+        .collect();
+    if !list.is_empty() {
+        out.insert("milestone".into(), Value::Array(list));
+    }
+}
+
+fn errors(out: &mut Map<String, Value>, base: &str, o: &OrderRow) {
+    let refs = |ids: &[String]| ids.iter().map(|id| item_ref(base, o, id)).collect::<Vec<_>>();
     let list: Vec<Value> = o
         .errors
         .0
@@ -77,28 +100,33 @@ fn errors(out: &mut Map<String, Value>, base: &str, o: &OrderRow) {
         .map(|e| {
             json!({
                 "code": e.code, "reason": e.reason, "message": e.message, "timestamp": show(e.at),
-                "serviceOrderItem": e.items.iter().map(item_ref).collect::<Vec<_>>(),
+                "serviceOrderItem": refs(&e.items),
                 "@type": "ServiceOrderErrorMessage",
             })
         })
         .collect();
-    out.insert("errorMessage".into(), Value::Array(list));
-    let held: Vec<Value> = o
-        .errors
+    if !list.is_empty() {
+        out.insert("errorMessage".into(), Value::Array(list));
+    }
+    let alerts: Vec<Value> = o
+        .alerts
         .0
         .iter()
-        .filter(|e| e.code == "held")
         .enumerate()
-        .map(|(n, e)| {
-            json!({
-                "id": (n + 1).to_string(), "name": "held", "jeopardyType": "fallout", "alertDate": show(e.at),
-                "message": e.message, "serviceOrderItem": e.items.iter().map(item_ref).collect::<Vec<_>>(),
+        .map(|(n, a)| {
+            let mut shown = json!({
+                "id": (n + 1).to_string(), "name": a.name, "jeopardyType": jeopardy::risk(&a.name),
+                "alertDate": show(a.at), "message": a.message, "serviceOrderItem": refs(&a.items),
                 "@type": "ServiceOrderJeopardyAlert",
-            })
+            });
+            if let Some(exception) = &a.exception {
+                shown["exception"] = json!(exception);
+            }
+            shown
         })
         .collect();
-    if !held.is_empty() {
-        out.insert("jeopardyAlert".into(), Value::Array(held));
+    if !alerts.is_empty() {
+        out.insert("jeopardyAlert".into(), Value::Array(alerts));
     }
 }
 

@@ -104,6 +104,7 @@ async fn a_cancel_that_comes_too_late_ends_with_an_error() {
         "stateChange inProgress",
         "stateChange assessingCancellation",
         "stateChange inProgress",
+        "milestone inProgress",
         "stateChange completed",
     ];
     assert_eq!(told(&app, &order["id"]).await, expected);

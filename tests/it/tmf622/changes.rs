@@ -62,8 +62,9 @@ async fn what_may_not_be_changed() {
     let order = place(&app, json!([create("C1")])).await;
     for (patch, status, name) in [
         (json!({ "state": "cancelled" }), 409, "state"),
-        (json!({ "productOrderItem": [] }), 409, "productOrderItem"),
-        (json!({ "relatedParty": [] }), 409, "relatedParty"),
+        (json!({ "productOrderItem": [] }), 400, "productOrderItem"),
+        (json!({ "relatedParty": {} }), 400, "relatedParty"),
+        (json!({ "expectedCompletionDate": "2027-01-01T00:00:00Z" }), 409, "expectedCompletionDate"),
         (json!({ "channel": [{ "id": "cli" }] }), 409, "channel"),
         (json!({ "completionDate": "2027-01-01T00:00:00Z" }), 409, "completionDate"),
         (json!({ "orderDate": "2027-01-01T00:00:00Z" }), 400, "orderDate"),

@@ -8,19 +8,19 @@ use super::{
     create, item, item_states, order, place, product_id, provision, service_order, show, state, text,
 };
 use crate::harness::{PRODUCT_ORDERS, TestApp, copy_package};
-use crate::probe::{decide, fallout, read, uuid, validate, validate_orders};
-
-/// What was told of an order: the kind of each event with the state in its body.
-async fn told(app: &TestApp, order: &Value) -> Vec<String> {
-    let events = read(app).await.events_of(uuid(&order["id"])).await.unwrap();
-    events.iter().map(|e| format!("{} {}", e.kind, e.body["order"]["state"].as_str().unwrap())).collect()
-}
+use crate::probe::{decide, fallout, read, told, uuid, validate, validate_orders};
 
 #[tokio::test]
 async fn a_completed_order() {
     let app = TestApp::new().await;
     let ended = order(&app, json!([create("C1"), provision("C1", "kinfolk.solo")])).await;
-    let expected = ["create acknowledged", "stateChange inProgress", "stateChange completed"];
+    let expected = [
+        "create acknowledged",
+        "stateChange inProgress",
+        "milestone inProgress",
+        "milestone inProgress",
+        "stateChange completed",
+    ];
     assert_eq!(told(&app, &ended).await, expected);
     assert_eq!(
         told(&app, &service_order(&app, &ended).await).await,
@@ -58,8 +58,10 @@ async fn an_order_that_changes_nothing() {
         )
         .await
         .expect(201);
-    let expected = ["create acknowledged", "stateChange inProgress", "stateChange completed"];
+    let expected =
+        ["create acknowledged", "stateChange inProgress", "milestone inProgress", "stateChange completed"];
     assert_eq!(told(&app, &placed).await, expected);
+    let expected = ["create acknowledged", "stateChange inProgress", "stateChange completed"];
     assert_eq!(told(&app, &idle).await, expected);
     validate(&app).await;
 }
@@ -131,6 +133,7 @@ async fn a_held_order_that_is_retried() {
             "stateChange held",
             "jeopardy held",
             "stateChange inProgress",
+            "milestone inProgress",
             "stateChange completed",
         ]
     );
@@ -194,6 +197,7 @@ async fn a_pending_order_takes_what_it_waits_for() {
             "informationRequired pending",
             "attributeValueChange pending",
             "stateChange inProgress",
+            "milestone inProgress",
             "stateChange completed",
         ]
     );

@@ -1,0 +1,75 @@
+//! What changes of a customer is told, in the transaction that changes it.
+
+use serde_json::{Map, Value};
+use telvisor_model::{EventKind, Resource};
+
+use crate::store::customers::CustomerRow;
+use crate::store::{StoreError, Tenant, Tx};
+
+/// Members of a customer that stand in the personal part of its events.
+const PERSONAL: [&str; 5] = ["name", "email", "phone", "language", "characteristics"];
+/// Where the TMF629 resource as it was given stands in the personal part.
+const PROFILE: &str = "profile";
+
+/// Writes a customer and tells what is new of it; `before` is what was stored. `profile`, where there is one, is what
+/// TMF629 gave, and replaces what it gave before.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn save(
+    tx: &mut Tx<Tenant>,
+    before: Option<&CustomerRow>,
+    now: &CustomerRow,
+    profile: Option<&Value>,
+) -> Result<(), StoreError> {
+    tx.save_customer(now).await?;
+    if let Some(profile) = profile {
+        tx.save_profile(now.uid, profile).await?;
+    }
+    let Some(before) = before else { return tell(tx, now, EventKind::Create).await };
+    if profile.is_some() || !same_data(before, now) {
+        tell(tx, now, EventKind::AttributeValueChange).await?;
+    }
+    if before.state != now.state {
+        tell(tx, now, EventKind::StateChange).await?;
+        // A terminated customer stays readable; to those who keep a copy it is gone.
+        if now.state == "terminated" {
+            tell(tx, now, EventKind::Delete).await?;
+        }
+    }
+    Ok(())
+}
+
+fn same_data(a: &CustomerRow, b: &CustomerRow) -> bool {
+    let data = |c: &CustomerRow| {
+        (
+            c.name.clone(),
+            c.email.clone(),
+            c.phone.clone(),
+            c.language.clone(),
+            c.test,
+            c.characteristics.0.clone(),
+        )
+    };
+    data(a) == data(b)
+}
+
+async fn tell(tx: &mut Tx<Tenant>, c: &CustomerRow, kind: EventKind) -> Result<(), StoreError> {
+    let mut body = serde_json::to_value(c).expect("plain data");
+    let mut personal = Map::new();
+    if let Some(members) = body.as_object_mut() {
+        personal.extend(PERSONAL.iter().filter_map(|name| members.remove_entry(*name)));
+    }
+    personal.extend(tx.profile(c.uid).await?.map(|profile| (PROFILE.to_owned(), profile)));
+    tx.tell(Resource::Customer, c.uid, kind, &body, Some(&Value::Object(personal))).await
+}
+
+/// The customer that an event shows, with what TMF629 gave; its personal values are empty where they are gone. None:
+/// it is no event of a customer.
+#[must_use]
+pub fn of_event(body: &Value, personal: Option<&Value>) -> Option<(CustomerRow, Option<Value>)> {
+    let mut members = body.as_object()?.clone();
+    members.extend(personal.and_then(Value::as_object).cloned().unwrap_or_default());
+    let profile = members.remove(PROFILE);
+    Some((serde_json::from_value(Value::Object(members)).ok()?, profile))
+}
