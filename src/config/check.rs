@@ -5,6 +5,8 @@ use ipnet::IpNet;
 
 use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describe};
 
+/// Where orders come from: the channels that an order shows.
+const CHANNELS: [&str; 8] = ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
 /// Most days that anything is kept: a hundred years.
 const DAYS_MOST: i64 = 36_500;
 
@@ -64,6 +66,7 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("api.body_limit_kib", whole(config.api.body_limit_kib)),
         ("api.page", config.api.page),
         ("api.page_most", config.api.page_most),
+        ("api.catalogue_most", config.api.catalogue_most),
         ("api.list_seconds", i64::try_from(config.api.list_seconds).unwrap_or(i64::MAX)),
         ("jobs.workers", whole(config.jobs.workers)),
         ("jobs.attempts", config.jobs.attempts),
@@ -88,6 +91,14 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         if !(0..=DAYS_MOST).contains(&days) {
             return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
         }
+    }
+    if let Some(channel) = config.approval.channels.iter().find(|c| !CHANNELS.contains(&c.as_str())) {
+        let problem = format!("{channel:?} is no channel");
+        return wrong(
+            "approval.channels",
+            problem,
+            "use tmf622, tmf641, soap, soap-ne, cli, storefront, api or schedule",
+        );
     }
     if !(0..=DAYS_MOST * 24).contains(&config.approval.hours) {
         let problem = format!("{} is no such number of hours", config.approval.hours);

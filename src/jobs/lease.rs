@@ -69,7 +69,7 @@ pub(super) async fn save_step(
         tx.update_step(step).await?;
         if let (Some(took), "do") = (step.took(), job.phase.as_str()) {
             let (kind, application) = step.act.0.work();
-            tx.insert_duration(application, kind, took.num_milliseconds()).await?;
+            tx.insert_duration(application, kind, took.num_milliseconds().max(0)).await?;
         }
         Ok(engine.commit(tx, points).await?)
     })

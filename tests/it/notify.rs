@@ -6,7 +6,7 @@ mod hubs;
 mod lasting;
 mod operators;
 
-pub use ear::Ear;
+pub use ear::{Ear, Heard};
 
 use serde_json::{Value, json};
 

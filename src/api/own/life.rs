@@ -4,12 +4,14 @@ use axum::Json;
 use axum::extract::{Extension, Path, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use crate::access::Caller;
 use crate::api::problem::Problem;
 use crate::api::request::{JsonBody, Object, typed};
-use crate::api::{Doors, TMF641};
+use crate::api::tmf630::href::Base;
+use crate::api::{Doors, TMF622, TMF641};
 use crate::orders::{OrderError, approval, hold};
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +37,7 @@ struct Release {
 pub async fn approve(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
+    Extension(base): Extension<Base>,
     Path(id): Path<String>,
     JsonBody(given): JsonBody,
 ) -> Result<Json<Value>, Problem> {
@@ -42,7 +45,7 @@ pub async fn approve(
     let reason = words(body.reason.as_deref())?;
     let order = order(&id)?;
     approval::decide(&doors.engine, &caller, order, body.approve, reason).await.map_err(refusal)?;
-    now(&doors, &caller, order).await
+    now(&doors, &caller, &base, order).await
 }
 
 /// POST `{reason}`: holds an order before its next job.
@@ -52,6 +55,7 @@ pub async fn approve(
 pub async fn keep(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
+    Extension(base): Extension<Base>,
     Path(id): Path<String>,
     JsonBody(given): JsonBody,
 ) -> Result<Json<Value>, Problem> {
@@ -59,7 +63,7 @@ pub async fn keep(
     let reason = words(Some(&body.reason))?.unwrap_or_default();
     let order = order(&id)?;
     hold::hold(&doors.engine, &caller, order, reason).await.map_err(refusal)?;
-    now(&doors, &caller, order).await
+    now(&doors, &caller, &base, order).await
 }
 
 /// POST, with a reason or without: lets a held order go on.
@@ -69,6 +73,7 @@ pub async fn keep(
 pub async fn release(
     State(doors): State<Doors>,
     Extension(caller): Extension<Caller>,
+    Extension(base): Extension<Base>,
     Path(id): Path<String>,
     given: Option<JsonBody>,
 ) -> Result<Json<Value>, Problem> {
@@ -76,7 +81,7 @@ pub async fn release(
     let reason = words(body.reason.as_deref())?;
     let order = order(&id)?;
     hold::release(&doors.engine, &caller, order, reason).await.map_err(refusal)?;
-    now(&doors, &caller, order).await
+    now(&doors, &caller, &base, order).await
 }
 
 fn order(id: &str) -> Result<Uuid, Problem> {
@@ -99,11 +104,15 @@ fn refusal(e: OrderError) -> Problem {
 }
 
 /// The order as it is after the decision.
-async fn now(doors: &Doors, caller: &Caller, id: Uuid) -> Result<Json<Value>, Problem> {
+async fn now(doors: &Doors, caller: &Caller, Base(base): &Base, id: Uuid) -> Result<Json<Value>, Problem> {
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let o = tx.order(id).await?.ok_or_else(|| Problem::not_found("order", &id.to_string()))?;
+    let path = match o.kind {
+        OrderKind::Product => format!("{TMF622}/productOrder"),
+        OrderKind::Service => format!("{TMF641}/serviceOrder"),
+    };
     Ok(Json(json!({
-        "id": o.id, "href": format!("{TMF641}/serviceOrder/{}", o.id), "state": o.state, "approval": o.approval,
+        "id": o.id, "href": format!("{base}{path}/{}", o.id), "state": o.state, "approval": o.approval,
         "hold": o.hold, "waitsFor": o.waits_for,
     })))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use telvisor_model::{Action, ItemState};
 
-use super::API;
+use super::{API, v5};
 use crate::api::ordering::read::party_out;
 use crate::api::ordering::{common, own_note, parties};
 use crate::api::{TMF620, TMF637, TMF638};
@@ -28,6 +28,7 @@ pub fn product_order(base: &str, o: &OrderRow, items: &[ItemRow], request: &Valu
     let given = request["productOrderItem"].as_array().cloned().unwrap_or_default();
     let rendered: Vec<Value> = given.into_iter().map(|g| item(base, o, items, g)).collect();
     out.insert("productOrderItem".into(), Value::Array(rendered));
+    v5::put_milestones(base, o, items, &mut out);
     Value::Object(out)
 }
 

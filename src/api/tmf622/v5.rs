@@ -12,8 +12,9 @@ use crate::api::tmf630::{Attribute, Kind};
 use crate::api::v5::read::{members, objects};
 use crate::api::{TMF622, TMF622_V5, Version};
 use crate::clock::show as time;
-use crate::orders::Member;
-use crate::store::orders::{OrderError, OrderRow};
+use crate::orders::milestones::{self, ITEM_COMPLETED};
+use crate::orders::{Member, jeopardy};
+use crate::store::orders::{Alert, ItemRow, OrderError, OrderRow};
 
 /// TMF622 v5.
 pub static API: Ordering = Ordering {
@@ -62,12 +63,14 @@ pub static V5: versions::V5 = versions::V5 {
     v4: TMF622,
     read,
     show,
-    order_only: &[IDENTIFIERS, "orderRelationship", "requestedInitialState"],
+    order_only: &[IDENTIFIERS, "orderRelationship", MILESTONES, "requestedInitialState"],
     item_only: &["note"],
     thing_only: &["agreementItem", "creationDate", "intent"],
     moved: &[("externalId", &["externalId", IDENTIFIERS]), ("creationDate", &["orderDate"])],
 };
 
+/// The milestones: v4 has no member for them.
+const MILESTONES: &str = "productOrderMilestone";
 /// Where the external ids of v5 are kept as they were given; the first is what v4 has as `externalId`.
 const IDENTIFIERS: &str = "externalIdentifier";
 
@@ -167,35 +170,61 @@ fn errors(base: &str, o: &OrderRow, out: &mut Map<String, Value>) {
             out.remove("note");
         }
     }
-    let items = |e: &OrderError| -> Vec<Value> {
-        let of = |item: &String| {
-            json!({
-                "productOrderItemId": item, "productOrderId": o.id,
-                "ProductOrderHref": format!("{base}{TMF622_V5}/productOrder/{}", o.id),
-                "@type": "ProductOrderItemRef", "@referredType": "ProductOrderItem",
-            })
-        };
-        e.items.iter().map(of).collect()
-    };
+    let refs =
+        |items: &[String]| -> Vec<Value> { items.iter().map(|item| item_ref(base, o, item)).collect() };
     let error = |e: &OrderError| {
         json!({
             "code": e.code, "reason": e.reason, "message": e.message, "timestamp": time(e.at),
-            "productOrderItem": items(e), "@type": "ProductOrderErrorMessage",
+            "productOrderItem": refs(&e.items), "@type": "ProductOrderErrorMessage",
         })
     };
-    let alert = |(n, e): (usize, &OrderError)| {
-        json!({
-            "id": (n + 1).to_string(), "name": "held", "jeopardyType": "fallout", "alertDate": time(e.at),
-            "message": e.message, "productOrderItem": items(e), "@type": "ProductOrderJeopardyAlert",
-        })
+    let alert = |(n, a): (usize, &Alert)| {
+        let mut shown = json!({
+            "id": (n + 1).to_string(), "name": a.name, "jeopardyType": jeopardy::risk(&a.name),
+            "alertDate": time(a.at), "message": a.message, "productOrderItem": refs(&a.items),
+            "@type": "ProductOrderJeopardyAlert",
+        });
+        if let Some(exception) = &a.exception {
+            shown["exception"] = json!(exception);
+        }
+        shown
     };
-    let all: Vec<Value> = o.errors.0.iter().map(error).collect();
-    let held: Vec<Value> = o.errors.0.iter().filter(|e| e.code == "held").enumerate().map(alert).collect();
-    for (name, list) in [("productOrderErrorMessage", all), ("productOrderJeopardyAlert", held)] {
+    let errors: Vec<Value> = o.errors.0.iter().map(error).collect();
+    let alerts: Vec<Value> = o.alerts.0.iter().enumerate().map(alert).collect();
+    for (name, list) in [("productOrderErrorMessage", errors), ("productOrderJeopardyAlert", alerts)] {
         if !list.is_empty() {
             out.insert(name.into(), Value::Array(list));
         }
     }
+}
+
+/// Puts the milestones of an order beside the members of v4.
+pub(super) fn put_milestones(base: &str, o: &OrderRow, items: &[ItemRow], out: &mut Map<String, Value>) {
+    let list: Vec<Value> = milestones::of(items)
+        .into_iter()
+        .map(|m| {
+            let mut shown = json!({
+                "id": m.id.to_string(), "name": ITEM_COMPLETED, "description": m.description,
+                "status": m.status.as_str(), "productOrderItem": [item_ref(base, o, &m.item)],
+                "@type": "ProductOrderMilestone",
+            });
+            if let Some(at) = m.at {
+                shown["milestoneDate"] = json!(time(at));
+            }
+            shown
+        })
+        .collect();
+    if !list.is_empty() {
+        out.insert(MILESTONES.into(), Value::Array(list));
+    }
+}
+
+fn item_ref(base: &str, o: &OrderRow, item: &str) -> Value {
+    json!({
+        "productOrderItemId": item, "productOrderId": o.id,
+        "ProductOrderHref": format!("{base}{TMF622_V5}/productOrder/{}", o.id),
+        "@type": "ProductOrderItemRef", "@referredType": "ProductOrderItem",
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use telvisor::orders::expect;
 
 use super::{expected, place_for, told_of};
-use crate::harness::{CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state};
+use crate::harness::{
+    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, restore, service_id, set_state, take_backup,
+    terminate,
+};
 use crate::probe::{TENANT, begin, read, validate, work_once};
 
 /// From now, in seconds.
@@ -154,4 +157,45 @@ async fn an_order_that_begins_shows_the_date_by_its_plan() {
     assert!(seconds(&app, &begun) >= 500, "{begun:#}");
     let list = app.get(&format!("{ORDERS}?expectedCompletionDate.gt=2026-11-23T08:05:00Z")).await.expect(200);
     assert_eq!(list.as_array().unwrap().len(), 1);
+}
+
+/// What an order of this item takes, placed for a date on which nothing else is to be done.
+async fn takes(app: &TestApp, item: Value) -> i64 {
+    let order = place_for(app, "2026-12-24T00:00:00Z", json!([item])).await;
+    let begins: chrono::DateTime<chrono::Utc> = "2026-12-24T00:00:00Z".parse().unwrap();
+    app.post(CANCELS, &json!({ "serviceOrder": { "id": order["id"] } })).await.expect(201);
+    (expected(&order) - begins).num_seconds()
+}
+
+#[tokio::test]
+async fn every_action_takes_its_steps() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    let s = app.provision("C1", CRM, "solo", Some("1.0")).await;
+    let backup = app.back_up(&s).await;
+    let known = app.engine().catalogue.find(CRM).unwrap();
+    let of = |roles: &[&str]| i64::from(roles.iter().map(|r| known.estimate(r)).sum::<u32>());
+    // Seconds beside those of the scripts: 60 an archive brought or stored, 1 one dropped, 15 a machine deleted.
+    let kept = of(&["backup"]) + 60 + 1;
+    for (item, seconds) in [
+        (create("C2"), 0),
+        (set_state(&s, "active"), 0),
+        (set_state(&s, "inactive"), of(&["stop"])),
+        (take_backup(&s), kept),
+        (restore(&s, &backup), 60 + of(&["backup", "stop", "restore", "start", "health"]) + 1 + 1),
+        (terminate(&s), kept + of(&["stop"]) + 15),
+        (terminate("C1"), kept + of(&["stop"]) + 15),
+        (set_state("C1", "inactive"), of(&["stop"]) + 5),
+        (modify(&s, &[("version", "1.1")]), of(&["backup", "stop", "upgrade", "start", "health"]) + 1),
+    ] {
+        assert_eq!(takes(&app, item.clone()).await, seconds, "{item}");
+    }
+    app.done(set_state(&s, "inactive")).await;
+    assert_eq!(takes(&app, set_state(&s, "active")).await, of(&["start", "health"]));
+    app.done(set_state("C1", "inactive")).await;
+    assert_eq!(takes(&app, set_state("C1", "active")).await, 10, "the application stays stopped");
+    app.done(set_state("C1", "active")).await;
+    app.done(terminate(&s)).await;
+    let back = 30 + 5 + of(&["install"]) + 60 + of(&["restore"]) + 1 + of(&["start", "health"]);
+    assert_eq!(takes(&app, set_state(&s, "active")).await, back);
 }

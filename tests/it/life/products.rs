@@ -76,6 +76,8 @@ async fn an_operator_holds_it_by_either_id() {
     app.customer("C1").await;
     let order = place(&app, json!({})).await;
     operate(&app, &order, "hold", json!({ "reason": "maintenance" })).await.expect(200);
+    let reply = operate(&app, &order, "hold", json!({ "reason": "maintenance" })).await.expect(200);
+    assert_eq!(reply["href"], order["href"]);
     let held = show(&app, &order).await;
     assert_eq!(held["state"], "held", "{held:#}");
     let child = service(&app, &order).await;

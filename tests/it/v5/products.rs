@@ -158,9 +158,13 @@ async fn errors_and_alerts_have_members_of_their_own() {
     let errors = shown["productOrderErrorMessage"].as_array().unwrap();
     assert!(errors.iter().any(|e| e["message"] == alert["message"]), "{errors:?}");
     assert!(shown.get("note").is_none(), "{shown:#}");
+    let milestone = &shown["productOrderMilestone"][0];
+    assert_eq!(milestone["status"], "Yet-To-Reach");
+    assert_eq!(milestone["productOrderItem"][0]["productOrderItemId"], "provision");
     all_typed(&shown, "");
     let v4 = app.get(&format!("{PRODUCT_ORDERS}/{}", placed["id"].as_str().unwrap())).await.expect(200);
     assert!(v4.get("productOrderErrorMessage").is_none() && v4["note"].is_array());
+    assert!(v4.get("productOrderMilestone").is_none(), "{v4:#}");
 }
 
 #[tokio::test]
