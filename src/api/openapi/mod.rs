@@ -8,9 +8,11 @@ pub mod catalogue;
 pub mod common;
 pub mod customer;
 pub mod hub;
+pub mod inventory;
 pub mod order;
 pub mod own;
 pub mod product_order;
+pub mod usage;
 pub mod v5;
 
 use std::sync::LazyLock;
@@ -47,7 +49,11 @@ fn apis() -> Vec<Api> {
         catalogue::products(),
         catalogue::services(),
         customer::api(),
+        usage::api(),
+        inventory::products(),
+        inventory::services(),
     ];
+    all.extend(inventory::resources());
     all.push(own::api());
     all
 }

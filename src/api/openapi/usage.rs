@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::build::{Api, Resource, add_patches};
+use super::build::{Api, Resource, add_patches, attributes};
 use super::common::{Characteristic, EntityRef, RelatedParty, TimePeriod};
 use super::hub;
-use crate::api::TMF635;
 use crate::api::tmf630::Kind;
+use crate::api::{TMF635, tmf635};
 
 /// One use of a service: a service detail record, or what a provider reported.
 #[derive(ToSchema)]
@@ -80,12 +80,7 @@ pub fn api() -> Api {
     api.resource(&Resource {
         name: "usage",
         shown: "Usage",
-        attributes: vec![
-            ("id", Kind::Text),
-            ("usageType", Kind::Text),
-            ("status", Kind::Text),
-            ("usageDate", Kind::Time),
-        ],
+        attributes: attributes(tmf635::ATTRIBUTES),
         create: Some(("Usage_Create", vec![("reported traffic", usage)])),
         change: Some(("Usage_Update", vec![("describe it", json!({ "description": "corrected by hand" }))])),
         delete: true,
