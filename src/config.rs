@@ -108,6 +108,7 @@ pub struct Api {
     pub page: i64,
     pub page_most: i64,
     pub list_seconds: u64,
+    pub catalogue_most: i64,
     pub trusted_proxies: Vec<String>,
 }
 

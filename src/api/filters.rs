@@ -28,6 +28,11 @@ pub const LISTS: &[List] = &[
         attributes: ordering::cancel::OF_PRODUCT_ORDERS,
     },
     List { name: "TMF641 v5 serviceOrder", table: Some("orders"), attributes: tmf641::v5::ATTRIBUTES },
+    List {
+        name: "TMF641 v5 cancelServiceOrder",
+        table: Some("cancel_orders"),
+        attributes: ordering::cancel::OF_SERVICE_ORDERS_V5,
+    },
     List { name: "TMF622 v5 productOrder", table: Some("orders"), attributes: tmf622::v5::ATTRIBUTES },
     List { name: "TMF629 customer", table: Some("customers"), attributes: tmf629::ATTRIBUTES },
     List { name: "TMF638 service", table: None, attributes: tmf638::ATTRIBUTES },

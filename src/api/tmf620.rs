@@ -12,36 +12,37 @@ use super::catalogue::shelf::{
 use super::catalogue::{Api, Resource, routes};
 use super::{Doors, official, tmf633};
 
-static API: Api = Api { name: "TMF620", path: super::TMF620, official: &official::TMF620 };
-static SPECIFICATION: Resource = Resource {
+static API: Api =
+    Api { name: "TMF620", path: super::TMF620, official: &official::TMF620, tells_status: true };
+pub static SPECIFICATION: Resource = Resource {
     api: &API,
     name: "productSpecification",
     definition: "ProductSpecification",
     told: Some(Told::ProductSpecification),
     generated: specifications,
 };
-static OFFERING: Resource = Resource {
+pub static OFFERING: Resource = Resource {
     api: &API,
     name: "productOffering",
     definition: "ProductOffering",
     told: Some(Told::ProductOffering),
     generated: offerings,
 };
-static PRICE: Resource = Resource {
+pub static PRICE: Resource = Resource {
     api: &API,
     name: "productOfferingPrice",
     definition: "ProductOfferingPrice",
     told: Some(Told::ProductOfferingPrice),
     generated: prices,
 };
-static CATEGORY: Resource = Resource {
+pub static CATEGORY: Resource = Resource {
     api: &API,
     name: "category",
     definition: "Category",
     told: Some(Told::Category),
     generated: categories,
 };
-static CATALOGUE: Resource = Resource {
+pub static CATALOGUE: Resource = Resource {
     api: &API,
     name: "catalog",
     definition: "Catalog",

@@ -12,7 +12,8 @@ use super::catalogue::shelf::{
 use super::catalogue::{Api, Resource, routes};
 use super::{Doors, official};
 
-static API: Api = Api { name: "TMF633", path: super::TMF633, official: &official::TMF633 };
+static API: Api =
+    Api { name: "TMF633", path: super::TMF633, official: &official::TMF633, tells_status: false };
 
 pub static SPECIFICATION: Resource = Resource {
     api: &API,
@@ -28,14 +29,14 @@ pub static CANDIDATE: Resource = Resource {
     told: Some(Told::ServiceCandidate),
     generated: candidates,
 };
-static CATEGORY: Resource = Resource {
+pub static CATEGORY: Resource = Resource {
     api: &API,
     name: "serviceCategory",
     definition: "ServiceCategory",
     told: Some(Told::ServiceCategory),
     generated: categories,
 };
-static CATALOGUE: Resource = Resource {
+pub static CATALOGUE: Resource = Resource {
     api: &API,
     name: "serviceCatalog",
     definition: "ServiceCatalog",

@@ -66,6 +66,7 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("api.body_limit_kib", whole(config.api.body_limit_kib)),
         ("api.page", config.api.page),
         ("api.page_most", config.api.page_most),
+        ("api.catalogue_most", config.api.catalogue_most),
         ("api.list_seconds", i64::try_from(config.api.list_seconds).unwrap_or(i64::MAX)),
         ("jobs.workers", whole(config.jobs.workers)),
         ("jobs.attempts", config.jobs.attempts),

@@ -12,7 +12,7 @@ use super::moves::Moving;
 use super::resolve::{self, Resolved, Scene};
 use super::rows::{insert, reject};
 use super::{Ask, Draft, DraftItem, Member, OrderError};
-use super::{approval, line, view};
+use super::{approval, drafts, line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
@@ -55,7 +55,7 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
         Ask::Nothing { reason } => Some((i.id.clone(), reason.clone())),
         _ => None,
     });
-    let order = new_id();
+    let order = draft.drafted.map_or_else(new_id, |d| d.id);
     let customer_id = if nothing.is_some() { None } else { Some(customer_of(&mut tx, draft).await?) };
     if let Some(id) = &customer_id {
         if !is_customer_id(id) {
@@ -65,7 +65,10 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
         tx.lock_line(id).await?;
         line::place_due(engine, &mut tx, id).await?;
     }
-    if let Some(before) = replayed(engine, &mut tx, caller, draft, order).await? {
+    if let Some(drafted) = draft.drafted {
+        // Its key was taken when it was kept.
+        drafts::take(&mut tx, drafted).await?;
+    } else if let Some(before) = replayed(engine, &mut tx, caller, draft, order).await? {
         return Ok(Accepted::Replayed(before));
     }
     let moving = match (&customer_id, nothing) {
@@ -129,7 +132,7 @@ pub(super) async fn owner(tx: &mut Tx<Tenant>, service: &str) -> Result<Option<S
 }
 
 /// Takes the idempotency keys; the order made before when they were used with the same content.
-async fn replayed(
+pub(super) async fn replayed(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
     caller: &Caller,

@@ -53,6 +53,9 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     tx.lock_jobs(moving.order.id).await?;
     let forbidden = |message: String| Err(OrderError::Forbidden { item: None, message });
     let state = moving.placed().state;
+    if state == OrderState::Draft {
+        return forbidden("the order is a draft: delete it".into());
+    }
     if state.is_final() {
         return forbidden(format!("the order has ended: it is {state}"));
     }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use telvisor_model::{EventKind, Resource};
 
 use crate::store::customers::CustomerRow;
+use crate::store::events::EventRow;
 use crate::store::{StoreError, Tenant, Tx};
 
 /// Members of a customer that stand in the personal part of its events.
@@ -64,12 +65,14 @@ async fn tell(tx: &mut Tx<Tenant>, c: &CustomerRow, kind: EventKind) -> Result<(
     tx.tell(Resource::Customer, c.uid, kind, &body, Some(&Value::Object(personal))).await
 }
 
-/// The customer that an event shows, with what TMF629 gave; its personal values are empty where they are gone. None:
-/// it is no event of a customer.
-#[must_use]
-pub fn of_event(body: &Value, personal: Option<&Value>) -> Option<(CustomerRow, Option<Value>)> {
-    let mut members = body.as_object()?.clone();
-    members.extend(personal.and_then(Value::as_object).cloned().unwrap_or_default());
+/// The customer that an event shows, with what TMF629 gave; its personal values are empty where they are gone.
+///
+/// # Errors
+/// When it is no event of a customer.
+pub fn of_event(e: &EventRow) -> Result<(CustomerRow, Option<Value>), serde_json::Error> {
+    let mut members: Map<String, Value> = serde_json::from_value(e.body.0.clone())?;
+    let personal = e.personal.as_ref().and_then(|p| p.0.as_object());
+    members.extend(personal.cloned().unwrap_or_default());
     let profile = members.remove(PROFILE);
-    Some((serde_json::from_value(Value::Object(members)).ok()?, profile))
+    Ok((serde_json::from_value(Value::Object(members))?, profile))
 }

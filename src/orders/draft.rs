@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use telvisor_model::OrderKind;
+use uuid::Uuid;
 
 /// Name of the specification that stands for a customer.
 pub const CUSTOMER_ACCOUNT: &str = "customer-account";
@@ -11,6 +12,10 @@ pub const CUSTOMER_ACCOUNT: &str = "customer-account";
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
     pub kind: OrderKind,
+    /// The client is not ready to submit it: it is kept as a draft.
+    pub unsubmitted: bool,
+    /// The kept draft that this is the new content of, or that is submitted with it.
+    pub drafted: Option<Drafted>,
     /// The customer that the order is for, as its parties name it.
     pub customer: Option<String>,
     pub external_id: Option<String>,
@@ -28,6 +33,16 @@ pub struct Draft {
     pub profile: Option<Value>,
     pub notes: Vec<Value>,
     pub items: Vec<DraftItem>,
+}
+
+/// A draft as it is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Drafted {
+    pub id: Uuid,
+    /// It must still be at this version.
+    pub version: i64,
+    /// When it was made, which is the order's date.
+    pub at: DateTime<Utc>,
 }
 
 /// One item.

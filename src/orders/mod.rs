@@ -1,5 +1,6 @@
 //! The only code that moves an order.
 //!
+//! * [`drafts`]: product orders that are not submitted yet.
 //! * [`accept`]: a door's draft becomes an order with its place in the customer's line, or is refused.
 //! * `decompose`: a product order taken apart into its service order, which alone stands in the line.
 //! * [`line`]: whose turn it is, and what waits for what.
@@ -16,6 +17,7 @@ pub mod cancel;
 pub mod customers;
 mod decompose;
 pub mod draft;
+pub mod drafts;
 pub mod expect;
 pub mod fallout;
 pub mod finish;

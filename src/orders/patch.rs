@@ -228,7 +228,7 @@ fn set<T: Clone>(member: &mut Option<T>, change: Option<&Option<T>>) {
 /// Hides an order from reads, if it is still at the version read.
 ///
 /// # Errors
-/// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] while it has not ended, and when it
+/// [`OrderError::NotFound`]; [`OrderError::Changed`]; [`OrderError::Forbidden`] while it has not ended and is no draft, and when it
 /// belongs to a product order.
 pub async fn delete(
     engine: &Engine,
@@ -255,11 +255,15 @@ async fn delete_once(
     if placed.version != version {
         return Err(OrderError::Changed);
     }
-    if !placed.state.is_final() {
+    let draft = placed.state == OrderState::Draft;
+    if !placed.state.is_final() && !draft {
         let message = format!("the order is {}; only an order that has ended can be deleted", placed.state);
         return Err(OrderError::Forbidden { item: None, message });
     }
-    moving.event(&mut tx, EventKind::Delete).await?;
+    // Nobody was told of a draft.
+    if !draft {
+        moving.event(&mut tx, EventKind::Delete).await?;
+    }
     moving.save(&mut tx).await?;
     tx.hide_order(id).await?;
     if moving.order.id != id {

@@ -20,7 +20,7 @@ pub(super) fn urgency(priority: Option<&str>) -> i64 {
     priority.and_then(|p| p.trim().parse::<i64>().ok()).unwrap_or(4).clamp(0, 4)
 }
 
-fn order_row(
+pub(super) fn order_row(
     tx: &Tx<Tenant>,
     caller: &Caller,
     draft: &Draft,
@@ -41,7 +41,7 @@ fn order_row(
         priority: draft.priority.clone(),
         urgency: urgency(draft.priority.as_deref()),
         state: OrderState::Acknowledged,
-        order_date: tx.now(),
+        order_date: draft.drafted.map_or(tx.now(), |d| d.at),
         requested_start: draft.requested_start,
         requested_completion: draft.requested_completion,
         expected_completion: None,

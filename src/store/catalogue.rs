@@ -1,6 +1,7 @@
 //! Entries of the catalogue that operators posted; what application packages make is not stored here.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -18,6 +19,15 @@ pub struct EntryRow {
     pub body: Json<Value>,
     pub version: i64,
     pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The body of an entry's events: the entry, version-neutral.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryBody {
+    pub id: String,
+    pub body: Value,
     pub updated_at: DateTime<Utc>,
 }
 

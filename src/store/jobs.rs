@@ -90,6 +90,20 @@ pub struct AttemptRow {
 }
 
 impl Tx<Tenant> {
+    /// Whether a job of the service order behind a product order was ever claimed.
+    pub async fn work_has_begun(&mut self, product_order: Uuid) -> Result<bool, StoreError> {
+        let tenant = self.tenant();
+        let found = sql!(
+            self,
+            optional: (i64,),
+            "SELECT j.attempt FROM orders o JOIN jobs j ON j.tenant = o.tenant AND j.order_id = o.id
+             WHERE o.tenant = $1 AND o.parent = $2 AND j.attempt > 0 LIMIT 1",
+            &tenant,
+            product_order
+        )?;
+        Ok(found.is_some())
+    }
+
     pub async fn insert_job(&mut self, j: &JobRow) -> Result<(), StoreError> {
         sql!(
             self,

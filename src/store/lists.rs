@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Column as _, FromRow, Row as _, TypeInfo as _, ValueRef as _};
-use telvisor_model::OrderKind;
+use telvisor_model::{OrderKind, OrderState};
 use uuid::Uuid;
 
 use super::cancels::CancelRow;
@@ -324,19 +324,30 @@ fn postgres_value(row: &PgRow, name: &str) -> Result<Value, sqlx::Error> {
 }
 
 impl Tx<Tenant> {
-    /// Orders of one kind and their number, which comes from counters where only states are asked for.
+    /// Orders of one kind, with drafts or without, and their number, which comes from counters where only states are
+    /// asked for.
     pub async fn list_orders(
         &mut self,
         kind: OrderKind,
+        drafts: bool,
         page: &Page,
     ) -> Result<Listed<OrderRow>, StoreError> {
-        let from = match kind {
-            OrderKind::Service => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
-            OrderKind::Product => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product'",
+        let from = match (kind, drafts) {
+            (OrderKind::Service, _) => "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'service'",
+            (OrderKind::Product, true) => {
+                "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product'"
+            }
+            (OrderKind::Product, false) => {
+                "orders WHERE tenant = $1 AND hidden_at IS NULL AND kind = 'product' AND state <> 'draft'"
+            }
         };
         match counted_states(page) {
             Some(states) => {
-                let total = self.order_count(kind, states.as_deref()).await?;
+                let draft = OrderState::Draft.as_str();
+                let mut total = self.order_count(kind, states.as_deref()).await?;
+                if !drafts && states.is_none_or(|s| s.iter().any(|s| s == draft)) {
+                    total -= self.order_count(kind, Some(&[draft.to_owned()])).await?;
+                }
                 listed_of(self, "*", from, page, total).await
             }
             None => listed(self, "*", from, page).await,

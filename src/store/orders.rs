@@ -323,6 +323,27 @@ impl Tx<Tenant> {
         )
     }
 
+    /// Takes a draft away, if it is still at this version; whether it was. Where it was not, the transaction must not
+    /// be committed.
+    pub async fn remove_draft(&mut self, id: Uuid, version: i64) -> Result<bool, StoreError> {
+        self.count_hidden(id).await?;
+        let tenant = self.tenant();
+        let rows = sql!(
+            self,
+            execute,
+            "DELETE FROM orders
+             WHERE tenant = $1 AND id = $2 AND version = $3 AND state = 'draft' AND hidden_at IS NULL",
+            &tenant,
+            id,
+            version
+        )?;
+        if rows == 0 {
+            return Ok(false);
+        }
+        sql!(self, execute, "DELETE FROM order_personal WHERE tenant = $1 AND order_id = $2", &tenant, id)?;
+        Ok(true)
+    }
+
     /// Hides an order from reads; it is kept for audit, and its key stays used.
     pub async fn hide_order(&mut self, id: Uuid) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());

@@ -7,7 +7,7 @@ mod lasting;
 mod operators;
 mod whole;
 
-pub use ear::Ear;
+pub use ear::{Ear, Heard};
 
 use serde_json::{Value, json};
 

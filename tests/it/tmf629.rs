@@ -8,6 +8,7 @@ use telvisor_model::EventKind;
 use crate::harness::{
     Answer, CRM, ORDERS, TestApp, characteristic, create, item, modify, provision, set_state,
 };
+use crate::notify::Ear;
 
 const CUSTOMERS: &str = "/tmf-api/customerManagement/v4/customer";
 
@@ -48,11 +49,8 @@ async fn events(app: &TestApp, id: &str) -> Vec<(EventKind, Value)> {
     let mut tx = app.engine().db.read("default").await.unwrap();
     let uid = tx.customer_by_id(id).await.unwrap().unwrap().uid;
     let events = tx.events_of(uid).await.unwrap();
-    let shown = |e: &telvisor::store::events::EventRow| {
-        let personal = e.personal.as_ref().map(|p| &p.0);
-        (e.kind, render::of_event("http://localhost:8080", &e.body.0, personal).expect("a customer"))
-    };
-    events.iter().map(shown).collect()
+    let shown = |e| render::of_event("http://localhost:8080", e).expect("a customer");
+    events.iter().map(|e| (e.kind, shown(e))).collect()
 }
 
 fn message(answer: &Value) -> &str {
@@ -445,4 +443,41 @@ async fn an_order_that_waits_holds_its_customer_by_the_rules_of_every_door() {
     assert_eq!(order["state"], "completed", "{order:#}");
     let s = crate::harness::service_id(&order, 1);
     app.done(modify(&s, &[("plan", "team")])).await;
+}
+
+#[tokio::test]
+async fn a_listener_of_the_hub_is_told_of_customers_of_every_door() {
+    let app = TestApp::new().await;
+    let ear = Ear::open().await;
+    let hub = "/tmf-api/customerManagement/v4/hub";
+    app.post(hub, &json!({ "callback": ear.url })).await.expect(201);
+    app.post(CUSTOMERS, &company("6001")).await.expect(201);
+    app.patch(&at("6001"), &json!({ "name": "Sun Football Club" })).await.expect(200);
+    app.run().await;
+    let active = customer(&app, "6001").await;
+    app.customer("7001").await;
+    app.delete(&at("6001")).await.expect(204);
+    app.run().await;
+    let ended = customer(&app, "6001").await;
+    app.notify_all().await;
+    let heard = ear.heard();
+    let of = |id: &str| -> Vec<_> {
+        heard.iter().map(|h| &h.body).filter(|b| b["event"]["customer"]["id"] == id).collect()
+    };
+    let kinds = |list: &[&Value]| -> Vec<String> {
+        list.iter().map(|b| b["eventType"].as_str().unwrap().to_owned()).collect()
+    };
+    let (create, change, state, delete) = (
+        "CustomerCreateEvent",
+        "CustomerAttributeValueChangeEvent",
+        "CustomerStateChangeEvent",
+        "CustomerDeleteEvent",
+    );
+    assert_eq!(kinds(&of("6001")), [create, change, state, state, delete]);
+    assert_eq!(kinds(&of("7001")), [create, state]);
+    let first = of("6001");
+    assert_eq!(first[0]["event"]["customer"]["status"], "pending");
+    assert_eq!(first[0]["event"]["customer"]["name"], "Moon Football Club");
+    assert_eq!(first[2]["event"]["customer"], active, "as GET shows it");
+    assert_eq!(first[4]["event"]["customer"], ended);
 }

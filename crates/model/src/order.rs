@@ -23,8 +23,10 @@ text_enum! {
 }
 
 text_enum! {
-    /// State of a service order, the eleven of TMF641 `ServiceOrderStateType`.
+    /// State of an order: the eleven of TMF641 `ServiceOrderStateType`, and one that only a product order has.
     OrderState {
+        /// Not submitted yet (TMF622 v5 alone).
+        Draft = "draft",
         /// Accepted; waits for its date or its turn.
         Acknowledged = "acknowledged",
         /// Refused in the accepting transaction. Final.
@@ -98,7 +100,8 @@ impl OrderState {
                 &[S::Acknowledged, S::InProgress, S::Pending, S::Held, S::PendingCancellation]
             }
             S::PendingCancellation => &[S::Cancelled],
-            S::Rejected | S::Cancelled | S::Completed | S::Failed | S::Partial => &[],
+            // A service order is never a draft.
+            S::Draft | S::Rejected | S::Cancelled | S::Completed | S::Failed | S::Partial => &[],
         }
     }
 
@@ -152,7 +155,7 @@ mod tests {
 
     #[test]
     fn every_state_can_be_reached_and_final_ones_are_never_left() {
-        for &to in OrderState::ALL {
+        for &to in OrderState::ALL.iter().filter(|s| **s != OrderState::Draft) {
             let reached = to == OrderState::Acknowledged || OrderState::ALL.iter().any(|s| s.may_become(to));
             assert!(reached, "{to} cannot be reached");
             assert_eq!(to.is_final(), to.next().is_empty(), "{to}");

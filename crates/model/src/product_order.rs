@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! (new) ─ rejected ■
+//! (new) ─ draft ── acknowledged, rejected ■ (v5: when it is submitted)
 //! (new) ─ acknowledged ── pending, inProgress
 //!          inProgress ── completed ■ / failed ■ / partial ■
 //!           │  ▲  │  ▲
@@ -19,6 +20,7 @@ use crate::order::OrderState;
 pub const fn next(state: OrderState) -> &'static [OrderState] {
     use OrderState as S;
     match state {
+        S::Draft => &[S::Acknowledged, S::Rejected],
         S::Acknowledged => &[S::InProgress, S::Pending],
         S::InProgress => {
             &[S::Pending, S::Held, S::AssessingCancellation, S::Completed, S::Failed, S::Partial]
@@ -73,7 +75,7 @@ mod tests {
     fn final_states_are_never_left_and_the_others_are() {
         for &state in S::ALL {
             assert_eq!(state.is_final(), next(state).is_empty(), "{state}");
-            let begins = matches!(state, S::Acknowledged | S::Rejected);
+            let begins = matches!(state, S::Draft | S::Acknowledged | S::Rejected);
             assert!(begins || S::ALL.iter().any(|s| may_become(*s, state)), "{state} cannot be reached");
         }
     }

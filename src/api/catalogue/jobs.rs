@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 use telvisor_model::EventKind;
 
-use super::{MOST, Resource, delete, list, show_one};
+use super::{Resource, delete, list, show_one};
 use crate::api::Doors;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
@@ -75,7 +75,7 @@ async fn ended(
 ) -> Result<Response, Problem> {
     let engine = ask.engine();
     let mut tx = engine.db.tenant(&ask.caller.tenant).await?;
-    of.has_room(&mut tx).await?;
+    of.has_room(ask, &mut tx).await?;
     let now = tx.now();
     let mut put = |name: &str, value: &str| job.insert(name.to_owned(), json!(value));
     put("creationDate", &show(now));
@@ -136,6 +136,7 @@ async fn exported(jobs: &Jobs, ask: &Ask, job: &Map<String, Value>) -> Result<Va
             "the server writes no file elsewhere; say \"data:,\" and find the file in the url of the answer";
         return Err(Problem::invalid("url", why));
     }
+    let most = ask.engine().config.api.catalogue_most;
     let query = Query::parse(job.get("query").and_then(Value::as_str))?;
     let of = match named(jobs, job)? {
         Some(one) => vec![one],
@@ -146,7 +147,7 @@ async fn exported(jobs: &Jobs, ask: &Ask, job: &Map<String, Value>) -> Result<Va
     for of in of {
         let posted = tx.entries(of.api.name, of.name).await?;
         let posted = posted.iter().map(|e| of.posted(&ask.base, e)).collect();
-        out.extend(query.in_memory(posted, &of.members(""), (MOST, MOST))?.0);
+        out.extend(query.in_memory(posted, &of.members(""), (most, most))?.0);
     }
     Ok(Value::Array(out))
 }
@@ -180,7 +181,7 @@ async fn imported(jobs: &Jobs, ask: &Ask, job: &Map<String, Value>) -> Result<()
             tx.update_entry(&entry).await?;
             EventKind::AttributeValueChange
         } else {
-            of.has_room(&mut tx).await?;
+            of.has_room(ask, &mut tx).await?;
             tx.insert_entry(&entry).await?;
             EventKind::Create
         };

@@ -23,12 +23,9 @@ use super::problem::Problem;
 use super::request::JsonBody;
 use super::tmf630::{Ask, PatchBody, etag, found};
 use crate::clock::{new_id, show};
-use crate::store::catalogue::EntryRow;
+use crate::store::catalogue::{EntryBody, EntryRow};
+use crate::store::events::EventRow;
 use crate::store::{Json, StoreError, Tenant, Tx};
-
-/// Most posted entries of one kind that a tenant may have: lists are filtered in memory, so a list costs what it
-/// holds.
-pub const MOST: i64 = 10_000;
 
 /// One of the two APIs.
 pub struct Api {
@@ -37,6 +34,8 @@ pub struct Api {
     /// Base path.
     pub path: &'static str,
     pub official: &'static LazyLock<Official>,
+    /// It has an event of its own for a new `lifecycleStatus`.
+    pub tells_status: bool,
 }
 
 /// A resource of a catalogue.
@@ -95,12 +94,13 @@ impl Resource {
         out
     }
 
-    /// The entry in the body of one of its events.
-    #[must_use]
-    pub fn of_event(&self, base: &str, body: &Value) -> Option<Value> {
-        let id = body["id"].as_str()?;
-        let updated_at = body["updatedAt"].as_str()?.parse().ok()?;
-        Some(self.shown(base, id, &body["body"], updated_at))
+    /// The entry that one of its events shows.
+    ///
+    /// # Errors
+    /// When it is no event of an entry.
+    pub fn of_event(&self, base: &str, e: &EventRow) -> Result<Value, serde_json::Error> {
+        let entry: EntryBody = serde_json::from_value(e.body.0.clone())?;
+        Ok(self.shown(base, &entry.id, &entry.body, entry.updated_at))
     }
 
     /// A posted entry, to be changed or deleted.
@@ -143,10 +143,13 @@ impl Resource {
     }
 
     /// Refuses one more entry than a tenant may have.
-    async fn has_room(&self, tx: &mut Tx<Tenant>) -> Result<(), Problem> {
-        if tx.count_entries(self.api.name, self.name).await? >= MOST {
-            let message =
-                format!("there are {MOST} posted entries of {}; delete what is not needed", self.name);
+    async fn has_room(&self, ask: &Ask, tx: &mut Tx<Tenant>) -> Result<(), Problem> {
+        let most = ask.engine().config.api.catalogue_most;
+        if tx.count_entries(self.api.name, self.name).await? >= most {
+            let message = format!(
+                "there are {most} posted entries of {} (api.catalogue_most); delete what is not needed",
+                self.name
+            );
             return Err(Problem::conflict("catalogueFull", message));
         }
         Ok(())
@@ -154,7 +157,7 @@ impl Resource {
 
     async fn tell(&self, tx: &mut Tx<Tenant>, e: &EntryRow, kind: EventKind) -> Result<(), StoreError> {
         let Some(told) = self.told else { return Ok(()) };
-        let body = json!({ "id": e.id, "body": e.body.0, "updatedAt": e.updated_at });
+        let body = EntryBody { id: e.id.clone(), body: e.body.0.clone(), updated_at: e.updated_at };
         tx.tell(told, e.uid, kind, &body, None).await
     }
 }
@@ -187,7 +190,7 @@ async fn create(of: &'static Resource, ask: Ask, JsonBody(given): JsonBody) -> R
         return Err(taken());
     }
     let mut tx = engine.db.tenant(&ask.caller.tenant).await?;
-    of.has_room(&mut tx).await?;
+    of.has_room(&ask, &mut tx).await?;
     if !tx.insert_entry(&entry).await? {
         return Err(taken());
     }
@@ -227,11 +230,11 @@ async fn patch_once(of: &Resource, ask: &Ask, id: &str, given: &PatchBody) -> Re
     if !tx.update_entry(&entry).await? {
         return Err(etag::changed());
     }
-    let status = "lifecycleStatus";
-    if patched.changed.iter().any(|name| name == status) {
+    let is_status = |name: &String| of.api.tells_status && name == "lifecycleStatus";
+    if patched.changed.iter().any(is_status) {
         of.tell(&mut tx, &entry, EventKind::StateChange).await?;
     }
-    if patched.changed.iter().any(|name| name != status) {
+    if !patched.changed.iter().all(is_status) {
         of.tell(&mut tx, &entry, EventKind::AttributeValueChange).await?;
     }
     let detail = json!({ "changed": patched.changed });

@@ -12,7 +12,6 @@ use crate::api::{
     tmf641,
 };
 use crate::notify::{Api, Envelope, Render, Shown, Shows};
-use crate::orders::customers;
 use crate::store::cancels::CancelRow;
 use crate::store::events::EventRow;
 use crate::store::orders::{OrderBody, PersonalRow};
@@ -100,7 +99,12 @@ pub const APIS: &[Api] = &[
             }),
         ],
     ),
-    v4("tmf629.v4", TMF629, "Customer", &[shown(Resource::Customer, "customer", USUAL, customer)]),
+    v4(
+        "tmf629.v4",
+        TMF629,
+        "Customer",
+        &[shown(Resource::Customer, "customer", USUAL, tmf629::render::of_event)],
+    ),
     v4(
         "tmf633.v4",
         TMF633,
@@ -167,13 +171,6 @@ fn task(api: &Ordering, base: &str, e: &EventRow) -> Result<Value, Error> {
     Ok(api.show_task(base, &task))
 }
 
-/// The customer of an event.
-fn customer(base: &str, e: &EventRow) -> Result<Value, Error> {
-    let known = customers::of_event(&e.body, e.personal.as_deref());
-    let (customer, profile) = known.ok_or_else(|| Error::custom("it is no customer"))?;
-    Ok(tmf629::render::customer(base, &customer, profile.as_ref()))
-}
-
 fn product_catalogue(base: &str, e: &EventRow) -> Result<Value, Error> {
     entry(&tmf620::RESOURCES, base, e)
 }
@@ -185,5 +182,5 @@ fn service_catalogue(base: &str, e: &EventRow) -> Result<Value, Error> {
 /// The catalogue entry of an event.
 fn entry(of: &[&catalogue::Resource], base: &str, e: &EventRow) -> Result<Value, Error> {
     let resource = of.iter().find(|r| r.told == Some(e.resource));
-    resource.and_then(|r| r.of_event(base, &e.body)).ok_or_else(|| Error::custom("it is no catalogue entry"))
+    resource.ok_or_else(|| Error::custom("it is no catalogue entry"))?.of_event(base, e)
 }

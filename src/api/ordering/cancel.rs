@@ -9,6 +9,7 @@ use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use super::Ordering;
+use crate::api::Version;
 use crate::api::problem::Problem;
 use crate::api::request::{JsonBody, Object, typed};
 use crate::api::tmf630::{Ask, Attribute, Kind, found, uuid};
@@ -26,16 +27,28 @@ pub const OF_SERVICE_ORDERS: &[Attribute] = &[
     ("effectiveCancellationDate", EFFECTIVE, Kind::Time),
     ("@type", "", Kind::Always("CancelServiceOrder")),
 ];
+/// The same of v5, which has no message.
+pub const OF_SERVICE_ORDERS_V5: &[Attribute] = &[
+    ("id", "id", Kind::Id),
+    ("state", STATE, Kind::Text),
+    ("serviceOrder.id", "order_id", Kind::Id),
+    ("cancellationReason", "reason", Kind::Text),
+    ("requestedCancellationDate", REQUESTED, Kind::Time),
+    ("effectiveCancellationDate", EFFECTIVE, Kind::Time),
+    ("@type", "", Kind::Always("CancelServiceOrder")),
+];
 /// The same of the tasks of TMF622.
 pub const OF_PRODUCT_ORDERS: &[Attribute] = &[
     ("id", "id", Kind::Id),
-    ("state", "CASE WHEN state = 'accepted' THEN 'acknowledged' ELSE state END", Kind::Text),
+    ("state", STATE, Kind::Text),
     ("productOrder.id", "order_id", Kind::Id),
     ("cancellationReason", "reason", Kind::Text),
     ("requestedCancellationDate", REQUESTED, Kind::Time),
     ("effectiveCancellationDate", EFFECTIVE, Kind::Time),
     ("@type", "", Kind::Always("CancelProductOrder")),
 ];
+/// Where `accepted` is called `acknowledged`.
+const STATE: &str = "CASE WHEN state = 'accepted' THEN 'acknowledged' ELSE state END";
 const REQUESTED: &str = "COALESCE(requested_for, requested_at)";
 const EFFECTIVE: &str = "CASE WHEN state = 'done' THEN ended_at END";
 
@@ -73,6 +86,7 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
         Problem::invalid(&path, format!("there is no {} {}", api.what, body.order.id))
     };
     let order: Uuid = body.order.id.parse().map_err(|_| unknown())?;
+    api.known(ask.read().await?.order_of(api.kind, order).await?).ok_or_else(unknown)?;
     let request = CancelRequest {
         kind: api.kind,
         order,
@@ -91,9 +105,10 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
 pub async fn list(api: &Ordering, ask: Ask) -> Result<Response, Problem> {
-    let attributes = match api.kind {
-        OrderKind::Service => OF_SERVICE_ORDERS,
-        OrderKind::Product => OF_PRODUCT_ORDERS,
+    let attributes = match (api.kind, api.version) {
+        (OrderKind::Service, Version::V4) => OF_SERVICE_ORDERS,
+        (OrderKind::Service, Version::V5) => OF_SERVICE_ORDERS_V5,
+        (OrderKind::Product, _) => OF_PRODUCT_ORDERS,
     };
     let page = ask.page(attributes, &[("requested_at", true), ("id", true)])?;
     let tasks = ask.read().await?.list_cancels(api.kind, &page).await?;

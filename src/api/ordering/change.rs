@@ -5,15 +5,19 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use telvisor_model::OrderState;
 use telvisor_model::catalogue::RESERVED_CHARACTERISTICS;
 
 use super::Ordering;
-use super::orders::{load, shown};
+use super::orders::{load, seen, shown};
 use crate::api::problem::Problem;
 use crate::api::tmf630::{Ask, PatchBody, Patched, found, uuid};
 use crate::clock::show;
-use crate::orders::Given;
+use crate::orders::accept::accept;
+use crate::orders::draft::Drafted;
 use crate::orders::patch::{self, Patch};
+use crate::orders::{Draft, Given, drafts};
+use crate::store::orders::OrderRow;
 
 /// What a PATCH may change beside what both APIs have.
 #[derive(Debug)]
@@ -43,23 +47,67 @@ pub async fn patch(
 
 async fn patch_once(api: &Ordering, ask: &Ask, id: &str, given: &PatchBody) -> Result<Response, Problem> {
     let uuid = uuid(api.what, id)?;
-    let (order, stored, request) = {
+    let (order, stored, seen, request) = {
         let mut tx = ask.read().await?;
-        let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
+        let order = found(api.what, id, api.known(tx.order_of(api.kind, uuid).await?))?;
         let stored = load(api, &mut tx, &ask.base, &order).await?;
         let request = tx.personal(uuid).await?.request.0;
-        (order, stored, request)
+        let seen = seen(api, &mut tx, &ask.base, &order, stored.clone()).await?;
+        (order, stored, seen, request)
     };
-    let seen = api.show(&ask.base, &order, stored.clone());
     ask.must_match(&seen)?;
+    if order.state == OrderState::Draft {
+        return patch_draft(api, ask, &order, seen, given).await;
+    }
     let patched = api.changed(given.patched(&seen)?, &stored)?;
     let mut change = read(api, &patched, &stored, request, ask.engine().db.clock().now())?;
     change.version = Some(order.version);
+    if let Some(draft) = &mut change.items {
+        api.mean(ask, draft).await?;
+    }
     patch::patch(ask.engine(), &ask.caller, api.kind, uuid, &change)
         .await
         .map_err(|e| Problem::of_order(e, |n, m| (api.path)(given.body(), n, m)))?;
     let mut tx = ask.read().await?;
-    let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
+    let order = found(api.what, id, api.known(tx.order_of(api.kind, uuid).await?))?;
+    Ok(ask.one(shown(api, &mut tx, &ask.base, &order).await?))
+}
+
+/// PATCH of a draft: all of it may change. With `state` `acknowledged` it is submitted, and judged as a new order is.
+async fn patch_draft(
+    api: &Ordering,
+    ask: &Ask,
+    order: &OrderRow,
+    seen: Value,
+    given: &PatchBody,
+) -> Result<Response, Problem> {
+    let patched = given.patched(&seen)?;
+    let changes = |name: &str| patched.changed.iter().any(|n| n == name);
+    if let Some(name) =
+        ["id", "href", "creationDate", "requestedInitialState"].into_iter().find(|n| changes(n))
+    {
+        return Err(Problem::invalid(name, "cannot be patched"));
+    }
+    if changes("state") && patched.get("state") != "acknowledged" {
+        let message = "state: a draft becomes acknowledged when it is submitted; to give it up, DELETE it";
+        return Err(Problem::conflict("forbiddenState", message));
+    }
+    if patched.changed.is_empty() {
+        return Ok(ask.one(seen));
+    }
+    let drafted = Drafted { id: order.id, version: order.version, at: order.order_date };
+    let draft = Draft { drafted: Some(drafted), ..api.read(ask, &patched.value, None).await? };
+    let (engine, caller) = (ask.engine(), &ask.caller);
+    let done = if changes("state") {
+        let accepted = metrics::counter!("telvisor_orders_accepted_total", "door" => caller.door.as_str());
+        accept(engine, caller, &draft).await.map(|_| accepted.increment(1))
+    } else {
+        drafts::change(engine, caller, drafted, &draft).await
+    };
+    done.map_err(|e| Problem::of_order(e, |n, m| (api.path)(&draft.request, n, m)))?;
+    let mut tx = ask.read().await?;
+    let id = order.id.to_string();
+    let order = found(api.what, &id, tx.order_of(api.kind, order.id).await?)?;
     Ok(ask.one(shown(api, &mut tx, &ask.base, &order).await?))
 }
 
@@ -132,7 +180,11 @@ fn read(
     }
     if items || patched.changed.iter().any(|name| name == "relatedParty") {
         let draft = (api.draft)(api.version, &request, None, now)?;
-        request = draft.request.clone();
+        let given = std::mem::replace(&mut request, draft.request.clone());
+        // A client of v4 does not see what only v5 has, and does not take it away.
+        for name in api.v5.order_only {
+            set(&mut request, name, given.get(*name).cloned());
+        }
         out.customer.clone_from(&draft.customer);
         out.items = items.then_some(draft);
     }
@@ -252,7 +304,7 @@ async fn delete_once(api: &Ordering, ask: &Ask, id: &str) -> Result<Response, Pr
     let uuid = uuid(api.what, id)?;
     let version = {
         let mut tx = ask.read().await?;
-        let order = found(api.what, id, tx.order_of(api.kind, uuid).await?)?;
+        let order = found(api.what, id, api.known(tx.order_of(api.kind, uuid).await?))?;
         ask.must_match(&shown(api, &mut tx, &ask.base, &order).await?)?;
         order.version
     };

@@ -3,17 +3,21 @@
 use axum::extract::Path;
 use axum::response::Response;
 use serde_json::Value;
-use telvisor_model::OrderKind;
+use telvisor_model::{OrderKind, OrderState};
 use uuid::Uuid;
 
 use super::Ordering;
-use crate::api::idempotency;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
 use crate::api::tmf630::{Ask, found, uuid};
+use crate::api::{Version, idempotency};
 use crate::orders::accept::{Accepted, accept};
+use crate::orders::drafts;
 use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx};
+
+/// State of an order in progress that nobody has begun to work on yet.
+const ACCEPTED: &str = "inProgress.accepted";
 
 /// Loads what belongs to an order and renders it in the v4 form, with the members of both versions.
 ///
@@ -40,7 +44,28 @@ pub async fn shown(
     base: &str,
     order: &OrderRow,
 ) -> Result<Value, StoreError> {
-    Ok(api.show(base, order, load(api, tx, base, order).await?))
+    let neutral = load(api, tx, base, order).await?;
+    seen(api, tx, base, order, neutral).await
+}
+
+/// An order that is rendered already, as the version shows it. A product order whose turn has come, and of whose work
+/// nothing has begun, is `inProgress.accepted` for v5.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn seen(
+    api: &Ordering,
+    tx: &mut Tx<Tenant>,
+    base: &str,
+    order: &OrderRow,
+    neutral: Value,
+) -> Result<Value, StoreError> {
+    let mut out = api.show(base, order, neutral);
+    let five = (api.kind, api.version) == (OrderKind::Product, Version::V5);
+    if five && order.state == OrderState::InProgress && !tx.work_has_begun(order.id).await? {
+        out["state"] = ACCEPTED.into();
+    }
+    Ok(out)
 }
 
 /// POST: accepts an order. 201 with Location; a repeat under the same key shows the order as it is now.
@@ -50,10 +75,16 @@ pub async fn shown(
 pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
     let key = idempotency::key(&ask.headers)?;
     let draft = api.read(&ask, &given, key).await?;
-    let accepted = accept(ask.engine(), &ask.caller, &draft)
-        .await
-        .map_err(|e| Problem::of_order(e, |n, member| (api.path)(&draft.request, n, member)))?;
-    metrics::counter!("telvisor_orders_accepted_total", "door" => ask.caller.door.as_str()).increment(1);
+    let accepted = if draft.unsubmitted {
+        drafts::keep(ask.engine(), &ask.caller, &draft).await
+    } else {
+        accept(ask.engine(), &ask.caller, &draft).await
+    };
+    let accepted =
+        accepted.map_err(|e| Problem::of_order(e, |n, member| (api.path)(&draft.request, n, member)))?;
+    if !draft.unsubmitted {
+        metrics::counter!("telvisor_orders_accepted_total", "door" => ask.caller.door.as_str()).increment(1);
+    }
     match &accepted {
         Accepted::New(new) => {
             let neutral = (api.render)(&ask.base, &new.order, &new.items, &draft.request, &draft.notes);
@@ -74,17 +105,28 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
 pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
-    if api.kind == OrderKind::Service {
-        by_product_order(&mut ask).await?;
+    match api.kind {
+        OrderKind::Service => by_product_order(&mut ask).await?,
+        OrderKind::Product => by_state(&mut ask)?,
     }
     let page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
     let mut tx = ask.read().await?;
-    let orders = tx.list_orders(api.kind, &page).await?;
+    let orders = tx.list_orders(api.kind, api.version == Version::V5, &page).await?;
     let mut all = vec![];
     for order in &orders.rows {
         all.push(shown(api, &mut tx, &ask.base, order).await?);
     }
     Ok(ask.list(&page, &orders, all))
+}
+
+/// `inProgress.accepted` is shown, not stored: who asks for it finds it under `inProgress`.
+fn by_state(ask: &mut Ask) -> Result<(), Problem> {
+    let Some(values) = ask.query.take("state") else { return Ok(()) };
+    if values.iter().any(|v| v == ACCEPTED) {
+        return Err(Problem::invalid("state", format!("{ACCEPTED} cannot be asked for; inProgress has it")));
+    }
+    ask.query.equal("state", values);
+    Ok(())
 }
 
 /// Turns a filter by the external references of service orders that names product orders into one by id.
@@ -115,6 +157,6 @@ async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
 /// 404.
 pub async fn show(api: &Ordering, ask: Ask, Path(id): Path<String>) -> Result<Response, Problem> {
     let mut tx = ask.read().await?;
-    let order = found(api.what, &id, tx.order_of(api.kind, uuid(api.what, &id)?).await?)?;
+    let order = found(api.what, &id, api.known(tx.order_of(api.kind, uuid(api.what, &id)?).await?))?;
     Ok(ask.one(shown(api, &mut tx, &ask.base, &order).await?))
 }

@@ -2,7 +2,7 @@
 //! one form, that of v4 (docs/adr/0017).
 
 use serde_json::{Map, Value};
-use telvisor_model::OrderKind;
+use telvisor_model::{OrderKind, OrderState};
 
 use super::Ordering;
 use crate::api::Version;
@@ -27,7 +27,9 @@ pub struct V5 {
     pub read: Read,
     /// Puts the members of the v4 form where v5 has them; wrappers, types and links follow for all alike.
     pub show: fn(&str, &OrderRow, &mut Map<String, Value>),
-    /// Members that only v5 has, of an order, of an item, and of what the item is about.
+    /// Members of an order that only v5 has, and that we tell.
+    pub told: &'static [&'static str],
+    /// Members that only v5 has and a client gives: of an order, of an item, and of what the item is about.
     pub order_only: &'static [&'static str],
     pub item_only: &'static [&'static str],
     pub thing_only: &'static [&'static str],
@@ -47,14 +49,28 @@ impl Ordering {
         }
         let request = (self.v5.read)(v5::read::resource(given, &super::capital(self.order))?)?;
         let request = Value::Object(request);
-        let draft = (self.draft)(self.version, &request, key.clone(), now)?;
-        if !v5::modify::used(&draft.request) {
-            return Ok(draft);
+        let mut draft = (self.draft)(self.version, &request, key, now)?;
+        self.mean(ask, &mut draft).await?;
+        Ok(draft)
+    }
+
+    /// Works out what the `modifyPath`s of a draft come to. What was sent stays the request, not what it comes to
+    /// today: a repeat is compared with it.
+    ///
+    /// # Errors
+    /// 400 with the path of the operation that cannot be applied.
+    pub async fn mean(&self, ask: &Ask, draft: &mut Draft) -> Result<(), Problem> {
+        if v5::modify::used(&draft.request) {
+            let meant = v5::modify::meant(ask, draft.request.clone()).await?;
+            draft.items = (self.draft)(self.version, &meant, None, ask.engine().db.clock().now())?.items;
         }
-        // What was sent stays the request, not what it comes to today: a repeat is compared with it.
-        let meant = v5::modify::meant(ask, draft.request.clone()).await?;
-        let items = (self.draft)(self.version, &meant, key, now)?.items;
-        Ok(Draft { items, ..draft })
+        Ok(())
+    }
+
+    /// An order as far as this version knows of it: there are no drafts for v4.
+    #[must_use]
+    pub fn known(&self, order: Option<OrderRow>) -> Option<OrderRow> {
+        order.filter(|o| self.version == Version::V5 || o.state != OrderState::Draft)
     }
 
     /// Holds the body of a cancel task against what the version wants of it.
@@ -77,6 +93,7 @@ impl Ordering {
             return self.finish(base, out);
         }
         leave_out(&mut out, self.v5.order_only);
+        leave_out(&mut out, self.v5.told);
         for item in out.get_mut(self.items).and_then(Value::as_array_mut).into_iter().flatten() {
             let Value::Object(item) = item else { continue };
             leave_out(item, self.v5.item_only);

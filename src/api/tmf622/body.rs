@@ -217,6 +217,8 @@ pub fn draft(
     let channel = order.channel.iter().map(|c| c.id.clone()).find(|id| CHANNELS.contains(&id.as_str()));
     Ok(Draft {
         kind: OrderKind::Product,
+        unsubmitted: request["requestedInitialState"] == "draft",
+        drafted: None,
         customer,
         external_id: order.external_id,
         key,

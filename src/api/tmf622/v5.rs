@@ -1,7 +1,7 @@
 //! TMF622 v5.0.0: what it says otherwise than v4.
 
 use serde_json::{Map, Value, json};
-use telvisor_model::OrderKind;
+use telvisor_model::{OrderKind, OrderState};
 
 use super::path as v4_path;
 use crate::api::ordering::change::Patchable;
@@ -63,7 +63,8 @@ pub static V5: versions::V5 = versions::V5 {
     v4: TMF622,
     read,
     show,
-    order_only: &[IDENTIFIERS, "orderRelationship", MILESTONES, "requestedInitialState"],
+    order_only: &[IDENTIFIERS, "orderRelationship", "requestedInitialState"],
+    told: &[MILESTONES],
     item_only: &["note"],
     thing_only: &["agreementItem", "creationDate", "intent"],
     moved: &[("externalId", &["externalId", IDENTIFIERS]), ("creationDate", &["orderDate"])],
@@ -140,6 +141,12 @@ fn show(base: &str, order: &OrderRow, out: &mut Map<String, Value>) {
         out.insert("creationDate".into(), date);
     }
     show_external_ids(out);
+    if order.state == OrderState::Draft {
+        // Nothing has become of the items yet.
+        for item in out.get_mut("productOrderItem").and_then(Value::as_array_mut).into_iter().flatten() {
+            item.as_object_mut().and_then(|item| item.remove("state"));
+        }
+    }
     errors(base, order, out);
 }
 

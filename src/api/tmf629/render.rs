@@ -8,6 +8,7 @@ use crate::clock::show;
 use crate::orders::Given;
 use crate::orders::customers;
 use crate::store::customers::CustomerRow;
+use crate::store::events::EventRow;
 
 /// Renders a customer; `profile` is what TMF629 gave of it, if it came by that door.
 #[must_use]
@@ -98,9 +99,11 @@ fn characteristics(out: &mut Value, c: &CustomerRow) {
     }
 }
 
-/// The customer in one of its events; none when it is no such event.
-#[must_use]
-pub fn of_event(base: &str, body: &Value, personal: Option<&Value>) -> Option<Value> {
-    let (row, profile) = customers::of_event(body, personal)?;
-    Some(customer(base, &row, profile.as_ref()))
+/// The customer that one of its events shows.
+///
+/// # Errors
+/// When it is no event of a customer.
+pub fn of_event(base: &str, e: &EventRow) -> Result<Value, serde_json::Error> {
+    let (row, profile) = customers::of_event(e)?;
+    Ok(customer(base, &row, profile.as_ref()))
 }

@@ -197,6 +197,8 @@ pub fn draft(
         .filter(|id| CHANNELS.contains(&id.as_str()));
     Ok(Draft {
         kind: OrderKind::Service,
+        unsubmitted: false,
+        drafted: None,
         customer,
         external_id: order.external_id,
         key,

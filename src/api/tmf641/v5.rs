@@ -48,6 +48,7 @@ pub static V5: versions::V5 = versions::V5 {
     read,
     show,
     order_only: &["orderCharacteristic", "orderSpecification"],
+    told: &[],
     item_only: &["modifyPath"],
     thing_only: &["externalIdentifier", "intent", "operatingStatus"],
     moved: &[("externalReference", &["externalReference", "externalId"])],

@@ -1,5 +1,6 @@
 //! The doors of version 5: what they say otherwise than those of version 4, over the same orders.
 
+mod drafts;
 mod input;
 mod patches;
 mod products;

@@ -3,8 +3,8 @@
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{CANCELS_V5, ORDERS_V5, order5};
-use crate::harness::{Answer, CRM, TestApp, create, provision};
+use super::{CANCELS_V5, ORDERS_V5, named, order5};
+use crate::harness::{Answer, CANCELS, CRM, ORDERS, TestApp, create, modify, provision};
 
 async fn patch(app: &TestApp, path: &str, kind: &str, body: &Value) -> Answer {
     app.request(Method::PATCH, path, &[("content-type", kind)], Some(body.to_string().as_bytes())).await
@@ -121,4 +121,62 @@ async fn cancelling_is_a_task_in_the_words_of_v5() {
     let one = app.get(&format!("{CANCELS_V5}/{}", task["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(one, task);
     app.post(CANCELS_V5, &body).await.expect(409);
+}
+
+#[tokio::test]
+async fn items_and_parties_are_patched_in_the_shape_of_v5() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    let id = app.provision("C1", CRM, "solo", Some("1.0")).await;
+    let mut body = order5(&json!([modify(&id, &[("plan", "team")])]));
+    body["requestedStartDate"] = json!("2027-01-01T00:00:00Z");
+    body["orderCharacteristic"] = json!([{ "@type": "StringCharacteristic", "name": "batch", "value": "7" }]);
+    let placed = app.post(ORDERS_V5, &body).await.expect(201);
+    let path = format!("{ORDERS_V5}/{}", placed["id"].as_str().unwrap());
+    let version = json!({ "@type": "StringCharacteristic", "name": "version", "value": "2.0" });
+    let item = |operation: Value| {
+        json!({ "serviceOrderItem": [{ "id": "1", "action": "modify", "service": { "id": id, "@type": "ServiceRef" },
+            "modifyPath": [operation] }] })
+    };
+    let outside = item(json!({ "op": "replace", "path": "/id", "value": "x" }));
+    let told = app.patch(&path, &outside).await.expect(400);
+    assert!(
+        told["message"].as_str().unwrap().starts_with("serviceOrderItem[0].modifyPath[0].path"),
+        "{told}"
+    );
+    let changed = item(json!({ "op": "add", "path": "/serviceCharacteristic/-", "value": version }));
+    let shown = app.patch(&path, &changed).await.expect(200);
+    assert_eq!(shown["serviceOrderItem"][0]["modifyPath"], changed["serviceOrderItem"][0]["modifyPath"]);
+    // A client of v4 does not see what only v5 has, and does not take it away.
+    let parties = json!([{ "id": "C1", "role": "customer" }, { "id": "S1", "role": "seller" }]);
+    let v4 = format!("{ORDERS}/{}", placed["id"].as_str().unwrap());
+    let seen = app.patch(&v4, &json!({ "relatedParty": parties })).await.expect(200);
+    assert!(seen.get("orderCharacteristic").is_none());
+    let shown = app.get(&path).await.expect(200);
+    assert_eq!(shown["orderCharacteristic"][0]["value"], "7");
+    assert_eq!(shown["relatedParty"][1]["partyOrPartyRole"]["id"], "S1");
+    app.goto("2027-01-02T00:00:00Z");
+    app.run().await;
+    assert_eq!(app.get(&path).await.expect(200)["state"], "completed");
+    let list = app.service(&id).await["serviceCharacteristic"].clone();
+    assert_eq!(
+        (&named(&list, "version")["value"], &named(&list, "plan")["value"]),
+        (&json!("2.0"), &json!("solo"))
+    );
+}
+
+#[tokio::test]
+async fn a_cancel_for_later_is_acknowledged() {
+    let app = TestApp::new().await;
+    let (_, placed) = later(&app).await;
+    let body = json!({ "@type": "CancelServiceOrder", "requestedCancellationDate": "2026-12-01T00:00:00Z",
+        "serviceOrder": { "@type": "ServiceOrderRef", "id": placed["id"] } });
+    let task = app.post(CANCELS_V5, &body).await.expect(201);
+    assert_eq!(task["state"], "acknowledged");
+    let path = format!("{CANCELS}/{}", task["id"].as_str().unwrap());
+    assert_eq!(app.get(&path).await.expect(200)["state"], "accepted", "in the words of v4");
+    for (list, word) in [(CANCELS_V5, "acknowledged"), (CANCELS, "accepted")] {
+        let found = app.get(&format!("{list}?state={word}")).await.expect(200);
+        assert_eq!(found[0]["id"], task["id"], "{list}");
+    }
 }
