@@ -52,7 +52,9 @@ pub fn notification(
         Envelope::V5 => {
             out.insert("timeOccurred".into(), json!(at));
             if event.kind == EventKind::InformationRequired && !required.is_empty() {
-                payload.insert("informationRequired".into(), Value::Array(required));
+                // TMF622 has one patch here, TMF641 a list of them.
+                let first = required.first().cloned().filter(|_| shown.key == "productOrder");
+                payload.insert("informationRequired".into(), first.unwrap_or(Value::Array(required)));
             }
             for role in ["source", "reportingSystem"] {
                 let system = json!({
@@ -67,6 +69,19 @@ pub fn notification(
     }
     out.insert("event".into(), Value::Object(payload));
     Ok(Value::Object(out))
+}
+
+/// The notification as it goes out: v5 has a reference in place of the order where information is asked for.
+pub fn shorten(shown: &Shown, event: &EventRow, notification: &mut Value) {
+    if event.kind != EventKind::InformationRequired || notification["@type"].is_null() {
+        return;
+    }
+    let (first, rest) = shown.key.split_at(1);
+    let name = format!("{}{rest}", first.to_ascii_uppercase());
+    let order = &mut notification["event"][shown.key];
+    *order = json!({
+        "id": order["id"], "href": order["href"], "@type": format!("{name}Ref"), "@referredType": name,
+    });
 }
 
 /// What an order asks for: a JSON Patch for each characteristic, with its name, to which the client adds the value.
