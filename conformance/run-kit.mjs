@@ -14,8 +14,15 @@ import { parseArgs } from 'node:util';
 
 class KitError extends Error {}
 
-// Some kits' files begin with a byte order mark, which JSON.parse refuses.
-const readJson = (path) => JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
+// Some kits' files begin with a byte order mark, or have a comma after the last member: JSON.parse refuses both.
+function readJson(path) {
+  const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+  try {
+    return JSON.parse(text);
+  } catch {
+    return JSON.parse(text.replace(/,(\s*[}\]])/g, '$1'));
+  }
+}
 
 // The kit's start script leaves these copies of the collection behind.
 const COPIES = new Set(['pmtest.json', 'ExportedPostmanCollection.json']);

@@ -33,8 +33,8 @@ pub struct Delivery {
 #[derive(Default)]
 struct Seen {
     deliveries: Vec<Delivery>,
-    /// Deliveries still to be refused, by path.
-    refuse: Vec<(String, usize)>,
+    /// How many deliveries to a path that name something are still to be refused.
+    refuse: Vec<(String, String, usize)>,
 }
 
 /// Runs until it is dropped.
@@ -61,9 +61,9 @@ impl Listener {
         self.address
     }
 
-    /// The next `times` deliveries to this path are answered with 500.
-    pub fn refuse(&self, path: &str, times: usize) {
-        self.lock().refuse.push((path.to_owned(), times));
+    /// The next `times` deliveries to this path that name this id are answered with 500.
+    pub fn refuse(&self, path: &str, id: &str, times: usize) {
+        self.lock().refuse.push((path.to_owned(), id.to_owned(), times));
     }
 
     /// What came to paths that begin so, in its order.
@@ -96,11 +96,13 @@ async fn take(seen: &Mutex<Seen>, request: Request<Incoming>) -> Response<Full<B
     let content_type =
         request.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
     let body = Limited::new(request.into_body(), LARGEST).collect().await;
-    let body = body.map(|b| serde_json::from_slice(&b.to_bytes()).unwrap_or_default()).unwrap_or_default();
+    let body: Value =
+        body.map(|b| serde_json::from_slice(&b.to_bytes()).unwrap_or_default()).unwrap_or_default();
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let refused = seen.refuse.iter_mut().find(|(at, left)| *at == path && *left > 0);
+    let text = body.to_string();
+    let refused = seen.refuse.iter_mut().find(|(at, id, left)| *at == path && text.contains(id) && *left > 0);
     let status = match refused {
-        Some((_, left)) => {
+        Some((.., left)) => {
             *left -= 1;
             StatusCode::INTERNAL_SERVER_ERROR
         }

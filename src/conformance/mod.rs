@@ -67,22 +67,23 @@ pub async fn run(options: &Options, tell: &mut dyn FnMut(&Outcome)) -> Result<Ve
     let base = base_of(&options.target, api).map_err(RunError::Target)?;
     let client = Client::new(api, &base, options.token.clone(), options.any_implementation);
     let client = client.map_err(RunError::Target)?;
-    let mut checks = Checks::new(options.any_implementation, tell);
+    let failed = |e| RunError::Listener(options.listener, e);
+    let listener = Listener::start(options.listener).await.map_err(failed)?;
+    let url = match &options.callback {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", listener.address()),
+    };
+    let any = options.any_implementation;
+    let wanted = |section: &str| options.only.is_empty() || options.only.iter().any(|o| o == section);
+    let mut checks = Checks::new(any, tell);
     if is_ordering(api) {
-        let (address, failed) = (options.listener, |e| RunError::Listener(options.listener, e));
-        let listener = Listener::start(address).await.map_err(failed)?;
-        let url = match &options.callback {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("http://{}", listener.address()),
-        };
-        let ear = orders::Ear { listener, url };
         let catalogue = catalogue_of(options, &client);
-        let bench = orders::Bench::new(client, api, options.any_implementation);
-        let wanted = |section: &str| options.only.is_empty() || options.only.iter().any(|o| o == section);
+        let bench = orders::Bench::new(client, api, any);
+        let ear = orders::Ear { listener, url };
         let application = options.application.as_deref();
         Box::pin(orders::run(&mut checks, &bench, &catalogue, application, &ear, wanted)).await;
     } else {
-        Box::pin(reads::run(&mut checks, &client, options.any_implementation)).await;
+        Box::pin(reads::run(&mut checks, &client, any, &url, wanted)).await;
     }
     Ok(checks.outcomes())
 }

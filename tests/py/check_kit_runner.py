@@ -73,7 +73,8 @@ def write_kit(folder, collection=True):
         "headers": {"Content-Type": "application/json", "X-Kit": "yes"},
         "payloads": {"Thing": {"POST": {"payload": PAYLOAD}}},
     }
-    (folder / "config.json").write_text(json.dumps(config))
+    # A comma after the last member is one of the traps of the real kits.
+    (folder / "config.json").write_text(json.dumps(config)[:-1] + ",\n}")
     (ctk / "ENV.json").write_text(json.dumps({"name": "e", "values": [{"key": "Some_Api", "value": "http://unused"}]}))
     (ctk / "package.json").write_text("{}")
     if collection:

@@ -179,6 +179,47 @@ impl Api {
         lists.map(|(path, _)| path.clone()).collect()
     }
 
+    /// Whether the file has an operation.
+    #[must_use]
+    pub fn declares(&self, method: &str, path: &str) -> bool {
+        self.responses(method, path).is_some()
+    }
+
+    /// Members that a POST to a collection must bring.
+    #[must_use]
+    pub fn mandatory(&self, path: &str) -> Vec<&str> {
+        let operation = &self.document()["paths"][path]["post"];
+        let body = operation["parameters"].as_array().into_iter().flatten().find(|p| p["in"] == "body");
+        let whole = &operation["requestBody"];
+        let whole = whole["$ref"]
+            .as_str()
+            .and_then(|r| self.document().pointer(r.trim_start_matches('#')))
+            .unwrap_or(whole);
+        let content = whole["content"].as_object().and_then(|kinds| kinds.values().next());
+        let mut names = vec![];
+        if let Some(schema) = body.or(content).map(|part| &part["schema"]) {
+            self.demanded(schema, &mut names);
+        }
+        names
+    }
+
+    /// What a schema requires, its parts included.
+    fn demanded<'a>(&'a self, schema: &'a Value, names: &mut Vec<&'a str>) {
+        if let Some(place) =
+            schema["$ref"].as_str().and_then(|r| self.document().pointer(r.trim_start_matches('#')))
+        {
+            return self.demanded(place, names);
+        }
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            self.demanded(part, names);
+        }
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+
     /// What is wrong with an answer; empty when nothing is, or when the file does not know the operation.
     pub fn faults(&self, exchange: &Exchange, extensions: bool) -> Vec<String> {
         let (path, query) = exchange.target.split_once('?').unwrap_or((exchange.target, ""));

@@ -100,6 +100,15 @@ fn errors_lists_and_choices_of_members_have_their_rules() {
 }
 
 #[test]
+fn operations_and_mandatory_members_are_those_of_the_file() {
+    let customers = Api::named("tmf629", 4).unwrap();
+    assert!(customers.declares("DELETE", "/customer/7") && !customers.declares("PUT", "/customer/7"));
+    assert_eq!(customers.collections(), ["/customer"]);
+    assert_eq!(customers.mandatory("/customer"), ["engagedParty", "name"]);
+    assert_eq!(Api::named("tmf641", 5).unwrap().mandatory("/serviceOrder"), ["@type", "serviceOrderItem"]);
+}
+
+#[test]
 fn a_path_leads_to_its_api() {
     let (api, rest) = Api::at("/tmf-api/serviceOrdering/v5/hub/7?x=1").unwrap();
     assert_eq!((api.name, api.version, rest), ("tmf641", 5, "/hub/7?x=1"));

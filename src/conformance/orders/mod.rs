@@ -14,13 +14,14 @@ mod kits;
 pub mod life;
 mod machine;
 mod patch;
+mod v5;
 
 pub use bench::Bench;
 pub use hub::Ear;
 
 /// What is checked, by name.
-pub const SECTIONS: [&str; 9] =
-    ["kits", "answers", "refusals", "lists", "idempotency", "patch", "life", "cancel", "hub"];
+pub const SECTIONS: [&str; 10] =
+    ["kits", "answers", "refusals", "lists", "idempotency", "patch", "v5", "life", "cancel", "hub"];
 
 /// Runs the sections that are wanted.
 pub async fn run(
@@ -48,6 +49,9 @@ pub async fn run(
     }
     if wanted("patch") {
         Box::pin(patch::run(checks, b)).await;
+    }
+    if wanted("v5") && b.is_v5() {
+        Box::pin(v5::run(checks, b)).await;
     }
     if wanted("life") {
         Box::pin(life::run(checks, b, catalogue, application)).await;

@@ -6,6 +6,8 @@ use super::proxy::{Ask, Reply};
 
 /// A rule that is broken.
 pub struct Plant {
+    /// Name and version of the API that is checked.
+    pub api: (&'static str, u8),
     pub section: &'static str,
     /// The check that must find it.
     pub fails: &'static str,
@@ -17,12 +19,20 @@ pub struct Plant {
 
 /// A fault of the answer alone.
 const fn answer(section: &'static str, fails: &'static str, after: fn(&Ask, &mut Reply)) -> Plant {
-    Plant { section, fails, before: |_| None, after }
+    Plant { api: TMF641, section, fails, before: |_| None, after }
 }
+
+impl Plant {
+    const fn of(self, name: &'static str, version: u8) -> Self {
+        Self { api: (name, version), ..self }
+    }
+}
+
+const TMF641: (&str, u8) = ("tmf641", 4);
 
 /// A fault on the way in.
 const fn request(section: &'static str, fails: &'static str, before: fn(&mut Ask) -> Option<Reply>) -> Plant {
-    Plant { section, fails, before, after: |_, _| {} }
+    Plant { api: TMF641, section, fails, before, after: |_, _| {} }
 }
 
 fn posts_order(ask: &Ask) -> bool {
@@ -181,4 +191,44 @@ pub const PLANTS: &[Plant] = &[
             }
         },
     ),
+    answer("hub", "POST /hub registers a listener: 201, Location, id, callback", |ask, reply| {
+        if ask.body["callback"].as_str().is_some_and(|url| url.contains("/all-")) {
+            reply.status = 200;
+        }
+    }),
+    request("hub", "a query lets only its events through", |ask| {
+        if let Some(hub) = ask.body.as_object_mut() {
+            hub.remove("query");
+        }
+        None
+    }),
+    answer("hub", "DELETE /hub ends the deliveries: 204, then 404", |ask, reply| {
+        if ask.method == "DELETE" && reply.status == 204 {
+            reply.status = 200;
+        }
+    }),
+    answer("answers", "POST: a client may not choose product.id of an add", |ask, reply| {
+        if ask.body["productOrderItem"][0]["product"]["id"] == "chosen" {
+            reply.edit(|error| error["message"] = json!("something is wrong"));
+        }
+    })
+    .of("tmf622", 4),
+    answer("reads", "/serviceSpecification: every entry is complete, and found by its href", |ask, reply| {
+        if ask.target.ends_with("/serviceSpecification") {
+            reply.edit(|list| drop(list[0].as_object_mut().unwrap().remove("href")));
+        }
+    })
+    .of("tmf633", 4),
+    answer("reads", "/serviceSpecification/{id}: ETag, and 304 for who has it", |ask, reply| {
+        if ask.headers.iter().any(|(name, _)| name == "if-none-match") {
+            reply.status = 200;
+        }
+    })
+    .of("tmf633", 4),
+    answer("v5", "every object of an order says its @type", |ask, reply| {
+        if posts_order(ask) && ask.body["requestedStartDate"].is_string() {
+            reply.edit(|order| drop(order["serviceOrderItem"][0].as_object_mut().unwrap().remove("@type")));
+        }
+    })
+    .of("tmf641", 5),
 ];
