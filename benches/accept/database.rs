@@ -204,8 +204,7 @@ impl Database {
         Ok(run!(self, fetch_all, query_as(text).bind(format!("{prefix}%")))?)
     }
 
-    /// Makes orders `from` to `to` out of the first one, with ids, dates and external ids of their own, and the counters
-    /// right.
+    /// Makes orders `from` to `to` out of the first one, with ids, dates and external ids of their own.
     pub async fn copies_of_the_order(
         &self,
         from: u64,
@@ -260,15 +259,25 @@ impl Database {
                 values.join(", ")
             ));
         }
-        statements.extend([
+        self.execute(statements).await
+    }
+
+    /// Makes the counters right, and lets PostgreSQL do what it does by itself after a while; SQLite never does.
+    pub async fn recount(&self) -> anyhow::Result<()> {
+        let mut statements = vec![
             "DELETE FROM counter_deltas".to_owned(),
             "DELETE FROM counters".to_owned(),
             "INSERT INTO counters (tenant, name, value) SELECT tenant, 'orders.' || kind || '.' || state, COUNT(*)
                FROM orders WHERE hidden_at IS NULL GROUP BY tenant, kind, state"
                 .to_owned(),
-            // What PostgreSQL does by itself after a while. SQLite never does.
-            if sqlite { "SELECT 1" } else { "VACUUM ANALYZE" }.to_owned(),
-        ]);
+        ];
+        if matches!(self.pool, Pool::Postgres(_)) {
+            statements.push("VACUUM ANALYZE".to_owned());
+        }
+        self.execute(statements).await
+    }
+
+    async fn execute(&self, statements: Vec<String>) -> anyhow::Result<()> {
         for text in statements {
             match &self.pool {
                 Pool::Sqlite(p) => query(AssertSqlSafe(text)).execute(p).await.map(drop)?,

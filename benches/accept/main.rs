@@ -63,6 +63,7 @@ async fn main() -> anyhow::Result<()> {
                 _ => figures.extend(lists::measure(&database, &data).await?),
             }
             database.discard().await?;
+            std::fs::remove_dir_all(&data)?;
         }
     }
     println!();

@@ -7,7 +7,7 @@ CREATE INDEX orders_list_state ON orders (tenant, kind, state, order_date DESC, 
 DROP INDEX orders_external;
 DROP INDEX orders_category;
 DROP INDEX orders_customer;
-CREATE INDEX orders_external ON orders (tenant, kind, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX orders_external ON orders (tenant, kind, external_id, order_date DESC, id DESC) WHERE external_id IS NOT NULL;
 CREATE INDEX orders_category ON orders (tenant, kind, category, order_date DESC, id DESC) WHERE category IS NOT NULL;
 CREATE INDEX orders_customer ON orders (tenant, kind, customer_id, order_date DESC, id DESC);
 CREATE INDEX counter_deltas_name ON counter_deltas (tenant, name);

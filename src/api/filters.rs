@@ -1,7 +1,7 @@
 //! All stored lists with what they can be filtered and sorted by; `docs/filters.md` is held against it.
 
 use super::tmf630::Attribute;
-use super::{ordering, tmf622, tmf629, tmf638, tmf641};
+use super::{ordering, tmf622, tmf629, tmf635, tmf637, tmf638, tmf639, tmf641};
 
 /// A stored list.
 #[derive(Debug, Clone, Copy)]
@@ -35,5 +35,8 @@ pub const LISTS: &[List] = &[
     },
     List { name: "TMF622 v5 productOrder", table: Some("orders"), attributes: tmf622::v5::ATTRIBUTES },
     List { name: "TMF629 customer", table: Some("customers"), attributes: tmf629::ATTRIBUTES },
+    List { name: "TMF635 usage", table: None, attributes: tmf635::ATTRIBUTES },
+    List { name: "TMF637 product", table: None, attributes: tmf637::ATTRIBUTES },
     List { name: "TMF638 service", table: None, attributes: tmf638::ATTRIBUTES },
+    List { name: "TMF639 resource", table: None, attributes: tmf639::ATTRIBUTES },
 ];

@@ -6,6 +6,7 @@ pub mod filters;
 pub mod health;
 pub mod hub;
 pub mod idempotency;
+pub mod inventory;
 pub mod io;
 pub mod official;
 pub mod ordering;
@@ -18,7 +19,10 @@ pub mod tmf622;
 pub mod tmf629;
 pub mod tmf630;
 pub mod tmf633;
+pub mod tmf635;
+pub mod tmf637;
 pub mod tmf638;
+pub mod tmf639;
 pub mod tmf641;
 pub mod v5;
 pub mod web;
@@ -69,8 +73,13 @@ pub const TMF629: &str = "/tmf-api/customerManagement/v4";
 pub const TMF637: &str = "/tmf-api/productInventory/v4";
 /// TMF633 Service Catalog, base path.
 pub const TMF633: &str = "/tmf-api/serviceCatalogManagement/v4";
+/// TMF635 Usage Management, base path.
+pub const TMF635: &str = "/tmf-api/usageManagement/v4";
 /// TMF638 Service Inventory, base path.
 pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
+/// TMF639 Resource Inventory, base paths.
+pub const TMF639: &str = "/tmf-api/resourceInventoryManagement/v4";
+pub const TMF639_V5: &str = "/tmf-api/resourceInventoryManagement/v5";
 /// Our own API, base path.
 pub const OWN: &str = "/api/v1";
 
@@ -90,7 +99,6 @@ pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
 
 /// All routes.
 pub fn router(doors: Doors) -> Router {
-    let tmf638 = Router::new().route("/service", get(tmf638::list)).route("/service/{id}", get(tmf638::show));
     let own = Router::new()
         .route("/orders/{id}", get(own::orders::show))
         .route("/orders/{id}/approval", post(own::life::approve))
@@ -125,7 +133,11 @@ pub fn router(doors: Doors) -> Router {
         .nest(TMF620, tmf620::router())
         .nest(TMF629, tmf629::router())
         .nest(TMF633, tmf633::router())
-        .nest(TMF638, tmf638)
+        .nest(TMF635, tmf635::router())
+        .nest(TMF637, tmf637::router())
+        .nest(TMF638, tmf638::router())
+        .nest(TMF639, tmf639::v4())
+        .nest(TMF639_V5, tmf639::v5())
         .nest(OWN, own)
         .merge(hub::routes())
         .merge(watched)

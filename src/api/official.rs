@@ -1,5 +1,5 @@
-//! Bodies held against the official Swagger files: mandatory members, types, enumerations, dates, by the definition
-//! that the file itself has.
+//! Bodies held against the official Swagger and OpenAPI files: mandatory members, types, enumerations, dates, by the
+//! definition that the file itself has.
 
 use std::sync::LazyLock;
 
@@ -18,26 +18,68 @@ pub struct Official {
 }
 
 /// TMF620 Product Catalog v4.1.0.
-pub static TMF620: LazyLock<Official> = LazyLock::new(|| Official::of("tmf620"));
+pub static TMF620: LazyLock<Official> = LazyLock::new(|| Official::of("tmf620", 4));
 /// TMF629 Customer v4.0.0.
-pub static TMF629: LazyLock<Official> = LazyLock::new(|| Official::of("tmf629"));
+pub static TMF629: LazyLock<Official> = LazyLock::new(|| Official::of("tmf629", 4));
 /// TMF633 Service Catalog v4.0.0.
-pub static TMF633: LazyLock<Official> = LazyLock::new(|| Official::of("tmf633"));
+pub static TMF633: LazyLock<Official> = LazyLock::new(|| Official::of("tmf633", 4));
+/// TMF635 Usage v4.0.0.
+pub static TMF635: LazyLock<Official> = LazyLock::new(|| Official::of("tmf635", 4));
+/// TMF637 Product Inventory v4.0.0.
+pub static TMF637: LazyLock<Official> = LazyLock::new(|| Official::of("tmf637", 4));
+/// TMF638 Service Inventory v4.0.0.
+pub static TMF638: LazyLock<Official> = LazyLock::new(|| Official::of("tmf638", 4));
+/// TMF639 Resource Inventory v4.0.0.
+pub static TMF639: LazyLock<Official> = LazyLock::new(|| Official::of("tmf639", 4));
+/// TMF639 Resource Inventory v5.0.0.
+pub static TMF639_V5: LazyLock<Official> = LazyLock::new(|| Official::of("tmf639", 5));
 
 impl Official {
-    /// The definitions of a v4 file.
-    fn of(api: &str) -> Self {
-        let api = Api::named(api, 4).expect("a file of the build");
-        Self {
-            definitions: api.document()["definitions"].as_object().expect("a Swagger 2 file has definitions"),
-        }
+    /// The definitions of an API's file.
+    fn of(name: &str, version: u8) -> Self {
+        let file = Api::named(name, version).expect("a file of the build").document();
+        let definitions = file["definitions"].as_object().or(file["components"]["schemas"].as_object());
+        Self { definitions: definitions.expect("a Swagger 2 or OpenAPI 3 file has definitions") }
     }
 
     /// The members of the first level that a definition has; none when the file has no such definition.
     #[must_use]
     pub fn members(&self, definition: &str) -> Vec<&str> {
-        let properties = self.definitions.get(definition).and_then(|d| d["properties"].as_object());
-        properties.map(|p| p.keys().map(String::as_str).collect()).unwrap_or_default()
+        let mut out = vec![];
+        if let Some(schema) = self.definitions.get(definition) {
+            self.collect(schema, &mut out);
+        }
+        out
+    }
+
+    /// The members by which a list in memory is filtered and sorted: those of the definition, and `@type`.
+    #[must_use]
+    pub fn known(&self, definition: &str) -> Vec<&str> {
+        let mut known = self.members(definition);
+        known.push("@type");
+        known
+    }
+
+    fn collect<'a>(&'a self, schema: &'a Value, out: &mut Vec<&'a str>) {
+        if let Some(next) = self.referred(schema) {
+            self.collect(next, out);
+        }
+        out.extend(schema["properties"].as_object().into_iter().flat_map(Map::keys).map(String::as_str));
+        for part in schema["allOf"].as_array().into_iter().flatten() {
+            self.collect(part, out);
+        }
+    }
+
+    /// The definition that a `$ref` names.
+    fn referred(&self, schema: &Value) -> Option<&Value> {
+        self.definitions.get(schema["$ref"].as_str()?.rsplit('/').next()?)
+    }
+
+    /// Of several definitions (`oneOf`), the one that the value's `@type` names.
+    fn chosen(&self, schema: &Value, value: &Value) -> Option<&Value> {
+        let mapping = &schema["discriminator"]["mapping"];
+        let of_several = schema["oneOf"].is_array().then(|| mapping.get(value["@type"].as_str()?)).flatten();
+        self.definitions.get(of_several?.as_str()?.rsplit('/').next()?)
     }
 
     /// A body as a definition knows it: members of the first level that it does not have are left out, and so is what
@@ -60,11 +102,16 @@ impl Official {
     }
 
     fn check(&self, schema: &Value, value: &Value, path: &str, depth: usize) -> Result<(), Problem> {
-        if let Some(name) = schema["$ref"].as_str().and_then(|r| r.rsplit('/').next()) {
-            return match self.definitions.get(name) {
+        if schema["$ref"].is_string() {
+            return match self.referred(schema) {
                 Some(next) if depth > 0 => self.check(next, value, path, depth - 1),
                 _ => Ok(()),
             };
+        }
+        // OpenAPI 3: a definition made of others, and one of several.
+        let parts = schema["allOf"].as_array().into_iter().flatten().chain(self.chosen(schema, value));
+        if depth > 0 {
+            parts.into_iter().try_for_each(|part| self.check(part, value, path, depth - 1))?;
         }
         // "Any" has neither a type nor members.
         let of_object = schema["properties"].is_object() || schema["required"].is_array();
@@ -129,9 +176,10 @@ fn words(kind: &str) -> &'static str {
 
 fn check_text(schema: &Value, text: &str, path: &str) -> Result<(), Problem> {
     if let Some(values) = schema["enum"].as_array()
-        && !values.iter().any(|v| v == text)
+        // TMF637 has a status with a trailing blank.
+        && !values.iter().filter_map(Value::as_str).any(|v| v.trim() == text.trim())
     {
-        let values: Vec<_> = values.iter().filter_map(Value::as_str).collect();
+        let values: Vec<_> = values.iter().filter_map(Value::as_str).map(str::trim).collect();
         return Err(Problem::invalid(path, format!("{text:?} is none of {}", values.join(", "))));
     }
     if schema["format"] == "date-time" && DateTime::parse_from_rfc3339(text).is_err() {
@@ -205,6 +253,32 @@ mod tests {
             Value::Object(kept),
             json!({ "name": "n", "price": { "unit": "EUR", "value": 1.5, "more": [] } })
         );
+    }
+
+    #[test]
+    fn definitions_made_of_others_are_followed() {
+        let checked = |body: Value| TMF639_V5.checked("Resource_FVO", &body).map_err(|e| e.message);
+        let party = |p: Value| json!({ "@type": "LogicalResource", "relatedParty": [p] });
+        assert_eq!(checked(json!({ "name": "n" })).unwrap_err(), "@type: is missing");
+        let status = json!({ "@type": "LogicalResource", "resourceStatus": "gone" });
+        assert!(checked(status).unwrap_err().starts_with("resourceStatus: \"gone\" is none of"));
+        let named = json!({ "@type": "RelatedPartyRefOrPartyRoleRef", "role": "owner",
+            "partyOrPartyRole": { "@type": "PartyRef" } });
+        assert_eq!(
+            checked(party(named.clone())).unwrap_err(),
+            "relatedParty[0].partyOrPartyRole.id: is missing"
+        );
+        let mut named = named;
+        named["partyOrPartyRole"]["id"] = json!("1");
+        assert!(checked(party(named)).is_ok());
+        assert!(TMF639_V5.members("LogicalResource_FVO").contains(&"@schemaLocation"));
+    }
+
+    #[test]
+    fn a_blank_at_the_end_of_an_enumerated_value_is_none() {
+        for status in ["aborted", "aborted ", "active"] {
+            assert!(TMF637.checked("Product_Create", &json!({ "status": status })).is_ok(), "{status}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use telvisor_model::plan::outline;
-use telvisor_model::{Action, Refusal, Verdict};
+use telvisor_model::{Action, Refusal, Resource, Verdict};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
@@ -106,9 +106,12 @@ async fn customer_of(tx: &mut Tx<Tenant>, draft: &Draft) -> Result<String, Order
     for (n, item) in draft.items.iter().enumerate() {
         match &item.ask {
             Ask::Modify { service, .. } | Ask::Delete { service } => {
-                return owner(tx, service).await?.ok_or_else(|| {
-                    OrderError::invalid(n, Member::Service, format!("there is no service {service}"))
-                });
+                if let Some(owner) = owner(tx, service).await? {
+                    return Ok(owner);
+                }
+                let why = record_only(tx, &item.ask).await?;
+                let why = why.unwrap_or_else(|| format!("there is no service {service}"));
+                return Err(OrderError::invalid(n, Member::Service, why));
             }
             Ask::Add { specification, .. } => creates |= specification == CUSTOMER_ACCOUNT,
             Ask::Nothing { .. } | Ask::NoChange => {}
@@ -129,6 +132,21 @@ pub(super) async fn owner(tx: &mut Tx<Tenant>, service: &str) -> Result<Option<S
         return Ok(tx.customer(s.customer).await?.map(|c| c.customer_id));
     }
     Ok(tx.customer_by_id(service).await?.map(|c| c.customer_id))
+}
+
+/// Why nothing can be ordered on what an item names: it was only written down in an inventory.
+async fn record_only(tx: &mut Tx<Tenant>, ask: &Ask) -> Result<Option<String>, StoreError> {
+    let (Ask::Modify { service, .. } | Ask::Delete { service }) = ask else {
+        return Ok(None);
+    };
+    for kind in [Resource::Service, Resource::Product] {
+        if tx.record(kind, service).await?.is_some() {
+            let why =
+                format!("{service} is a record-only {kind} of the inventory: nothing can be ordered on it");
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes the idempotency keys; the order made before when they were used with the same content.
@@ -224,11 +242,15 @@ pub(super) async fn prepare(
             backups: &backups,
         };
         let mut resolved = match resolve::resolve(&scene, n, &draft.items[n]) {
-            // A service of an unknown customer: the customer is what is wrong.
-            Err(OrderError::Invalid { member: Member::Service, .. })
-                if view.state == telvisor_model::CustomerState::Absent && draft.customer.is_some() =>
-            {
-                return Err(unknown_customer(customer_id));
+            Err(OrderError::Invalid { member: Member::Service, message, .. }) => {
+                if let Some(why) = record_only(tx, &draft.items[n].ask).await? {
+                    return Err(OrderError::invalid(n, Member::Service, why));
+                }
+                // A service of an unknown customer: the customer is what is wrong.
+                if view.state == telvisor_model::CustomerState::Absent && draft.customer.is_some() {
+                    return Err(unknown_customer(customer_id));
+                }
+                return Err(OrderError::invalid(n, Member::Service, message));
             }
             // What only a catalogue entry names is known, and cannot be ordered all the same.
             Err(OrderError::Invalid { item, member, message }) => {
@@ -297,8 +319,15 @@ fn refusal(n: usize, customer_id: &str, why: Refusal) -> OrderError {
     }
 }
 
-/// A new customer's id must not be that of a subscription or machine.
+/// A new customer's id must not be that of a subscription or machine, nor of what is written down as a service or
+/// product.
 async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderError> {
+    for kind in [Resource::Service, Resource::Product] {
+        if tx.record(kind, id).await?.is_some() {
+            let message = format!("a record-only {kind} of the inventory has this id");
+            return Err(OrderError::Exists { item: Some(n), message });
+        }
+    }
     if let Ok(id) = id.parse::<Uuid>()
         && (tx.subscription(id).await?.is_some() || tx.machine(id).await?.is_some())
     {

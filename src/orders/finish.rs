@@ -7,6 +7,7 @@ use telvisor_model::{Action, ItemState};
 use super::customers;
 use super::moves::{Moving, NOT_COMPLETED};
 use super::outcome::{apply, machine_after, machine_of, opt, subscription};
+use super::removal;
 use crate::engine::Engine;
 use crate::mediation::journal;
 use crate::store::jobs::Done;
@@ -47,6 +48,7 @@ pub async fn end_item(
     end: End<'_>,
     jobs: &[Done],
 ) -> Result<(), StoreError> {
+    removal::note(tx, moving, n, false).await?;
     match end {
         End::Completed => {
             // What it was held for on its way is no error of what is completed.

@@ -71,8 +71,9 @@ pub(super) fn running_order(items: &[DraftItem]) -> Result<Vec<usize>, OrderErro
     Ok(order)
 }
 
-/// The form of a customer's number (contract, customer ids).
-pub(super) fn is_customer_id(id: &str) -> bool {
+/// The form of a customer's own number (contract, customer ids): 1 to 64 characters.
+#[must_use]
+pub fn is_customer_id(id: &str) -> bool {
     let first = id.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
     first && id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || "._:@-".contains(c))
 }

@@ -32,6 +32,7 @@ mod outcome;
 pub mod patch;
 mod placing;
 mod planning;
+mod removal;
 mod replan;
 pub mod resolve;
 mod rows;
@@ -44,6 +45,7 @@ use crate::store::{Again, StoreError, Tenant, Tx};
 
 pub use decompose::service_item;
 pub use draft::{Ask, Draft, DraftItem, Given, Member};
+pub use form::is_customer_id;
 
 /// Why an order, or a change to one, was not accepted.
 #[derive(Debug, thiserror::Error)]

@@ -241,6 +241,7 @@ async fn reserve_customer(
         started_at: None,
         ended_at: None,
         restorable_until: None,
+        removing: false,
     });
     if row.state == "cancelled" {
         row.state = "pending".into();
@@ -276,6 +277,7 @@ fn reserved(
         started_at: None,
         ended_at: None,
         restorable_until: None,
+        removing: false,
     }
 }
 

@@ -7,6 +7,7 @@ use telvisor_model::{Action, EventKind, ItemState, OrderState, Refusal, Verdict}
 use super::finish::{self, End};
 use super::moves::Moving;
 use super::planning::plan_item;
+use super::removal;
 use super::view::{self, Loaded};
 use crate::engine::Engine;
 use crate::store::orders::Before;
@@ -44,7 +45,7 @@ pub async fn start_item(
             remember(tx, moving, n, &loaded, &intent).await?;
             match plan_item(engine, tx, moving, n, &loaded, &intent).await? {
                 Ok(0) => finish::jobs_done(engine, tx, moving, n, &[]).await,
-                Ok(_) => Ok(()),
+                Ok(_) => removal::note(tx, moving, n, true).await,
                 Err(why) => finish::end_item(engine, tx, moving, n, End::Failed("plan", &why), &[]).await,
             }
         }

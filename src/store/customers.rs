@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use telvisor_model::shown::Kept;
 use uuid::Uuid;
 
 use super::lists::{Listed, Page, listed};
@@ -10,7 +11,7 @@ use super::{Json, StoreError, Tenant, Tx, sql};
 
 /// One customer. Stored states: `pending` (its create order runs), `active`, `suspended`, `terminated`, and
 /// `cancelled` (its create order failed or was cancelled; the id is free again).
-#[derive(Debug, Clone, sqlx::FromRow, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomerRow {
     pub uid: Uuid,
@@ -30,6 +31,17 @@ pub struct CustomerRow {
     pub ended_at: Option<DateTime<Utc>>,
     /// Until when a terminated customer can be re-activated.
     pub restorable_until: Option<DateTime<Utc>>,
+    /// An order that removes it has begun and not ended.
+    #[serde(default)]
+    pub removing: bool,
+}
+
+impl CustomerRow {
+    /// What its state at the doors hangs on.
+    #[must_use]
+    pub fn kept(&self) -> Kept<'_> {
+        Kept { state: &self.state, removing: self.removing }
+    }
 }
 
 /// A customer in a list, with the TMF629 resource as it was given.
@@ -69,19 +81,26 @@ impl Tx<Tenant> {
         sql!(self, optional: CustomerRow, "SELECT * FROM customers WHERE tenant = $1 AND uid = $2", &tenant, uid)
     }
 
-    /// Writes a customer, new or known.
+    /// Writes a customer, new or known, and tells what changed of it and, with it, of its subscriptions.
     pub async fn save_customer(&mut self, c: &CustomerRow) -> Result<(), StoreError> {
+        let before = self.customer(c.uid).await?;
+        self.write_customer(c).await?;
+        self.told_customer(before.as_ref(), c).await
+    }
+
+    async fn write_customer(&mut self, c: &CustomerRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(
             self,
             execute,
             "INSERT INTO customers (tenant, uid, customer_id, state, test, name, email, phone, language,
-               characteristics, created_at, started_at, ended_at, restorable_until)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14)
+               characteristics, created_at, started_at, ended_at, restorable_until, removing)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)
              ON CONFLICT (tenant, uid) DO UPDATE SET state = excluded.state, test = excluded.test,
                name = excluded.name, email = excluded.email, phone = excluded.phone, language = excluded.language,
                characteristics = excluded.characteristics, started_at = excluded.started_at,
-               ended_at = excluded.ended_at, restorable_until = excluded.restorable_until",
+               ended_at = excluded.ended_at, restorable_until = excluded.restorable_until,
+               removing = excluded.removing",
             &tenant,
             c.uid,
             &c.customer_id,
@@ -95,7 +114,8 @@ impl Tx<Tenant> {
             c.created_at,
             c.started_at,
             c.ended_at,
-            c.restorable_until
+            c.restorable_until,
+            c.removing
         )?;
         Ok(())
     }

@@ -366,35 +366,6 @@ impl Tx<Tenant> {
         };
         listed(self, "*", from, page).await
     }
-
-    /// Customers, subscriptions and machines as services, and their number. `v` has the columns of [`ServiceRow`].
-    pub async fn list_services(&mut self, page: &Page) -> Result<Listed<ServiceRow>, StoreError> {
-        listed(
-            self,
-            "kind, uid, customer_id",
-            "(SELECT c.tenant AS tenant, 'customer' AS kind, c.uid AS uid, c.customer_id AS customer_id,
-                'CFS' AS category, 'customer-account' AS specification,
-                CASE c.state WHEN 'pending' THEN 'reserved' WHEN 'active' THEN 'active' WHEN 'suspended' THEN 'inactive'
-                  ELSE 'terminated' END AS shown,
-                c.created_at AS created_at, c.started_at AS started_at, c.ended_at AS ended_at
-              FROM customers c
-              UNION ALL
-              SELECT s.tenant, 'subscription', s.id, c.customer_id, 'CFS', s.application,
-                CASE WHEN s.state = 'reserved' THEN 'reserved'
-                  WHEN s.state = 'suspended' OR (s.state = 'active' AND c.state = 'suspended') THEN 'inactive'
-                  WHEN s.state = 'active' THEN 'active' ELSE 'terminated' END,
-                s.created_at, s.started_at, s.ended_at
-              FROM subscriptions s JOIN customers c ON c.tenant = s.tenant AND c.uid = s.customer
-              UNION ALL
-              SELECT m.tenant, 'machine', m.id, c.customer_id, 'RFS', 'machine',
-                CASE WHEN m.ended_at IS NOT NULL THEN 'terminated' WHEN m.state = 'planned' THEN 'reserved'
-                  WHEN m.state = 'suspended' THEN 'inactive' ELSE 'active' END,
-                m.created_at, m.created_at, m.ended_at
-              FROM machines m JOIN customers c ON c.tenant = m.tenant AND c.uid = m.customer) v WHERE v.tenant = $1",
-            page,
-        )
-        .await
-    }
 }
 
 /// The states that a list of orders is filtered by, where it is filtered by nothing else: `Some(None)` without a
@@ -423,13 +394,4 @@ pub(super) fn counted_states(page: &Page) -> Option<Option<Vec<String>>> {
         states = Some(named);
     }
     Some(states)
-}
-
-/// A service in a list: where to look for the rest.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct ServiceRow {
-    /// `customer`, `subscription` or `machine`.
-    pub kind: String,
-    pub uid: Uuid,
-    pub customer_id: String,
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{StoreError, Tenant, Tx, sql};
 
 /// One machine. Stored states: `planned`, `running`, `suspended`.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub struct MachineRow {
     pub id: Uuid,
     pub customer: Uuid,
@@ -61,8 +61,14 @@ impl Tx<Tenant> {
         )
     }
 
-    /// Writes a machine, new or known. The fence is not touched: only claims draw it.
+    /// Writes a machine, new or known, and tells what changed of it. The fence is not touched: only claims draw it.
     pub async fn save_machine(&mut self, m: &MachineRow) -> Result<(), StoreError> {
+        let before = self.machine(m.id).await?;
+        self.write_machine(m).await?;
+        self.told_machine(before.as_ref(), m).await
+    }
+
+    async fn write_machine(&mut self, m: &MachineRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(
             self,

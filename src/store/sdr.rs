@@ -1,7 +1,9 @@
 //! The journal of service detail records.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use telvisor_model::{EventKind, Resource};
 use uuid::Uuid;
 
 use super::{Json, StoreError, System, Tenant, Tx, sql};
@@ -35,6 +37,22 @@ pub struct SdrRow {
     pub body: Json<Value>,
     pub event_time: DateTime<Utc>,
     pub record_time: DateTime<Utc>,
+}
+
+/// The body of a record's event; the customer id stands in its personal part.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageBody {
+    pub record_id: Uuid,
+    pub kind: String,
+    pub body: Value,
+    pub event_time: DateTime<Utc>,
+}
+
+impl From<SdrRow> for UsageBody {
+    fn from(row: SdrRow) -> Self {
+        Self { record_id: row.record_id, kind: row.kind, body: row.body.0, event_time: row.event_time }
+    }
 }
 
 impl Tx<Tenant> {
@@ -83,13 +101,14 @@ impl Tx<Tenant> {
         // One clock for all processes, and never back behind a period that is cut.
         let now = self.lease_now().await?;
         let now = cut.map_or(now, |cut| now.max(cut + TimeDelta::microseconds(1)));
-        sql!(
+        let id = new_id();
+        let written = sql!(
             self,
             execute,
             "INSERT INTO sdr (tenant, record_id, cause, subject, test, type, body, event_time, record_time)
              VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9) ON CONFLICT (tenant, cause) DO NOTHING",
             &tenant,
-            new_id(),
+            id,
             r.cause,
             r.subject,
             r.test,
@@ -98,7 +117,28 @@ impl Tx<Tenant> {
             r.event_time,
             now
         )?;
-        Ok(())
+        if written == 0 {
+            return Ok(());
+        }
+        let row = self.sdr(id).await?;
+        let row = row.ok_or_else(|| StoreError::Missing { what: "subject of record", id: id.to_string() })?;
+        let personal = json!({ "customerId": row.customer_id });
+        self.tell(Resource::Usage, id, EventKind::Create, &UsageBody::from(row), Some(&personal)).await
+    }
+
+    /// A record of the journal.
+    pub async fn sdr(&mut self, id: Uuid) -> Result<Option<SdrRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            optional: SdrRow,
+            "SELECT s.tenant, s.record_id, j.customer_id, j.phone, s.test, s.only_recipient, s.type, s.body,
+               s.event_time, s.record_time
+             FROM sdr s JOIN sdr_subjects j ON j.tenant = s.tenant AND j.subject = s.subject
+             WHERE s.tenant = $1 AND s.record_id = $2",
+            &tenant,
+            id
+        )
     }
 }
 

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use telvisor_model::shown::Kept;
 use uuid::Uuid;
 
 use super::{Json, StoreError, System, Tenant, Tx, sql};
 
 /// One subscription. Stored states: `reserved` (accepted, being installed), `active`, `suspended`, `terminated`,
 /// `cancelled` (never installed).
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
 pub struct SubscriptionRow {
     pub id: Uuid,
     pub customer: Uuid,
@@ -30,9 +31,17 @@ pub struct SubscriptionRow {
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
     pub restorable_until: Option<DateTime<Utc>>,
+    /// An order that removes it has begun and not ended.
+    pub removing: bool,
 }
 
 impl SubscriptionRow {
+    /// What its state at the doors hangs on.
+    #[must_use]
+    pub fn kept(&self) -> Kept<'_> {
+        Kept { state: &self.state, removing: self.removing }
+    }
+
     /// Installed, running or not.
     #[must_use]
     pub fn is_live(&self) -> bool {
@@ -64,22 +73,28 @@ impl Tx<Tenant> {
         )
     }
 
-    /// Writes a subscription, new or known.
+    /// Writes a subscription, new or known, and tells what changed of it.
     pub async fn save_subscription(&mut self, s: &SubscriptionRow) -> Result<(), StoreError> {
+        let before = self.subscription(s.id).await?;
+        self.write_subscription(s).await?;
+        self.told_subscription(before.as_ref(), s).await
+    }
+
+    async fn write_subscription(&mut self, s: &SubscriptionRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(
             self,
             execute,
             "INSERT INTO subscriptions (tenant, id, customer, application, plan, version, digest, multiple, state,
                machine, access_url, characteristics, ended_with_customer, last_backup, created_at, started_at,
-               ended_at, restorable_until)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18)
+               ended_at, restorable_until, removing)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19)
              ON CONFLICT (tenant, id) DO UPDATE SET plan = excluded.plan, version = excluded.version,
                digest = excluded.digest, state = excluded.state, machine = excluded.machine,
                access_url = excluded.access_url, characteristics = excluded.characteristics,
                ended_with_customer = excluded.ended_with_customer, last_backup = excluded.last_backup,
                started_at = excluded.started_at, ended_at = excluded.ended_at,
-               restorable_until = excluded.restorable_until",
+               restorable_until = excluded.restorable_until, removing = excluded.removing",
             &tenant,
             s.id,
             s.customer,
@@ -97,7 +112,8 @@ impl Tx<Tenant> {
             s.created_at,
             s.started_at,
             s.ended_at,
-            s.restorable_until
+            s.restorable_until,
+            s.removing
         )?;
         Ok(())
     }

@@ -24,6 +24,7 @@ mod faults;
 mod harness;
 mod held;
 mod idempotency;
+mod inventory;
 mod items;
 mod journal;
 mod kit;

@@ -12,6 +12,7 @@ pub mod order;
 pub mod plan;
 pub mod product_order;
 pub mod role;
+pub mod shown;
 pub mod view;
 
 pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};

@@ -5,11 +5,11 @@ use serde::de::Error as _;
 use serde_json::{Error, Value};
 use telvisor_model::{EventKind, Resource};
 
-use super::query;
+use super::{inventory, query};
 use crate::api::ordering::Ordering;
 use crate::api::{
-    TMF620, TMF622, TMF622_V5, TMF629, TMF633, TMF641, TMF641_V5, catalogue, tmf620, tmf622, tmf629, tmf633,
-    tmf641,
+    TMF620, TMF622, TMF622_V5, TMF629, TMF633, TMF635, TMF637, TMF638, TMF639, TMF639_V5, TMF641, TMF641_V5,
+    catalogue, tmf620, tmf622, tmf629, tmf633, tmf635, tmf637, tmf638, tmf639, tmf641,
 };
 use crate::notify::{Api, Envelope, Render, Shown, Shows};
 use crate::store::cancels::CancelRow;
@@ -58,6 +58,11 @@ const CHANGES: Events = &[
     (EventKind::StateChange, "ChangeEvent"),
     DELETE,
 ];
+
+/// What was ordered: it stays readable when it has ended.
+const LIVES: Events = &[CREATE, CHANGE, STATE];
+/// A usage specification, which has no event of its state.
+const STATELESS: Events = &[CREATE, CHANGE, (EventKind::StateChange, "AttributeValueChangeEvent"), DELETE];
 
 /// Every version of every API with a hub.
 pub const APIS: &[Api] = &[
@@ -116,6 +121,63 @@ pub const APIS: &[Api] = &[
             shown(Resource::ServiceSpecification, "serviceSpecification", CHANGES, service_catalogue),
         ],
     ),
+    v4(
+        "tmf635.v4",
+        TMF635,
+        "Usage",
+        &[
+            shown(Resource::Usage, "usage", USUAL, inventory::usage),
+            shown(Resource::UsageSpecification, "usageSpecification", STATELESS, |base, e| {
+                tmf635::SPECIFICATION.of_event(base, e)
+            }),
+        ],
+    ),
+    v4(
+        "tmf637.v4",
+        TMF637,
+        "ProductInventory",
+        &[
+            shown(Resource::Customer, "product", LIVES, inventory::account_product),
+            shown(Resource::Subscription, "product", LIVES, inventory::subscription_product),
+            shown(Resource::Product, "product", USUAL, |base, e| tmf637::RECORDS.of_event(base, e)),
+        ],
+    ),
+    v4(
+        "tmf638.v4",
+        TMF638,
+        "ServiceInventory",
+        &[
+            shown(Resource::Customer, "service", LIVES, inventory::account_service),
+            shown(Resource::Subscription, "service", LIVES, inventory::subscription_service),
+            shown(Resource::Machine, "service", LIVES, inventory::machine_service),
+            shown(Resource::Service, "service", USUAL, |base, e| tmf638::RECORDS.of_event(base, e)),
+        ],
+    ),
+    v4(
+        "tmf639.v4",
+        TMF639,
+        "ResourceInventory",
+        &[
+            shown(Resource::Machine, "resource", LIVES, |base, e| {
+                inventory::machine_resource(&tmf639::RECORDS_V4, base, e)
+            }),
+            shown(Resource::Resource, "resource", USUAL, |base, e| tmf639::RECORDS_V4.of_event(base, e)),
+        ],
+    ),
+    Api {
+        reads_hub: true,
+        ..v5(
+            "tmf639.v5",
+            TMF639_V5,
+            "ResourceInventory",
+            &[
+                shown(Resource::Machine, "resource", LIVES, |base, e| {
+                    inventory::machine_resource(&tmf639::RECORDS_V5, base, e)
+                }),
+                shown(Resource::Resource, "resource", USUAL, |base, e| tmf639::RECORDS_V5.of_event(base, e)),
+            ],
+        )
+    },
     v4(
         "tmf641.v4",
         TMF641,

@@ -1,6 +1,7 @@
 //! `/hub` of every TMF API: register a listener, remove it.
 
 pub mod apis;
+mod inventory;
 pub mod query;
 
 use axum::Router;

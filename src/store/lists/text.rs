@@ -35,8 +35,19 @@ impl Text {
 
     pub fn conditions(&mut self, page: &Page) {
         for condition in &page.conditions {
-            let any: Vec<String> = condition.any_of.iter().map(|t| self.test(t)).collect();
-            let any = if any.is_empty() { "1 = 0".to_owned() } else { any.join(" OR ") };
+            let any = match condition.any_of.as_slice() {
+                [] => "1 = 0".to_owned(),
+                // One column with one of several values: an index serves that in this form only.
+                [first, others @ ..]
+                    if condition.any_of.iter().all(|t| t.compare == Compare::Equal)
+                        && others.iter().all(|t| t.column == first.column) =>
+                {
+                    let marks: Vec<String> =
+                        condition.any_of.iter().map(|t| self.mark(t.value.clone())).collect();
+                    format!("{} IN ({})", first.column, marks.join(", "))
+                }
+                tests => tests.iter().map(|t| self.test(t)).collect::<Vec<_>>().join(" OR "),
+            };
             self.add(&format!(" AND ({any})"));
         }
     }
