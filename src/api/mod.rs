@@ -9,6 +9,7 @@ pub mod idempotency;
 pub mod inventory;
 pub mod io;
 pub mod official;
+pub mod openapi;
 pub mod ordering;
 pub mod own;
 pub mod problem;
@@ -141,6 +142,7 @@ pub fn router(doors: Doors) -> Router {
         .nest(OWN, own)
         .merge(hub::routes())
         .merge(watched)
+        .merge(openapi::routes())
         .route("/download/{tenant}/{link}", get(download::get))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

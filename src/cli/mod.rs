@@ -21,6 +21,7 @@ pub mod http;
 mod jobs;
 mod listeners;
 mod migrate;
+mod openapi;
 mod order;
 pub mod out;
 mod place;
@@ -114,6 +115,8 @@ pub enum Command {
     Conformance(conformance::Command),
     /// Look for what would keep a server from running, and say how to mend it.
     Doctor,
+    /// The OpenAPI documents of the interfaces.
+    Openapi(openapi::Arguments),
     /// Bring the database's schema up to date.
     Migrate,
     /// Print a completion script for a shell.
@@ -227,6 +230,7 @@ pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
             Box::pin(conformance::run(server, config::token(), command, out)).await
         }
         Command::Doctor => Box::pin(doctor::run(global, out)).await,
+        Command::Openapi(arguments) => openapi::run(&arguments, out),
         Command::Migrate => migrate::run(global, out).await,
         Command::Completions { .. } => unreachable!("answered above"),
     }

@@ -39,21 +39,22 @@ pub fn notification(
     out.insert("title".into(), json!(event_type));
     out.insert("description".into(), json!(description(shown.key, &id, event.kind, &resource)));
     out.insert("priority".into(), json!(priority(event.kind)));
-    let required = &event.body["informationRequired"];
+    let required = information(shown.key, event, &resource);
     let mut payload = Map::new();
     payload.insert(shown.key.into(), resource);
     match api.envelope {
         Envelope::V4 => {
             out.insert("timeOcurred".into(), json!(at));
-            if let (EventKind::InformationRequired, Some(first)) = (event.kind, required[0]["path"].as_str())
-            {
-                out.insert("fieldPath".into(), json!(first));
+            if let (EventKind::InformationRequired, Some(first)) = (event.kind, required.first()) {
+                out.insert("fieldPath".into(), first["path"].clone());
             }
         }
         Envelope::V5 => {
             out.insert("timeOccurred".into(), json!(at));
-            if event.kind == EventKind::InformationRequired && required.is_array() {
-                payload.insert("informationRequired".into(), required.clone());
+            if event.kind == EventKind::InformationRequired && !required.is_empty() {
+                // TMF622 has one patch here, TMF641 a list of them.
+                let first = required.first().cloned().filter(|_| shown.key == "productOrder");
+                payload.insert("informationRequired".into(), first.unwrap_or(Value::Array(required)));
             }
             for role in ["source", "reportingSystem"] {
                 let system = json!({
@@ -68,6 +69,32 @@ pub fn notification(
     }
     out.insert("event".into(), Value::Object(payload));
     Ok(Value::Object(out))
+}
+
+/// The notification as it goes out: v5 has a reference in place of the order where information is asked for.
+pub fn shorten(shown: &Shown, event: &EventRow, notification: &mut Value) {
+    if event.kind != EventKind::InformationRequired || notification["@type"].is_null() {
+        return;
+    }
+    let (first, rest) = shown.key.split_at(1);
+    let name = format!("{}{rest}", first.to_ascii_uppercase());
+    let order = &mut notification["event"][shown.key];
+    *order = json!({
+        "id": order["id"], "href": order["href"], "@type": format!("{name}Ref"), "@referredType": name,
+    });
+}
+
+/// What an order asks for: a JSON Patch for each characteristic, with its name, to which the client adds the value.
+fn information(key: &str, event: &EventRow, order: &Value) -> Vec<Value> {
+    let thing = key.trim_end_matches("Order");
+    let items = order[format!("{key}Item")].as_array();
+    let place = |id: &Value| items.and_then(|list| list.iter().position(|i| i["id"] == *id));
+    let wanted = event.body["wanted"].as_array();
+    let patch = |w: &Value| {
+        let path = format!("/{key}Item/{}/{thing}/{thing}Characteristic/-", place(&w["item"])?);
+        Some(json!({ "op": "add", "path": path, "value": { "name": w["name"] } }))
+    };
+    wanted.into_iter().flatten().filter_map(patch).collect()
 }
 
 /// `1` for what somebody should look at, `3` for the rest.

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::send::{Letter, Post, trace_parent};
-use super::{NotifyError, Shows, listeners, sequence};
+use super::{NotifyError, Shows, envelope, listeners, sequence};
 use crate::access::{Caller, Door};
 use crate::clock::new_id;
 use crate::engine::Engine;
@@ -196,9 +196,10 @@ impl Lane {
     fn letter(&self, due: &DueRow) -> Result<Letter, String> {
         let event = &due.event;
         let made = sequence::render(&self.engine, &self.shows, &self.listener, event);
-        let (_, notification) = made
+        let (shown, mut notification) = made
             .ok_or("this release does not show such an event")?
             .map_err(|e| format!("the event is in a form that this release cannot read: {e}"))?;
+        envelope::shorten(shown, event, &mut notification);
         let mut callback = self.listener.callback.clone();
         if self.listener.listener_path {
             callback = listener_path(&callback, notification["eventType"].as_str().unwrap_or_default());

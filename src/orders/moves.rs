@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::jeopardy::HELD;
 use super::milestones;
 use crate::store::events::NewEvent;
-use crate::store::orders::{ItemRow, OrderBody, OrderError, OrderRow};
+use crate::store::orders::{ItemRow, OrderBody, OrderError, OrderRow, Wanted};
 use crate::store::{StoreError, Tenant, Tx};
 
 /// Code of the error of an item that relies on one that was not completed.
@@ -32,6 +32,8 @@ pub struct Moving {
     untold: bool,
     /// So is the event of the milestones that were reached since.
     reached: bool,
+    /// What the event that is written now asks for.
+    wanted: Vec<Wanted>,
     /// The product order that this service order belongs to.
     product: Option<Box<Moving>>,
 }
@@ -39,7 +41,15 @@ pub struct Moving {
 impl Moving {
     #[must_use]
     pub fn new(order: OrderRow, items: Vec<ItemRow>) -> Self {
-        Self { read: order.clone(), order, items, untold: false, reached: false, product: None }
+        Self {
+            read: order.clone(),
+            order,
+            items,
+            untold: false,
+            reached: false,
+            wanted: vec![],
+            product: None,
+        }
     }
 
     /// A service order that belongs to a product order.
@@ -339,6 +349,29 @@ impl Moving {
         Ok(())
     }
 
+    /// Writes the event that the order waits for information.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub(super) async fn ask_for(
+        &mut self,
+        tx: &mut Tx<Tenant>,
+        wanted: Vec<Wanted>,
+    ) -> Result<(), StoreError> {
+        // What was untold till now asked for nothing.
+        self.share();
+        self.tell(tx).await?;
+        self.wanted = wanted;
+        self.write_event(tx, EventKind::InformationRequired).await?;
+        let wanted = std::mem::take(&mut self.wanted);
+        let Some(product) = &mut self.product else { return Ok(()) };
+        product.tell(tx).await?;
+        product.wanted = wanted;
+        product.write_event(tx, EventKind::InformationRequired).await?;
+        product.wanted.clear();
+        Ok(())
+    }
+
     /// Writes the event that the order is there. Its product order has told so itself.
     ///
     /// # Errors
@@ -376,7 +409,7 @@ impl Moving {
             resource_id: self.order.id,
             number: self.order.event_number,
             kind,
-            body: &OrderBody { order: &self.order, items: &self.items },
+            body: &OrderBody { order: &self.order, items: &self.items, wanted: &self.wanted },
             personal: Some(&personal),
             trace_parent: self.order.trace_parent.as_deref(),
         })

@@ -2,7 +2,7 @@
 
 use telvisor_model::catalogue::Required;
 use telvisor_model::view::Intent;
-use telvisor_model::{Action, EventKind, ItemState, OrderState, Refusal, Verdict};
+use telvisor_model::{Action, ItemState, OrderState, Refusal, Verdict};
 
 use super::finish::{self, End};
 use super::moves::Moving;
@@ -10,7 +10,7 @@ use super::planning::plan_item;
 use super::removal;
 use super::view::{self, Loaded};
 use crate::engine::Engine;
-use crate::store::orders::Before;
+use crate::store::orders::{Before, Wanted};
 use crate::store::{Json, StoreError, Tenant, Tx};
 
 /// Starts the item at `n`: it ends at once, or has jobs afterwards.
@@ -30,7 +30,7 @@ pub async fn start_item(
         return finish::end_item(engine, tx, moving, n, End::Completed, &[]).await;
     };
     if let Some(missing) = missing(engine, tx, &intent).await? {
-        return ask(tx, moving, n, &missing).await;
+        return ask(tx, moving, n, missing).await;
     }
     // Retention was judged at acceptance, and an accepted order keeps its backup from deletion.
     let keeps = engine.config.terminate.retention_days > 0;
@@ -57,7 +57,7 @@ async fn missing(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
     intent: &Intent,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<Vec<String>>, StoreError> {
     let (Action::Provision, Some(id)) = (intent.action, intent.subscription) else {
         return Ok(None);
     };
@@ -67,22 +67,29 @@ async fn missing(
     let Some(app) = engine.catalogue.find(&s.application) else {
         return Ok(None);
     };
-    let missing: Vec<_> = app
+    let missing: Vec<String> = app
         .characteristics
         .iter()
         .filter(|d| d.required == Required::BeforeStart && s.characteristics.0.get(&d.name).is_none())
         .map(|d| d.name.clone())
         .collect();
-    Ok((!missing.is_empty()).then(|| missing.join(", ")))
+    Ok((!missing.is_empty()).then_some(missing))
 }
 
 /// The order waits for information: a PATCH of its item supplies it.
-async fn ask(tx: &mut Tx<Tenant>, moving: &mut Moving, n: usize, missing: &str) -> Result<(), StoreError> {
-    let text = format!("item {} needs: {missing}", moving.items[n].item_id);
+async fn ask(
+    tx: &mut Tx<Tenant>,
+    moving: &mut Moving,
+    n: usize,
+    missing: Vec<String>,
+) -> Result<(), StoreError> {
+    let item = moving.items[n].item_id.clone();
+    let text = format!("item {item} needs: {}", missing.join(", "));
     moving.item_to(tx, n, ItemState::Pending, Some(&text), "line").await?;
     moving.order.waits_for = Some(text.clone());
     moving.to(tx, OrderState::Pending, Some(&text), "line").await?;
-    moving.event(tx, EventKind::InformationRequired).await
+    let wanted = missing.into_iter().map(|name| Wanted { item: item.clone(), name });
+    moving.ask_for(tx, wanted.collect()).await
 }
 
 fn words(why: Refusal) -> String {

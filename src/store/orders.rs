@@ -92,9 +92,19 @@ impl OrderRow {
 
 /// What an event of an order keeps of it; its personal part is a [`PersonalRow`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct OrderBody<O = OrderRow, I = Vec<ItemRow>> {
+pub struct OrderBody<O = OrderRow, I = Vec<ItemRow>, W = Vec<Wanted>> {
     pub order: O,
     pub items: I,
+    /// What it waits for, where the event says that it does.
+    #[serde(default)]
+    pub wanted: W,
+}
+
+/// A characteristic that an item has to be given before it can start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    pub item: String,
+    pub name: String,
 }
 
 /// Why an order or item failed, in the words of the layer that failed.

@@ -35,6 +35,7 @@ mod lines;
 mod machines;
 mod matrix;
 mod notify;
+mod openapi;
 mod packages;
 mod pending;
 mod probe;

@@ -5,6 +5,7 @@ mod guarding;
 mod hubs;
 mod lasting;
 mod operators;
+mod whole;
 
 pub use ear::{Ear, Heard};
 
@@ -20,6 +21,14 @@ pub const PRODUCT_HUB: &str = "/tmf-api/productOrderingManagement/v4/hub";
 pub async fn listen(app: &TestApp, callback: &str, query: Option<&str>) -> String {
     let made = register(app, callback, query).await.expect(201);
     made["id"].as_str().unwrap().to_owned()
+}
+
+/// Which states an order comes to, and nothing else.
+pub const STATES: &str = "eventType=ServiceOrderCreateEvent,ServiceOrderStateChangeEvent";
+
+/// Registers a listener to the states of orders; its id.
+pub async fn follow(app: &TestApp, callback: &str) -> String {
+    listen(app, callback, Some(STATES)).await
 }
 
 pub async fn register(app: &TestApp, callback: &str, query: Option<&str>) -> Answer {

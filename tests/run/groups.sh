@@ -157,6 +157,23 @@ group_conformance() {
   stop_server || fail "conformance (the server did not end with status 0 on SIGTERM)"
 }
 
+# A server of ours held against its own OpenAPI documents; all of them, and more of it, in the full run.
+group_openapi() {
+  local examples=15 documents=(telvisor-v1 TMF641-v4 TMF622-v4)
+  build openapi-build || return 0
+  if [ -n "${TELVISOR_TEST_FULL:-}" ]; then
+    examples=100
+    mapfile -t documents < <("$cargo_target/debug/telvisor" openapi)
+  fi
+  if ! start_server "$scratch/openapi"; then
+    fail "openapi (the server did not become ready, log in target/test-logs/server.log)"
+    return
+  fi
+  step openapi 60 "$venv/bin/python" tests/py/openapi_gate.py --url "$server_url" --examples "$examples" \
+    --seed "${TELVISOR_TEST_SEED:-1}" "${documents[@]}" || true
+  stop_server || fail "openapi (the server did not end with status 0 on SIGTERM)"
+}
+
 # Our runner of the official kits, on a kit of our own making and a server that obeys or breaks it.
 group_kit_runner() {
   none_is_fine=1 step kit-runner-setup 20 tests/run/setup.sh kit || return 0

@@ -100,17 +100,22 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
     Ok(ask.created(api.show_task(&ask.base, &task)))
 }
 
+/// What a task can be filtered and sorted by.
+#[must_use]
+pub fn attributes(api: &Ordering) -> &'static [Attribute] {
+    match (api.kind, api.version) {
+        (OrderKind::Service, Version::V4) => OF_SERVICE_ORDERS,
+        (OrderKind::Service, Version::V5) => OF_SERVICE_ORDERS_V5,
+        (OrderKind::Product, _) => OF_PRODUCT_ORDERS,
+    }
+}
+
 /// GET: a page of cancel tasks, newest first.
 ///
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
 pub async fn list(api: &Ordering, ask: Ask) -> Result<Response, Problem> {
-    let attributes = match (api.kind, api.version) {
-        (OrderKind::Service, Version::V4) => OF_SERVICE_ORDERS,
-        (OrderKind::Service, Version::V5) => OF_SERVICE_ORDERS_V5,
-        (OrderKind::Product, _) => OF_PRODUCT_ORDERS,
-    };
-    let page = ask.page(attributes, &[("requested_at", true), ("id", true)])?;
+    let page = ask.page(attributes(api), &[("requested_at", true), ("id", true)])?;
     let tasks = ask.read().await?.list_cancels(api.kind, &page).await?;
     let shown = tasks.rows.iter().map(|c| api.show_task(&ask.base, c)).collect();
     Ok(ask.list(&page, &tasks, shown))

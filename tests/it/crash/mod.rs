@@ -4,14 +4,14 @@
 //! `TELVISOR_TEST_SEED` replays a run's draws, `TELVISOR_TEST_FULL` asks for every point and at least 100 kills.
 
 mod audit;
-mod client;
+pub mod client;
 mod draw;
 mod evidence;
 mod load;
 mod model;
 mod planted;
 mod run;
-mod site;
+pub mod site;
 
 use run::Run;
 use site::{Site, Start};

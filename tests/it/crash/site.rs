@@ -169,6 +169,8 @@ retry_base_ms = 20
 retry_cap_ms = 200
 lease_s = 1
 sweep_ms = 100
+[notify]
+retry_base_ms = 100
 [log]
 filter = "info,sqlx=warn"
 "#;

@@ -1,6 +1,7 @@
 //! A listener's own server: it keeps what it is sent, and answers as it is told.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -56,6 +57,8 @@ struct Inner {
     elsewhere: Arc<Mutex<String>>,
     /// Requests wait until it is opened.
     gate: Arc<tokio::sync::RwLock<()>>,
+    /// How long it takes to answer.
+    takes: Arc<Mutex<Duration>>,
 }
 
 pub struct Ear {
@@ -73,22 +76,38 @@ impl Ear {
 
     /// One that answers with a status, by the notification and how many came before.
     pub async fn answering(answer: impl Fn(&Value, usize) -> u16 + Send + Sync + 'static) -> Self {
+        Self::at("127.0.0.1:0", answer).await
+    }
+
+    /// As [`Self::answering`], at this address.
+    pub async fn at(address: &str, answer: impl Fn(&Value, usize) -> u16 + Send + Sync + 'static) -> Self {
         let inner = Inner {
             heard: Arc::default(),
             answer: Arc::new(Mutex::new(Box::new(answer))),
             came: Arc::default(),
             elsewhere: Arc::default(),
             gate: Arc::default(),
+            takes: Arc::default(),
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}/in", listener.local_addr().unwrap());
         let router = Router::new().fallback(take).with_state(inner.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, api: Api::named("tmf641", 4).expect("an API that we serve"), inner, server }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        self.url.trim_start_matches("http://").trim_end_matches("/in").to_owned()
+    }
+
     pub fn answers(&self, answer: impl Fn(&Value, usize) -> u16 + Send + Sync + 'static) {
         *self.inner.answer.lock().unwrap() = Box::new(answer);
+    }
+
+    /// From now on it takes so long to answer.
+    pub fn takes(&self, time: Duration) {
+        *self.inner.takes.lock().unwrap() = time;
     }
 
     /// Where its redirects lead.
@@ -165,6 +184,10 @@ async fn take(State(inner): State<Inner>, uri: Uri, headers: HeaderMap, octets: 
     };
     inner.came.notify_one();
     drop(inner.gate.read().await);
+    let takes = *inner.takes.lock().unwrap();
+    if !takes.is_zero() {
+        tokio::time::timeout(takes, std::future::pending::<()>()).await.ok();
+    }
     let elsewhere = inner.elsewhere.lock().unwrap().clone();
     let status = StatusCode::from_u16(status).unwrap();
     if status.is_redirection() {

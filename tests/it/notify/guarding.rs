@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Ear, listen, register, seen};
+use super::{Ear, follow, listen, register, seen};
 use crate::harness::{TestApp, create};
 
 /// Not bound to loopback: nothing internal is allowed.
@@ -41,7 +41,7 @@ async fn a_listed_network_is_allowed() {
     })
     .await;
     let ear = Ear::open().await;
-    listen(&app, &ear.url, None).await;
+    follow(&app, &ear.url).await;
     register(&app, "http://10.0.0.1/", None).await.expect(400);
     app.order(json!([create("C1")])).await;
     app.notify_all().await;
@@ -54,7 +54,7 @@ async fn an_address_that_became_internal_is_not_called() {
     let mut app = TestApp::new().await;
     let ear = Ear::open().await;
     let by_name = ear.url.replace("127.0.0.1", "localhost");
-    let ids = [listen(&app, &ear.url, None).await, listen(&app, &by_name, None).await];
+    let ids = [follow(&app, &ear.url).await, follow(&app, &by_name).await];
     app.config.listen = vec!["192.0.2.1:80".parse().unwrap()];
     let app = app.restart().await;
     app.order(json!([create("C1")])).await;

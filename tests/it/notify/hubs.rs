@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::{Ear, HUB, PRODUCT_HUB, listen, register};
+use super::{Ear, HUB, PRODUCT_HUB, STATES, listen, register};
 use crate::harness::{
     CANCEL_PRODUCT_ORDERS, CANCELS, CRM, ORDERS, PRODUCT_ORDERS, TestApp, create, provision,
 };
@@ -64,7 +64,7 @@ async fn a_listener_gets_what_happens_after_its_registration_in_order() {
     let app = TestApp::new().await;
     app.customer("C0").await;
     let ear = Ear::open().await;
-    listen(&app, &ear.url, None).await;
+    listen(&app, &ear.url, Some(STATES)).await;
     let order = app.order(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
     app.notify_all().await;
     let told: Vec<_> =
@@ -157,8 +157,9 @@ async fn every_event_of_an_order_and_of_its_cancel_comes() {
 async fn a_product_order_is_told_on_its_own_api_and_its_service_order_on_the_other() {
     let app = TestApp::new().await;
     let (product, service) = (Ear::open().await.of("tmf622", 4), Ear::open().await);
-    app.post(PRODUCT_HUB, &json!({ "callback": product.url })).await.expect(201);
-    listen(&app, &service.url, None).await;
+    let query = "eventType.regex=(Create|StateChange)Event$";
+    app.post(PRODUCT_HUB, &json!({ "callback": product.url, "query": query })).await.expect(201);
+    listen(&app, &service.url, Some(query)).await;
     let order = json!({ "productOrderItem": [{
         "id": "1", "action": "add", "productOffering": { "id": "customer-account" },
         "product": { "productCharacteristic": [{ "name": "name", "value": "Ada" }] },
@@ -201,9 +202,11 @@ async fn a_query_lets_through_what_it_names() {
     let [types, states, both, customer] =
         [Ear::open().await, Ear::open().await, Ear::open().await, Ear::open().await];
     listen(&app, &types.url, Some("eventType=ServiceOrderCreateEvent,ServiceOrderDeleteEvent")).await;
-    listen(&app, &states.url, Some("state=inProgress,completed")).await;
+    listen(&app, &states.url, Some("state=inProgress,completed&eventType.regex=(StateChange|Delete)Event$"))
+        .await;
     listen(&app, &both.url, Some("eventType=ServiceOrderStateChangeEvent&state=completed")).await;
-    listen(&app, &customer.url, Some("event.serviceOrder.relatedParty.id=C2")).await;
+    let of_second = format!("event.serviceOrder.relatedParty.id=C2&{STATES},ServiceOrderDeleteEvent");
+    listen(&app, &customer.url, Some(&of_second)).await;
     app.customer("C1").await;
     let second = app.done(create("C2")).await;
     app.delete(&format!("{ORDERS}/{}", second["id"].as_str().unwrap())).await.expect(204);
@@ -276,7 +279,7 @@ async fn v5_has_its_own_envelope_and_resource() {
     assert!(refused["message"].as_str().unwrap().starts_with("@type: is missing"), "{refused}");
     let made = app.post(hub, &json!({ "@type": "Hub", "callback": service.url })).await.expect(201);
     assert_eq!(made["@type"], "Hub");
-    let other = json!({ "@type": "Hub", "callback": product.url, "query": "state=completed" });
+    let other = json!({ "@type": "Hub", "callback": product.url, "query": "state=completed&eventType=ProductOrderStateChangeEvent" });
     app.post("/tmf-api/productOrderingManagement/v5/hub", &other).await.expect(201);
     let order = json!({ "productOrderItem": [{
         "id": "1", "action": "add", "productOffering": { "id": "customer-account" },
@@ -286,8 +289,8 @@ async fn v5_has_its_own_envelope_and_resource() {
     app.run().await;
     app.notify_all().await;
     let n = service.heard().last().unwrap().body.clone();
-    assert_eq!(n["@type"], "ServiceOrderStateChangeEvent");
     assert_eq!(n["eventType"], n["@type"]);
+    assert!(service.types().contains(&"ServiceOrderStateChangeEvent".to_owned()));
     assert_eq!(n["timeOccurred"], n["eventTime"]);
     assert!(n.get("timeOcurred").is_none());
     for role in ["source", "reportingSystem"] {
@@ -303,4 +306,61 @@ async fn v5_has_its_own_envelope_and_resource() {
         format!("/tmf-api/productOrderingManagement/v5/productOrder/{}", placed["id"].as_str().unwrap());
     let shown = app.get(&path).await.expect(200);
     assert_eq!(heard.body["event"], json!({ "productOrder": shown }));
+}
+
+#[tokio::test]
+async fn an_order_that_waits_says_what_for() {
+    let apps = tempfile::tempdir().unwrap();
+    crate::pending::catalogue(apps.path());
+    let app = TestApp::with(|c| c.catalogue.apps = apps.path().to_owned()).await;
+    let (v4, v5) = (Ear::open().await, Ear::open().await.of("tmf641", 5));
+    let query = "eventType=ServiceOrderInformationRequiredEvent";
+    listen(&app, &v4.url, Some(query)).await;
+    let body = json!({ "@type": "Hub", "callback": v5.url, "query": query });
+    app.post("/tmf-api/serviceOrdering/v5/hub", &body).await.expect(201);
+    app.order(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
+    app.notify_all().await;
+    let path = "/serviceOrderItem/1/service/serviceCharacteristic/-";
+    let [heard] = &v4.heard()[..] else { panic!("one event") };
+    assert_eq!(heard.body["fieldPath"], path);
+    assert_eq!(heard.body["priority"], "1");
+    let [heard] = &v5.heard()[..] else { panic!("one event") };
+    let wanted = json!([{ "op": "add", "path": path, "value": { "name": "domain" } }]);
+    assert_eq!(heard.body["event"]["informationRequired"], wanted);
+}
+
+#[tokio::test]
+async fn customers_and_catalogue_entries_are_told_on_their_apis() {
+    let app = TestApp::new().await;
+    let customers = Ear::open().await.of("tmf629", 4);
+    let [products, services] = [Ear::open().await.of("tmf620", 4), Ear::open().await.of("tmf633", 4)];
+    for (path, ear) in [
+        ("/tmf-api/customerManagement/v4/hub", &customers),
+        ("/tmf-api/productCatalogManagement/v4/hub", &products),
+        ("/tmf-api/serviceCatalogManagement/v4/hub", &services),
+    ] {
+        app.post(path, &json!({ "callback": ear.url })).await.expect(201);
+    }
+    app.customer("C1").await;
+    for (list, change) in [
+        ("/tmf-api/productCatalogManagement/v4/category", json!({ "description": "all that is sold" })),
+        ("/tmf-api/serviceCatalogManagement/v4/serviceCategory", json!({ "description": "all that runs" })),
+    ] {
+        let made = app.post(list, &json!({ "name": "All" })).await.expect(201);
+        let one = format!("{list}/{}", made["id"].as_str().unwrap());
+        app.patch(&one, &change).await.expect(200);
+        app.delete(&one).await.expect(204);
+    }
+    app.notify_all().await;
+    assert!(customers.types().starts_with(&["CustomerCreateEvent".to_owned()]), "{:?}", customers.types());
+    assert!(customers.types().contains(&"CustomerStateChangeEvent".to_owned()));
+    assert!(customers.heard().iter().all(|h| h.body["event"]["customer"]["id"] == "C1"));
+    assert_eq!(
+        products.types(),
+        ["CategoryCreateEvent", "CategoryAttributeValueChangeEvent", "CategoryDeleteEvent"]
+    );
+    assert_eq!(
+        services.types(),
+        ["ServiceCategoryCreateEvent", "ServiceCategoryChangeEvent", "ServiceCategoryDeleteEvent"]
+    );
 }

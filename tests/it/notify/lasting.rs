@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::{Ear, listen, seen};
+use super::{Ear, follow, listen, seen};
 use crate::harness::{CRM, TestApp, create, provision};
 
 /// What a listener took of each order, in the order in which it came.
@@ -21,7 +21,7 @@ async fn what_fails_is_tried_again_with_the_same_id_and_nothing_overtakes_it() {
     let app = TestApp::new().await;
     // Two of three tries fail, whatever is sent.
     let ear = Ear::answering(|_, n| if n % 3 == 2 { 200 } else { 500 }).await;
-    listen(&app, &ear.url, None).await;
+    follow(&app, &ear.url).await;
     let one = app.order(json!([create("C1"), provision("C1", CRM, "solo", None)])).await;
     let two = app.order(json!([create("C2")])).await;
     app.notify_all().await;
@@ -69,7 +69,7 @@ async fn retries_begin_within_a_second_and_come_at_least_every_minute() {
 async fn one_that_is_refused_keeps_only_its_own_order_waiting() {
     let app = TestApp::new().await;
     let ear = Ear::open().await;
-    listen(&app, &ear.url, None).await;
+    follow(&app, &ear.url).await;
     let bad = app.order(json!([create("C1")])).await;
     let id = bad["id"].clone();
     ear.answers(move |n, _| if n["event"]["serviceOrder"]["id"] == id { 422 } else { 200 });
@@ -91,10 +91,10 @@ async fn a_dead_listener_delays_no_other_and_misses_nothing() {
     revived.answers(|_, _| 500);
     // Nobody listens on a port that was just given back.
     let gone = Ear::open().await;
-    let (dead, of_dead) = (gone.url.clone(), listen(&app, &gone.url, None).await);
+    let (dead, of_dead) = (gone.url.clone(), follow(&app, &gone.url).await);
     drop(gone);
-    listen(&app, &alive.url, None).await;
-    listen(&app, &revived.url, None).await;
+    follow(&app, &alive.url).await;
+    follow(&app, &revived.url).await;
     let orders = [app.order(json!([create("C1")])).await, app.order(json!([create("C2")])).await];
     app.notify().await;
     for order in &orders {
@@ -117,8 +117,8 @@ async fn a_dead_listener_delays_no_other_and_misses_nothing() {
 async fn a_slow_listener_delays_no_other() {
     let app = TestApp::new().await;
     let [slow, quick] = [Ear::open().await, Ear::open().await];
-    let of_slow = listen(&app, &slow.url, None).await;
-    listen(&app, &quick.url, None).await;
+    let of_slow = follow(&app, &slow.url).await;
+    follow(&app, &quick.url).await;
     app.order(json!([create("C1")])).await;
     let closed = slow.keeps_waiting().await;
     // While the slow one keeps its first request waiting, the quick one gets all of its three.
@@ -137,7 +137,7 @@ async fn a_slow_listener_delays_no_other() {
 async fn what_is_not_delivered_outlives_a_restart() {
     let app = TestApp::new().await;
     let ear = Ear::answering(|_, _| 500).await;
-    let id = listen(&app, &ear.url, None).await;
+    let id = follow(&app, &ear.url).await;
     let order = app.order(json!([create("C1")])).await;
     app.notify().await;
     let app = app.restart().await;
@@ -151,7 +151,7 @@ async fn what_is_not_delivered_outlives_a_restart() {
 async fn a_listener_that_is_down_is_not_stormed() {
     let app = TestApp::new().await;
     let ear = Ear::answering(|_, _| 503).await;
-    listen(&app, &ear.url, None).await;
+    follow(&app, &ear.url).await;
     for n in 0..30 {
         app.place(json!([create(&format!("C{n}"))])).await;
     }

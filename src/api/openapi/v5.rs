@@ -1,0 +1,121 @@
+//! From the types of version 4 to those of version 5.
+
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::build::Api;
+use crate::api::v5::{self as versions, Kind};
+
+/// Who has to do with it: the reference is one level deeper than in version 4.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct RelatedPartyRefOrPartyRoleRef {
+    pub role: String,
+    pub party_or_party_role: PartyRef,
+    #[schema(rename = "@type")]
+    pub type_: String,
+}
+
+#[derive(ToSchema)]
+pub struct PartyRef {
+    /// For a customer its id: the BSS's own number.
+    pub id: String,
+    pub name: Option<String>,
+    pub href: Option<String>,
+    #[schema(rename = "@referredType")]
+    pub referred_type: Option<String>,
+    #[schema(rename = "@type")]
+    pub type_: String,
+}
+
+/// Another system's id of it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ExternalIdentifier {
+    pub id: String,
+    pub owner: Option<String>,
+    pub external_identifier_type: Option<String>,
+    #[schema(rename = "@type")]
+    pub type_: String,
+}
+
+/// Adds the types that only version 5 has; [`document`] does the rest.
+pub fn turn(api: &mut Api) {
+    api.v5 = true;
+    api.schemas.retain(|(name, _)| name != "RelatedParty");
+    api.add::<RelatedPartyRefOrPartyRoleRef>();
+    api.add::<ExternalIdentifier>();
+}
+
+/// Turns a document into one of version 5: `@type` on every object, parties one level deeper, external ids as a list.
+pub fn document(document: &mut Value) {
+    for (name, schema) in document["components"]["schemas"].as_object_mut().into_iter().flatten() {
+        of_schema(name, schema);
+    }
+    for item in document["paths"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
+        for operation in item.as_object_mut().into_iter().flat_map(|i| i.values_mut()) {
+            of_body(&mut operation["requestBody"]["content"]);
+        }
+    }
+}
+
+fn of_schema(name: &str, schema: &mut Value) {
+    let product_order = name.starts_with("ProductOrder") && !name.contains("Item");
+    let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let has_type = members.contains_key("@type");
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    if let Some(party) = members.get_mut("relatedParty") {
+        *party = json!({ "type": "array", "items": reference("RelatedPartyRefOrPartyRoleRef") });
+    }
+    if members.remove("externalId").is_some() && product_order {
+        let list = json!({ "type": "array", "items": reference("ExternalIdentifier") });
+        members.insert("externalId".into(), list);
+    }
+    if let (true, Some(date)) = (product_order, members.remove("orderDate")) {
+        members.insert("creationDate".into(), date);
+    }
+    if name == "ServiceOrder" && members.contains_key("errorMessage") {
+        members.insert("errorMessage".into(), reference("ErrorMessage"));
+    }
+    if let (true, Value::Object(schema)) = (has_type, schema) {
+        let required = schema.entry("required").or_insert_with(|| json!([]));
+        if let Some(list) = required.as_array_mut()
+            && !list.contains(&json!("@type"))
+        {
+            list.push(json!("@type"));
+        }
+    }
+}
+
+/// Examples of version 4 with the `@type` that version 5 asks for.
+fn of_body(contents: &mut Value) {
+    for content in contents.as_object_mut().into_iter().flat_map(|c| c.values_mut()) {
+        let schema = content["schema"]["$ref"].as_str().unwrap_or_default();
+        let kind = schema.rsplit('/').next().and_then(|s| s.split('_').next()).unwrap_or_default();
+        let kind = kind.trim_end_matches("Input").to_owned();
+        for example in content["examples"].as_object_mut().into_iter().flat_map(|e| e.values_mut()) {
+            typed(&mut example["value"], &kind);
+        }
+    }
+}
+
+fn typed(value: &mut Value, kind: &str) {
+    let Value::Object(map) = value else { return };
+    for (member, inner) in map.iter_mut() {
+        let Some(kind) = kind_of(member) else { continue };
+        match inner {
+            Value::Array(list) => list.iter_mut().for_each(|v| typed(v, kind)),
+            other => typed(other, kind),
+        }
+    }
+    map.insert("@type".into(), json!(kind));
+}
+
+/// The `@type` of what stands under a member in an example.
+fn kind_of(member: &str) -> Option<&'static str> {
+    Some(match versions::kind(member)? {
+        Kind::Typed(name) | Kind::Ref(name, _) | Kind::RefOrValue(name, _) => name,
+        Kind::Characteristic => "StringCharacteristic",
+        Kind::Wrapped(wrapper) => wrapper.outer,
+    })
+}

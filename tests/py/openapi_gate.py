@@ -1,0 +1,124 @@
+"""Holds a running server against its own OpenAPI documents: schemathesis plays every operation with generated and
+example requests, one after another and along the links.
+
+    openapi_gate.py --url http://127.0.0.1:8080 [--examples N] [--seed N] [DOCUMENT ...]
+
+A document fails when an answer is a server error or violates the document, when fewer than a fifth of the generated
+POSTs are accepted, or when a link of the document was never followed. Prints "openapi: N passed, N failed".
+
+Checks that are switched off:
+  positive_data_acceptance  a schema cannot say which customers, applications and orders there are
+  negative_data_rejection   members outside a Create schema are ignored by contract, and null is taken as absent
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import urllib.request
+
+ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
+LEAST_ACCEPTED = 0.2
+OFF = "positive_data_acceptance,negative_data_rejection"
+
+
+def call(url, body=None):
+    request = urllib.request.Request(url, headers={"Content-Type": "application/json"})
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(request, data, timeout=60) as answer:
+        return json.load(answer)
+
+
+def seed(server):
+    """A customer with an application of the demo catalogue; the subscription's id."""
+    characteristic = lambda name, value: {"name": name, "value": value}
+    order = call(server + ORDERS, {"serviceOrderItem": [
+        {"id": "1", "action": "add", "service": {
+            "serviceSpecification": {"id": "customer-account"},
+            "serviceCharacteristic": [characteristic("name", "Ada Lovelace")]}},
+        {"id": "2", "action": "add", "service": {
+            "serviceSpecification": {"id": "kinfolk"},
+            "serviceCharacteristic": [characteristic("plan", "team")]}},
+    ]})
+    return order["serviceOrderItem"][1]["service"]["id"]
+
+
+def configuration(subscription):
+    """Links as the documents say them, none that are guessed; ids that exist where a path needs one from outside."""
+    return f"""
+[generation]
+allow-x00 = false
+[phases.stateful.inference]
+algorithms = []
+[[operations]]
+include-path = "/subscriptions/{{id}}/backups"
+parameters = {{ "path.id" = "{subscription}" }}
+"""
+
+
+def run(server, name, subscription, arguments, folder):
+    config, report = folder / "schemathesis.toml", folder / f"{name}.json"
+    config.write_text(configuration(subscription))
+    command = [
+        str(pathlib.Path(sys.executable).parent / "st"), "--config-file", str(config), "run",
+        f"{server}/docs/openapi/{name}.json", "--origin", server, "--mode", "positive",
+        "--max-examples", str(arguments.examples), "--seed", str(arguments.seed), "--exclude-checks", OFF,
+        "--report", "json", "--report-json-path", str(report), "--no-color", "--continue-on-failure",
+        "--suppress-health-check", "all",
+    ]
+    env = dict(os.environ, COLUMNS="200")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=env, check=False)
+    if not report.exists():
+        return [f"schemathesis did not run:\n{done.stdout}\n{done.stderr}"], "", done.stdout
+    told = json.loads(report.read_text())
+    wrong = [f"{f['title']} ({f['count']}): {', '.join(f['operations'])}" for f in told["failures"]]
+    wrong += [f"error: {e}" for e in told["errors"]]
+    accepted = total = 0
+    for operation, phases in told["valid_rates"].items():
+        if operation.startswith("POST "):
+            for phase in ("examples", "fuzzing", "stateful"):
+                counts = phases.get(phase, {})
+                accepted += counts.get("accepted", 0)
+                total += sum(counts.values())
+    if total and accepted < total * LEAST_ACCEPTED:
+        wrong.append(f"only {accepted} of {total} POSTs were accepted")
+    links = re.search(r"API Links:\s+(\d+) covered / (\d+) selected", done.stdout)
+    covered = f"{links[1]} of {links[2]} links" if links else "no links"
+    if links and links[1] != links[2]:
+        wrong.append(f"only {covered} were followed")
+    if done.returncode not in (0, 1):
+        wrong.append(f"schemathesis ended with status {done.returncode}")
+    generated = told["test_cases"]["generated"]
+    return wrong, f"{generated} requests, {accepted} of {total} POSTs accepted, {covered}", done.stdout
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--examples", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("documents", nargs="+")
+    arguments = parser.parse_args()
+    server = arguments.url.rstrip("/")
+    subscription = seed(server)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name in arguments.documents:
+            wrong, figures, output = run(server, name, subscription, arguments, pathlib.Path(folder))
+            print(f"{'FAILED' if wrong else 'ok'}  {name}: {figures}", flush=True)
+            if wrong:
+                failed += 1
+                print("\n".join(f"    {w}" for w in wrong))
+                print(output)
+            else:
+                passed += 1
+    print(f"openapi: {passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
