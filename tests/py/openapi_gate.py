@@ -19,6 +19,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
@@ -33,8 +34,19 @@ def call(url, body=None):
         return json.load(answer)
 
 
+def until(look):
+    """What `look` gives when it gives something, within a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise TimeoutError("the server does not come to it")
+
+
 def seed(server):
-    """A customer with an application of the demo catalogue; the subscription's id."""
+    """A customer with an application of the demo catalogue, backed up: ids of subscription and backup."""
     characteristic = lambda name, value: {"name": name, "value": value}
     order = call(server + ORDERS, {"serviceOrderItem": [
         {"id": "1", "action": "add", "service": {
@@ -44,25 +56,40 @@ def seed(server):
             "serviceSpecification": {"id": "kinfolk"},
             "serviceCharacteristic": [characteristic("plan", "team")]}},
     ]})
-    return order["serviceOrderItem"][1]["service"]["id"]
+    until(lambda: call(f"{server}{ORDERS}/{order['id']}")["state"] == "completed")
+    subscription = order["serviceOrderItem"][1]["service"]["id"]
+    backups = f"{server}/api/v1/subscriptions/{subscription}/backups"
+    call(backups, {})
+    backup = until(lambda: [b["id"] for b in call(backups) if b["state"] == "available"])[0]
+    return subscription, backup
 
 
-def configuration(subscription):
+def configuration(subscription, backup):
     """Links as the documents say them, none that are guessed; ids that exist where a path needs one from outside."""
     return f"""
 [generation]
 allow-x00 = false
+[phases.stateful]
+max-steps = 8
+[phases.stateful.generation]
+max-examples = 60
 [phases.stateful.inference]
 algorithms = []
 [[operations]]
 include-path = "/subscriptions/{{id}}/backups"
 parameters = {{ "path.id" = "{subscription}" }}
+[[operations]]
+include-path = "/backups/{{id}}/restore"
+parameters = {{ "path.id" = "{backup}" }}
+[[operations]]
+include-path = "/backups/{{id}}/download-links"
+parameters = {{ "path.id" = "{backup}" }}
 """
 
 
-def run(server, name, subscription, arguments, folder):
+def run(server, name, seeded, arguments, folder):
     config, report = folder / "schemathesis.toml", folder / f"{name}.json"
-    config.write_text(configuration(subscription))
+    config.write_text(configuration(*seeded))
     command = [
         str(pathlib.Path(sys.executable).parent / "st"), "--config-file", str(config), "run",
         f"{server}/docs/openapi/{name}.json", "--origin", server, "--mode", "positive",
@@ -104,11 +131,11 @@ def main():
     parser.add_argument("documents", nargs="+")
     arguments = parser.parse_args()
     server = arguments.url.rstrip("/")
-    subscription = seed(server)
+    seeded = seed(server)
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.documents:
-            wrong, figures, output = run(server, name, subscription, arguments, pathlib.Path(folder))
+            wrong, figures, output = run(server, name, seeded, arguments, pathlib.Path(folder))
             print(f"{'FAILED' if wrong else 'ok'}  {name}: {figures}", flush=True)
             if wrong:
                 failed += 1

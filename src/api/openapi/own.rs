@@ -447,7 +447,11 @@ fn files(api: &mut Api) {
     api.push(HttpMethod::Post, "/sdr/seal", refusals(seal, &[]));
     let list = op("sdr", "listFiles", "All files").response("200", list_of("SdrFile", "All of them"));
     api.push(HttpMethod::Get, "/sdr/files", refusals(list, &[]));
-    let octets = ContentBuilder::new().schema(Some(Schema::Object(text().build()))).build();
+    let octets = || ContentBuilder::new().schema(Some(Schema::Object(text().build()))).build();
+    let found = ResponseBuilder::new()
+        .description("The file")
+        .content("text/csv", octets())
+        .content("application/octet-stream", octets());
     let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
     let file = op("sdr", "readFile", "The octets of a file")
         .parameter(in_path("recipient", text()))
