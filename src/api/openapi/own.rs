@@ -456,12 +456,6 @@ fn files(api: &mut Api) {
     let file = op("sdr", "readFile", "The octets of a file")
         .parameter(in_path("recipient", text()))
         .parameter(in_path("file_seq", number))
-        .response(
-            "200",
-            ResponseBuilder::new()
-                .description("The file")
-                .content("application/octet-stream", octets)
-                .build(),
-        );
+        .response("200", found.build());
     api.push(HttpMethod::Get, "/sdr/files/{recipient}/{file_seq}", refusals(file, &["400", "404"]));
 }
