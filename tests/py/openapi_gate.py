@@ -1,10 +1,11 @@
 """Holds a running server against its own OpenAPI documents: schemathesis plays every operation with generated and
 example requests, one after another and along the links.
 
-    openapi_gate.py --url http://127.0.0.1:8080 [--examples N] [--seed N] [DOCUMENT ...]
+    openapi_gate.py --url http://127.0.0.1:8080 [--examples N] [--seed N] [--strict] DOCUMENT ...
 
-A document fails when an answer is a server error or violates the document, when fewer than a fifth of the generated
-POSTs are accepted, or when a link of the document was never followed. Prints "openapi: N passed, N failed".
+A document fails when an answer is a server error or violates the document. With --strict, for runs that are long
+enough to reach everything, it also fails when fewer than a fifth of the generated POSTs are accepted, or when a link of
+the document was never followed; the figures are printed always. Prints "openapi: N passed, N failed".
 
 Checks that are switched off:
   positive_data_acceptance  a schema cannot say which customers, applications and orders there are
@@ -111,11 +112,11 @@ def run(server, name, seeded, arguments, folder):
                 counts = phases.get(phase, {})
                 accepted += counts.get("accepted", 0)
                 total += sum(counts.values())
-    if total and accepted < total * LEAST_ACCEPTED:
+    if arguments.strict and total and accepted < total * LEAST_ACCEPTED:
         wrong.append(f"only {accepted} of {total} POSTs were accepted")
     links = re.search(r"API Links:\s+(\d+) covered / (\d+) selected", done.stdout)
     covered = f"{links[1]} of {links[2]} links" if links else "no links"
-    if links and links[1] != links[2]:
+    if arguments.strict and links and links[1] != links[2]:
         wrong.append(f"only {covered} were followed")
     if done.returncode not in (0, 1):
         wrong.append(f"schemathesis ended with status {done.returncode}")
@@ -128,6 +129,7 @@ def main():
     parser.add_argument("--url", required=True)
     parser.add_argument("--examples", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--strict", action="store_true")
     parser.add_argument("documents", nargs="+")
     arguments = parser.parse_args()
     server = arguments.url.rstrip("/")
