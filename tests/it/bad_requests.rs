@@ -79,7 +79,7 @@ async fn paths_and_methods_that_are_not_there() {
         (format!("{ORDERS}/4711"), "there is no service order 4711"),
         (format!("{SERVICES}/4711"), "there is no service 4711"),
         (format!("{SERVICES}/%00"), "there is nothing at"),
-        (format!("{SPECS}/telex"), "there is no service specification telex"),
+        (format!("{SPECS}/telex"), "there is no serviceSpecification telex"),
         (format!("{CANCELS}/{NOBODYS}"), "there is no cancelServiceOrder"),
         ("/tmf-api/serviceOrdering/v3/serviceOrder".into(), "there is nothing at"),
         ("/".into(), "there is nothing at"),
@@ -93,8 +93,8 @@ async fn paths_and_methods_that_are_not_there() {
         (Method::DELETE, ORDERS.to_owned(), "GET"),
         (Method::POST, format!("{ORDERS}/{NOBODYS}"), "PATCH"),
         (Method::PATCH, format!("{CANCELS}/{NOBODYS}"), "GET"),
-        (Method::POST, SERVICES.to_owned(), "GET"),
-        (Method::DELETE, format!("{SPECS}/{CRM}"), "GET"),
+        (Method::DELETE, SERVICES.to_owned(), "GET"),
+        (Method::PUT, format!("{SPECS}/{CRM}"), "GET"),
     ] {
         let answer = app.request(method, &path, &[], Some(b"{}")).await;
         refused(&answer, 405, &path);

@@ -41,7 +41,7 @@ async fn documents_and_doors_have_the_same_operations() {
     for document in DOCUMENTS.iter() {
         let documented = operations(document);
         for (_, path, _) in &documented {
-            let asked = path.replace('{', "").replace('}', "");
+            let asked = path.replace(['{', '}'], "");
             let answer = app.request(Method::OPTIONS, &asked, &[], None).await;
             assert_eq!(answer.status, 405, "{path} is no door");
             let allowed = answer.headers["allow"].to_str().unwrap().to_owned();

@@ -1,10 +1,11 @@
 """Holds a running server against its own OpenAPI documents: schemathesis plays every operation with generated and
 example requests, one after another and along the links.
 
-    openapi_gate.py --url http://127.0.0.1:8080 [--examples N] [--seed N] [DOCUMENT ...]
+    openapi_gate.py --url http://127.0.0.1:8080 [--examples N] [--seed N] [--strict] DOCUMENT ...
 
-A document fails when an answer is a server error or violates the document, when fewer than a fifth of the generated
-POSTs are accepted, or when a link of the document was never followed. Prints "openapi: N passed, N failed".
+A document fails when an answer is a server error or violates the document. With --strict, for runs that are long
+enough to reach everything, it also fails when fewer than a fifth of the generated POSTs are accepted, or when a link of
+the document was never followed; the figures are printed always. Prints "openapi: N passed, N failed".
 
 Checks that are switched off:
   positive_data_acceptance  a schema cannot say which customers, applications and orders there are
@@ -19,6 +20,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
@@ -33,8 +35,19 @@ def call(url, body=None):
         return json.load(answer)
 
 
+def until(look):
+    """What `look` gives when it gives something, within a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.2)
+    raise TimeoutError("the server does not come to it")
+
+
 def seed(server):
-    """A customer with an application of the demo catalogue; the subscription's id."""
+    """A customer with an application of the demo catalogue, backed up: ids of subscription and backup."""
     characteristic = lambda name, value: {"name": name, "value": value}
     order = call(server + ORDERS, {"serviceOrderItem": [
         {"id": "1", "action": "add", "service": {
@@ -44,25 +57,40 @@ def seed(server):
             "serviceSpecification": {"id": "kinfolk"},
             "serviceCharacteristic": [characteristic("plan", "team")]}},
     ]})
-    return order["serviceOrderItem"][1]["service"]["id"]
+    until(lambda: call(f"{server}{ORDERS}/{order['id']}")["state"] == "completed")
+    subscription = order["serviceOrderItem"][1]["service"]["id"]
+    backups = f"{server}/api/v1/subscriptions/{subscription}/backups"
+    call(backups, {})
+    backup = until(lambda: [b["id"] for b in call(backups) if b["state"] == "available"])[0]
+    return subscription, backup
 
 
-def configuration(subscription):
+def configuration(subscription, backup):
     """Links as the documents say them, none that are guessed; ids that exist where a path needs one from outside."""
     return f"""
 [generation]
 allow-x00 = false
+[phases.stateful]
+max-steps = 8
+[phases.stateful.generation]
+max-examples = 60
 [phases.stateful.inference]
 algorithms = []
 [[operations]]
 include-path = "/subscriptions/{{id}}/backups"
 parameters = {{ "path.id" = "{subscription}" }}
+[[operations]]
+include-path = "/backups/{{id}}/restore"
+parameters = {{ "path.id" = "{backup}" }}
+[[operations]]
+include-path = "/backups/{{id}}/download-links"
+parameters = {{ "path.id" = "{backup}" }}
 """
 
 
-def run(server, name, subscription, arguments, folder):
+def run(server, name, seeded, arguments, folder):
     config, report = folder / "schemathesis.toml", folder / f"{name}.json"
-    config.write_text(configuration(subscription))
+    config.write_text(configuration(*seeded))
     command = [
         str(pathlib.Path(sys.executable).parent / "st"), "--config-file", str(config), "run",
         f"{server}/docs/openapi/{name}.json", "--origin", server, "--mode", "positive",
@@ -84,11 +112,11 @@ def run(server, name, subscription, arguments, folder):
                 counts = phases.get(phase, {})
                 accepted += counts.get("accepted", 0)
                 total += sum(counts.values())
-    if total and accepted < total * LEAST_ACCEPTED:
+    if arguments.strict and total and accepted < total * LEAST_ACCEPTED:
         wrong.append(f"only {accepted} of {total} POSTs were accepted")
     links = re.search(r"API Links:\s+(\d+) covered / (\d+) selected", done.stdout)
     covered = f"{links[1]} of {links[2]} links" if links else "no links"
-    if links and links[1] != links[2]:
+    if arguments.strict and links and links[1] != links[2]:
         wrong.append(f"only {covered} were followed")
     if done.returncode not in (0, 1):
         wrong.append(f"schemathesis ended with status {done.returncode}")
@@ -101,14 +129,15 @@ def main():
     parser.add_argument("--url", required=True)
     parser.add_argument("--examples", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--strict", action="store_true")
     parser.add_argument("documents", nargs="+")
     arguments = parser.parse_args()
     server = arguments.url.rstrip("/")
-    subscription = seed(server)
+    seeded = seed(server)
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.documents:
-            wrong, figures, output = run(server, name, subscription, arguments, pathlib.Path(folder))
+            wrong, figures, output = run(server, name, seeded, arguments, pathlib.Path(folder))
             print(f"{'FAILED' if wrong else 'ok'}  {name}: {figures}", flush=True)
             if wrong:
                 failed += 1

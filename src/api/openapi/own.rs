@@ -447,17 +447,15 @@ fn files(api: &mut Api) {
     api.push(HttpMethod::Post, "/sdr/seal", refusals(seal, &[]));
     let list = op("sdr", "listFiles", "All files").response("200", list_of("SdrFile", "All of them"));
     api.push(HttpMethod::Get, "/sdr/files", refusals(list, &[]));
-    let octets = ContentBuilder::new().schema(Some(Schema::Object(text().build()))).build();
+    let octets = || ContentBuilder::new().schema(Some(Schema::Object(text().build()))).build();
+    let found = ResponseBuilder::new()
+        .description("The file")
+        .content("text/csv", octets())
+        .content("application/octet-stream", octets());
     let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
     let file = op("sdr", "readFile", "The octets of a file")
         .parameter(in_path("recipient", text()))
         .parameter(in_path("file_seq", number))
-        .response(
-            "200",
-            ResponseBuilder::new()
-                .description("The file")
-                .content("application/octet-stream", octets)
-                .build(),
-        );
+        .response("200", found.build());
     api.push(HttpMethod::Get, "/sdr/files/{recipient}/{file_seq}", refusals(file, &["400", "404"]));
 }

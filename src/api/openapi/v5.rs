@@ -54,7 +54,13 @@ pub fn document(document: &mut Value) {
     }
     for item in document["paths"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
         for operation in item.as_object_mut().into_iter().flat_map(|i| i.values_mut()) {
-            of_body(&mut operation["requestBody"]["content"]);
+            let contents = operation.pointer_mut("/requestBody/content").and_then(Value::as_object_mut);
+            contents.into_iter().flat_map(|c| c.values_mut()).for_each(of_content);
+            let answers = operation.get_mut("responses").and_then(Value::as_object_mut);
+            for answer in answers.into_iter().flat_map(|a| a.values_mut()) {
+                let links = answer.get_mut("links").and_then(Value::as_object_mut);
+                links.into_iter().flat_map(|l| l.values_mut()).for_each(of_link);
+            }
         }
     }
 }
@@ -88,14 +94,21 @@ fn of_schema(name: &str, schema: &mut Value) {
 }
 
 /// Examples of version 4 with the `@type` that version 5 asks for.
-fn of_body(contents: &mut Value) {
-    for content in contents.as_object_mut().into_iter().flat_map(|c| c.values_mut()) {
-        let schema = content["schema"]["$ref"].as_str().unwrap_or_default();
-        let kind = schema.rsplit('/').next().and_then(|s| s.split('_').next()).unwrap_or_default();
-        let kind = kind.trim_end_matches("Input").to_owned();
-        for example in content["examples"].as_object_mut().into_iter().flat_map(|e| e.values_mut()) {
-            typed(&mut example["value"], &kind);
-        }
+fn of_content(content: &mut Value) {
+    let schema = content.pointer("/schema/$ref").and_then(Value::as_str).unwrap_or_default();
+    let kind = schema.rsplit('/').next().and_then(|s| s.split('_').next()).unwrap_or_default();
+    let kind = kind.trim_end_matches("Input").to_owned();
+    let examples = content.get_mut("examples").and_then(Value::as_object_mut);
+    for example in examples.into_iter().flat_map(|e| e.values_mut()) {
+        typed(&mut example["value"], &kind);
+    }
+}
+
+/// What a link sends, likewise.
+fn of_link(link: &mut Value) {
+    let kind = link["operationId"].as_str().unwrap_or_default().trim_start_matches("create").to_owned();
+    if let Some(body) = link.get_mut("requestBody") {
+        typed(body, &kind);
     }
 }
 

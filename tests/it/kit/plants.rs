@@ -214,13 +214,14 @@ pub const PLANTS: &[Plant] = &[
     })
     .of("tmf622", 4),
     answer("reads", "/serviceSpecification: every entry is complete, and found by its href", |ask, reply| {
-        if ask.target.ends_with("/serviceSpecification") {
+        if ask.target.ends_with("/serviceSpecification") && reply.status == 200 {
             reply.edit(|list| drop(list[0].as_object_mut().unwrap().remove("href")));
         }
     })
     .of("tmf633", 4),
     answer("reads", "/serviceSpecification/{id}: ETag, and 304 for who has it", |ask, reply| {
-        if ask.headers.iter().any(|(name, _)| name == "if-none-match") {
+        let conditional = ask.headers.iter().any(|(name, _)| name == "if-none-match");
+        if conditional && ask.target.contains("/serviceSpecification/") {
             reply.status = 200;
         }
     })

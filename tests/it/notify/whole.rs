@@ -68,13 +68,13 @@ async fn nothing_is_lost_and_nothing_overtakes_when_the_process_is_killed() {
     let (address, of_gone) = (gone.address(), gone.url.clone());
     drop(gone);
 
-    let first = ready(&mut site, &url).await;
+    let mut first = ready(&mut site, &url).await;
     let mut ids = vec![];
     for callback in [&good.url, &slow.url, &broken.url, &of_gone] {
         let made = client.post(HUB, &json!({ "callback": callback, "query": STATES })).await.expect(201);
         ids.push(made["id"].as_str().unwrap().to_owned());
     }
-    drop(first);
+    first.kill().await;
     url.send_replace(String::new());
 
     let mut load = JoinSet::new();
