@@ -308,7 +308,9 @@ impl Bench {
         let Some(items) = order[w.items].as_array() else {
             return Err(Stop::Failed(format!("the order lacks {}: {place}", w.items)));
         };
-        hold!(items.iter().all(|item| item["state"].is_string()), "an item without a state: {place}");
+        // The items of a draft are in none of the states that the files have for items.
+        let draft = order["state"] == "draft";
+        hold!(draft || items.iter().all(|i| i["state"].is_string()), "an item without a state: {place}");
         Ok(())
     }
 
