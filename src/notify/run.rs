@@ -15,10 +15,8 @@ use super::send::Post;
 use super::{NotifyError, Shows, keep, sequence};
 use crate::engine::Engine;
 
-/// How long the leader leads without a sign of life.
+/// How long the leader leads without a sign of life, at most; it gives one four times in that time.
 const LEASE: Duration = Duration::from_secs(10);
-/// How often it gives one.
-const RENEW: Duration = Duration::from_secs(2);
 /// Rounds between two looks for what is to be forgotten.
 const FORGET_EVERY: u64 = 600;
 
@@ -75,9 +73,10 @@ struct Lead {
 
 impl Lead {
     async fn round(&mut self) -> Result<(), NotifyError> {
-        if self.led.is_none_or(|at| at.elapsed() > RENEW) {
+        let lease = LEASE.min(Duration::from_secs(self.engine.config.jobs.lease_s));
+        if self.led.is_none_or(|at| at.elapsed() > lease / 4) {
             let mut tx = self.engine.db.system().await?;
-            let leader = tx.lease("notify", &self.engine.worker, LEASE).await?;
+            let leader = tx.lease("notify", &self.engine.worker, lease).await?;
             tx.commit().await?;
             self.led = leader.then(Instant::now);
         }

@@ -1,5 +1,6 @@
 //! A listener's own server: it keeps what it is sent, and answers as it is told.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -165,6 +166,13 @@ impl Ear {
             }
             came.await;
         }
+    }
+
+    /// How many different events were taken.
+    pub fn events(&self) -> usize {
+        let heard = self.inner.heard.lock().unwrap();
+        let taken = heard.iter().filter(|h| (200..300).contains(&h.status));
+        taken.map(Heard::event_id).collect::<BTreeSet<_>>().len()
     }
 }
 
