@@ -227,7 +227,8 @@ impl TestApp {
     /// Runs everything that is due; moves the clock to what is delayed, until nothing is left to do.
     pub async fn run(&self) {
         for _ in 0..1000 {
-            pool::run_to_empty(self.engine()).await.expect("the database answers");
+            // In a box, as below: the future of every test would hold what all of these need at once, on its stack.
+            Box::pin(pool::run_to_empty(self.engine())).await.expect("the database answers");
             let next = self.engine().db.read_system().await.unwrap().next_due().await.unwrap();
             match next {
                 None => return,
@@ -260,9 +261,10 @@ impl TestApp {
 
     /// Places an order with these items and runs it to its end; the order as it is then.
     pub async fn order(&self, items: Value) -> Value {
-        let placed = self.post(ORDERS, &json!({ "serviceOrderItem": items })).await.expect(201);
-        self.run().await;
-        self.show(&placed).await
+        let body = json!({ "serviceOrderItem": items });
+        let placed = Box::pin(self.post(ORDERS, &body)).await.expect(201);
+        Box::pin(self.run()).await;
+        Box::pin(self.show(&placed)).await
     }
 
     /// Runs an order of one item to its end, which must be good.
