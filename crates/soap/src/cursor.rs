@@ -24,6 +24,13 @@ impl<'a> Node<'a> {
         Self { element, path, type_checked: element.xsi_type.is_none() }
     }
 
+    /// The first child of an element that is known to have one, under the path of the element.
+    pub(crate) fn below(parent: &'a Element, path: &str) -> Self {
+        let element = &parent.children[0];
+        let path = format!("{path}/{}", shown(&element.name));
+        Self { element, path, type_checked: element.xsi_type.is_none() }
+    }
+
     /// The element itself.
     pub fn element(&self) -> &'a Element {
         self.element
