@@ -77,6 +77,10 @@ fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> 
         Door::Tmf622
     } else if path.starts_with("/tmf-api/customerManagement") {
         Door::Tmf629
+    } else if path == super::soap::ORDERS {
+        Door::Soap
+    } else if path == super::soap::NE {
+        Door::SoapNe
     } else {
         Door::Api
     };
