@@ -27,10 +27,10 @@ pub struct UsernameToken {
     pub username: String,
     /// The secret, or the digest of it.
     pub password: Password,
-    /// The decoded nonce.
-    pub nonce: Option<Vec<u8>>,
-    /// When the client says it was made; the text goes into the digest as it stands.
-    pub created: Option<(String, DateTime<Utc>)>,
+    /// The nonce, in Base64.
+    pub nonce: Option<String>,
+    /// When the client says it was made, an `xsd:dateTime`; the text goes into the digest as it stands.
+    pub created: Option<String>,
 }
 
 /// What proves it.
@@ -38,8 +38,8 @@ pub struct UsernameToken {
 pub enum Password {
     /// `#PasswordText`: the secret itself.
     Text(String),
-    /// `#PasswordDigest`: Base64(SHA-1(nonce + created + secret)), decoded.
-    Digest(Vec<u8>),
+    /// `#PasswordDigest`: Base64(SHA-1(nonce + created + secret)).
+    Digest(String),
 }
 
 /// Why a security header cannot be taken, by the fault codes of SOAP Message Security 1.0, 12.
@@ -119,7 +119,7 @@ fn read_token(token: &Element) -> Result<UsernameToken, SecurityError> {
         } else if child.is(WSSE, "Nonce") {
             nonce.replace(read_nonce(child)?).is_some()
         } else if child.is(WSU, "Created") {
-            created.replace((text(child)?.to_owned(), time(child)?)).is_some()
+            created.replace(read_created(child)?).is_some()
         } else {
             return Err(SecurityError::UnsupportedSecurityToken(shown(child)));
         };
@@ -139,27 +139,34 @@ fn read_password(e: &Element) -> Result<Password, SecurityError> {
     match kind.strip_prefix(PROFILE) {
         None if kind.is_empty() => Ok(Password::Text(text(e)?.to_owned())),
         Some("PasswordText") => Ok(Password::Text(text(e)?.to_owned())),
-        Some("PasswordDigest") => decode(text(e)?).map(Password::Digest),
+        Some("PasswordDigest") => base64(text(e)?).map(|(digest, _)| Password::Digest(digest)),
         _ => Err(SecurityError::UnsupportedSecurityToken("a Password of an unknown Type".to_owned())),
     }
 }
 
-fn read_nonce(e: &Element) -> Result<Vec<u8>, SecurityError> {
+fn read_created(e: &Element) -> Result<String, SecurityError> {
+    time(e)?;
+    Ok(text(e)?.trim_matches(is_space).to_owned())
+}
+
+fn read_nonce(e: &Element) -> Result<String, SecurityError> {
     if e.attribute("", "EncodingType").is_some_and(|t| t.trim_matches(is_space) != BASE64) {
         return Err(SecurityError::InvalidSecurity("a Nonce is encoded as Base64Binary"));
     }
-    let nonce = decode(text(e)?)?;
-    if nonce.is_empty() || nonce.len() > NONCE_OCTETS {
-        return Err(SecurityError::InvalidSecurity("a Nonce has 1 to 128 octets"));
+    let nonce = base64(text(e)?)?;
+    if (1..=NONCE_OCTETS).contains(&nonce.1) {
+        return Ok(nonce.0);
     }
-    Ok(nonce)
+    Err(SecurityError::InvalidSecurity("a Nonce has 1 to 128 octets"))
 }
 
-fn decode(text: &str) -> Result<Vec<u8>, SecurityError> {
+/// Base64 without the space in it, and how many octets it stands for.
+fn base64(text: &str) -> Result<(String, usize), SecurityError> {
     let plain: String = text.chars().filter(|&c| !is_space(c)).collect();
-    BASE64_STANDARD
-        .decode(plain)
-        .map_err(|_| SecurityError::InvalidSecurity("a Nonce or a digest is no Base64"))
+    match BASE64_STANDARD.decode(&plain) {
+        Ok(octets) => Ok((plain, octets.len())),
+        Err(_) => Err(SecurityError::InvalidSecurity("a Nonce or a digest is no Base64")),
+    }
 }
 
 fn check_timestamp(stamp: &Element, now: DateTime<Utc>) -> Result<(), SecurityError> {
@@ -204,8 +211,8 @@ mod tests {
              <w:Password Type='{PROFILE}PasswordDigest'>BAUG</w:Password><w:Username>bss</w:Username></w:UsernameToken></w:Security>"
         ));
         let digest = digest.unwrap().unwrap();
-        assert_eq!((digest.nonce, digest.password), (Some(vec![1, 2, 3]), Password::Digest(vec![4, 5, 6])));
-        assert_eq!(digest.created.unwrap().0, "2026-11-23T08:59:00+01:00");
+        assert_eq!((digest.nonce, digest.password), (Some("AQID".into()), Password::Digest("BAUG".into())));
+        assert_eq!(digest.created.unwrap(), "2026-11-23T08:59:00+01:00");
     }
 
     #[test]

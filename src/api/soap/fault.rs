@@ -2,7 +2,7 @@
 
 use telvisor_soap::addressing::AddressingError;
 use telvisor_soap::security::SecurityError;
-use telvisor_soap::{Code, EnvelopeError, Fault, ParseError, Version, Writer};
+use telvisor_soap::{Code, EnvelopeError, Fault, ParseError, Writer};
 use uuid::Uuid;
 
 use super::orders::read::NS;
@@ -154,6 +154,8 @@ impl From<ParseError> for Refusal {
 pub enum Refused {
     /// Of the envelope or one of its headers: it has no detail.
     Protocol(Box<Fault>),
+    /// HTTP did not prove who calls: 401 with a challenge.
+    Challenge(Box<Fault>),
     Typed(Box<Refusal>),
 }
 
@@ -221,6 +223,15 @@ impl Refused {
         Self::Protocol(Box::new(Fault::new(Code::Security(name), text, String::new())))
     }
 
+    /// The same for who proves himself by HTTP, or not at all.
+    #[must_use]
+    pub fn challenge(message: &str) -> Self {
+        match Self::security("FailedAuthentication", message) {
+            Self::Protocol(fault) => Self::Challenge(fault),
+            other => other,
+        }
+    }
+
     /// A fault of WS-Addressing.
     #[must_use]
     pub fn addressing(name: &'static str, message: &str) -> Self {
@@ -230,16 +241,17 @@ impl Refused {
     }
 }
 
-/// What every detail says besides the refusal.
-#[derive(Debug, Clone, Copy)]
-pub struct Around<'a> {
-    pub trace: &'a str,
-    pub now: &'a str,
+/// Where and when a fault was made, for the log's sake.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// The id of the trace that the client began, else that of the request.
+    pub id: String,
+    pub now: String,
 }
 
 /// A refusal as a fault of contract A.
 #[must_use]
-pub fn provisioning(refusal: &Refusal, around: Around<'_>) -> Fault {
+pub fn provisioning(refusal: &Refusal, trace: &Trace) -> Fault {
     let (number, code) = refusal.what.named();
     let mut w = Writer::new();
     w.start("tns:provisioningFault", &[("xmlns:tns", NS)]);
@@ -249,17 +261,8 @@ pub fn provisioning(refusal: &Refusal, around: Around<'_>) -> Fault {
     w.optional("tns:path", refusal.path.as_ref());
     w.optional("tns:orderId", refusal.order.map(|o| o.to_string()));
     w.optional("tns:externalOrderId", refusal.external_id.as_ref());
-    w.text("tns:traceId", around.trace).text("tns:timestamp", around.now);
+    w.text("tns:traceId", &trace.id).text("tns:timestamp", &trace.now);
     let at = refusal.path.as_ref().map_or(String::new(), |p| format!("{p}: "));
     let text = format!("{number} {code}: {at}{}", refusal.message);
     Fault::new(refusal.what.code(), text, w.finish())
-}
-
-/// Which version a fault is answered in when the message's own could not be read.
-#[must_use]
-pub const fn fallback(sent_as: Option<Version>) -> Version {
-    match sent_as {
-        Some(version) => version,
-        None => Version::Soap11,
-    }
 }

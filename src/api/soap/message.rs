@@ -4,11 +4,12 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
-use telvisor_soap::{Element, Limits, Version, parse};
+use axum::response::{IntoResponse as _, Response};
+use telvisor_soap::fault::envelope;
+use telvisor_soap::{Element, Fault, Limits, Version, parse};
 
-use super::fault::{Refusal, Refused, What};
-use crate::access::Caller;
+use super::fault::{Refusal, Refused, Trace, What};
+use crate::access::Origin;
 use crate::api::{Doors, request};
 use crate::clock::show;
 
@@ -31,6 +32,12 @@ pub struct Early {
 }
 
 impl Early {
+    /// A refusal of a message that was read, with the status that goes with its fault.
+    #[must_use]
+    pub fn of(version: Version, refused: Refused) -> Self {
+        Self { status: None, version, refused }
+    }
+
     fn http(status: StatusCode, version: Version, what: What, message: impl Into<String>) -> Self {
         Self { status: Some(status), version, refused: Refusal::new(what, message).into() }
     }
@@ -152,9 +159,56 @@ pub fn check_action(
     Err(Refusal::new(What::ActionMismatch, message))
 }
 
+/// What a call comes to.
+#[derive(Debug)]
+pub enum Answer {
+    /// Header blocks and the content of the Body.
+    Message { headers: String, body: String },
+    /// The answer follows on another way: 202.
+    Later,
+}
+
+/// The HTTP response: the answer, or the fault that `typed` makes of a refusal with the header blocks `headers`.
+pub fn respond(
+    version: Version,
+    answer: Result<Answer, Early>,
+    headers: &str,
+    typed: impl Fn(&Refusal) -> Fault,
+) -> Response {
+    let (version, status, refused) = match answer {
+        Ok(Answer::Message { headers, body }) => {
+            return response(version, StatusCode::OK, envelope(version, &headers, &body));
+        }
+        Ok(Answer::Later) => return StatusCode::ACCEPTED.into_response(),
+        Err(early) => (early.version, early.status, early.refused),
+    };
+    let (mut fault, mut retry, mut challenge) = (None, false, false);
+    let fault = match &refused {
+        Refused::Protocol(protocol) => protocol,
+        Refused::Challenge(protocol) => {
+            challenge = true;
+            protocol
+        }
+        Refused::Typed(refusal) => {
+            retry = refusal.what.retryable();
+            &*fault.insert(typed(refusal))
+        }
+    };
+    let of_fault = StatusCode::from_u16(fault.status(version)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = if challenge { StatusCode::UNAUTHORIZED } else { status.unwrap_or(of_fault) };
+    let mut response = response(version, status, fault.message(version, headers));
+    if retry {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(1));
+    }
+    if challenge {
+        let basic = HeaderValue::from_static("Basic realm=\"telvisor\", charset=\"UTF-8\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
+    }
+    response
+}
+
 /// An HTTP response with a whole message.
-#[must_use]
-pub fn response(version: Version, status: StatusCode, message: String) -> Response {
+fn response(version: Version, status: StatusCode, message: String) -> Response {
     let mut response = Response::new(Body::from(message));
     *response.status_mut() = status;
     let kind = HeaderValue::from_static(version.media_type());
@@ -162,15 +216,10 @@ pub fn response(version: Version, status: StatusCode, message: String) -> Respon
     response
 }
 
-/// What a fault is traced by: the id of the trace that the client began, else that of the request.
+/// What a fault of this request is traced by.
 #[must_use]
-pub fn trace(caller: &Caller) -> String {
-    let of_trace = caller.trace_parent.as_deref().and_then(|t| t.split('-').nth(1));
-    of_trace.or(caller.request_id.as_deref()).unwrap_or_default().to_owned()
-}
-
-/// Now, as messages write it.
-#[must_use]
-pub fn now(doors: &Doors) -> String {
-    show(doors.engine.db.clock().now())
+pub fn trace(doors: &Doors, origin: &Origin) -> Trace {
+    let of_trace = origin.trace_parent.as_deref().and_then(|t| t.split('-').nth(1));
+    let id = of_trace.or(origin.request_id.as_deref()).unwrap_or_default().to_owned();
+    Trace { id, now: show(doors.engine.db.clock().now()) }
 }

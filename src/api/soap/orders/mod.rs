@@ -6,68 +6,39 @@ pub mod read;
 pub mod show;
 
 use axum::extract::{Extension, Request as HttpRequest, State};
-use axum::http::StatusCode;
 use axum::response::Response;
+use telvisor_model::Scope;
 use telvisor_soap::addressing::{Addressing, addressing};
-use telvisor_soap::fault::{WSA, WSSE, envelope};
-use telvisor_soap::{Element, Envelope, Version, Writer};
+use telvisor_soap::fault::{WSA, WSSE};
+use telvisor_soap::{Element, Envelope, Writer};
 
 use self::read::{NS, OPERATIONS, OrderInfo, Request, Wanted};
-use super::fault::{Around, Refusal, Refused, provisioning};
-use super::message::{self, Message, check_action};
+use super::fault::{Refusal, Refused, provisioning};
+use super::message::{self, Answer, Early, Message, check_action};
 use super::security;
 use super::wait::{load, until_settled};
-use crate::access::Caller;
+use crate::access::{Caller, Door};
 use crate::api::Doors;
+use crate::api::entry::Around;
 use crate::api::tmf630::href::Base;
 use crate::orders::accept::{Accepted, accept};
-
-/// The scopes of what reads and of what changes something.
-const READ: &str = "orders:read";
-const WRITE: &str = "orders:write";
 
 /// POST: one operation.
 pub async fn post(
     State(doors): State<Doors>,
-    Extension(caller): Extension<Caller>,
+    Extension(around): Extension<Around>,
     Extension(Base(base)): Extension<Base>,
     http: HttpRequest,
 ) -> Response {
-    let trace = message::trace(&caller);
-    let (version, answered) = match message::receive(http, &doors).await {
-        Err(early) => return refuse(&doors, &trace, early.version, early.status, &early.refused),
-        Ok(message) => (message.sent_as, operate(&doors, caller, &base, &message).await),
-    };
-    match answered {
-        Ok((headers, body)) => message::response(version, StatusCode::OK, envelope(version, &headers, &body)),
-        Err(refused) => refuse(&doors, &trace, version, None, &refused),
-    }
-}
-
-/// A fault, with the status of HTTP that goes with it where there is no other.
-fn refuse(
-    doors: &Doors,
-    trace: &str,
-    version: Version,
-    status: Option<StatusCode>,
-    refused: &Refused,
-) -> Response {
-    let typed;
-    let (fault, retry) = match refused {
-        Refused::Protocol(fault) => (&**fault, false),
-        Refused::Typed(refusal) => {
-            typed = provisioning(refusal, Around { trace, now: &message::now(doors) });
-            (&typed, refusal.what.retryable())
+    let trace = message::trace(&doors, &around.origin);
+    let (version, answer) = match message::receive(http, &doors).await {
+        Err(early) => (early.version, Err(early)),
+        Ok(message) => {
+            let answer = operate(&doors, &around, &base, &message).await;
+            (message.sent_as, answer.map_err(|refused| Early::of(message.sent_as, refused)))
         }
     };
-    let status = status.unwrap_or_else(|| {
-        StatusCode::from_u16(fault.status(version)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    });
-    let mut response = message::response(version, status, fault.message(version, ""));
-    if retry {
-        response.headers_mut().insert("retry-after", 1.into());
-    }
-    response
+    message::respond(version, answer, "", |refusal| provisioning(refusal, &trace))
 }
 
 /// The header blocks that are acted on.
@@ -79,19 +50,15 @@ fn action(operation: &str) -> String {
     format!("{NS}/{operation}")
 }
 
-/// Reads the operation, checks who asks, acts; the header blocks and the Body of the answer.
-async fn operate(
-    doors: &Doors,
-    caller: Caller,
-    base: &str,
-    message: &Message,
-) -> Result<(String, String), Refused> {
+/// Reads the operation, checks who asks, acts.
+async fn operate(doors: &Doors, around: &Around, base: &str, message: &Message) -> Result<Answer, Refused> {
     let envelope = Envelope::open(&message.root, understood)?;
     if envelope.version != message.sent_as {
         let text = "the Envelope is of another version of SOAP than the Content-Type (text/xml is 1.1, application/soap+xml 1.2)";
         return Err(Refused::version(text));
     }
-    let caller = security::caller(doors, caller, &envelope).await?;
+    let token = security::token(doors, &envelope)?;
+    let caller = security::caller(doors, Door::Soap, around, token).await?;
     let operation = read::operation(&envelope.operation)?;
     check_action(message.action.as_deref(), &action(operation), OPERATIONS.iter().map(|o| action(o)))?;
     let addressing = addressing(&envelope)?;
@@ -100,7 +67,8 @@ async fn operate(
     }
     let request = read::request(operation, &envelope.operation)?;
     let body = act(doors, &caller, base, operation, request).await?;
-    Ok((addressing.map(|a| related(&a, operation)).unwrap_or_default(), body))
+    let headers = addressing.map(|a| related(&a, operation)).unwrap_or_default();
+    Ok(Answer::Message { headers, body })
 }
 
 /// The action must be the operation's; the answer goes back on the same connection, as orders tell their way by
@@ -128,6 +96,17 @@ fn related(a: &Addressing, operation: &str) -> String {
     w.finish()
 }
 
+/// What a caller needs for an operation.
+fn scope(request: &Request) -> Scope {
+    match request {
+        Request::Place(..) | Request::CancelOrder { .. } | Request::GetBackupLink { .. } => {
+            Scope::OrdersWrite
+        }
+        Request::Subscribe { .. } | Request::Unsubscribe { .. } => Scope::Events,
+        _ => Scope::OrdersRead,
+    }
+}
+
 async fn act(
     doors: &Doors,
     caller: &Caller,
@@ -135,15 +114,7 @@ async fn act(
     operation: &'static str,
     request: Request,
 ) -> Result<String, Refused> {
-    let writes = matches!(
-        request,
-        Request::Place(..)
-            | Request::CancelOrder { .. }
-            | Request::GetBackupLink { .. }
-            | Request::Subscribe { .. }
-            | Request::Unsubscribe { .. }
-    );
-    security::allow(caller, if writes { WRITE } else { READ })?;
+    security::allow(caller, scope(&request))?;
     let answer = match request {
         Request::Place(info, wanted) => place_order(doors, caller, operation, &info, &wanted).await,
         Request::ListBackups { subscription } => ask::list_backups(doors, caller, &subscription).await,
