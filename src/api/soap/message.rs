@@ -190,7 +190,7 @@ pub fn respond(
             protocol
         }
         Refused::Typed(refusal) => {
-            retry = refusal.what.retryable();
+            retry = refusal.retryable();
             &*fault.insert(typed(refusal))
         }
     };
