@@ -226,7 +226,9 @@ pub async fn serve(
     let mut urls = vec![];
     if role.has_api() {
         if engine.config.access.mode == AccessMode::Required && !somebody_may_call(&engine).await? {
-            tracing::warn!("no client may call: make one with `telvisor client add NAME --scope admin` while the server is stopped");
+            tracing::warn!(
+                "no client may call: make one with `telvisor client add NAME --scope admin` while the server is stopped"
+            );
         }
         let doors = Doors {
             engine: engine.clone(),
