@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod download;
+pub mod entry;
 pub mod filters;
 pub mod health;
 pub mod hub;
@@ -111,6 +112,11 @@ pub fn router(doors: Doors) -> Router {
         .route("/subscriptions/{id}/backups", get(own::backups::list).post(own::backups::take))
         .route("/backups/{id}/restore", post(own::backups::restore))
         .route("/backups/{id}/download-links", post(own::backups::link))
+        .route("/clients", get(own::clients::list).post(own::clients::add))
+        .route("/clients/{name}", get(own::clients::show))
+        .route("/clients/{name}/rotate", post(own::clients::rotate))
+        .route("/clients/{name}/disable", post(own::clients::disable))
+        .route("/clients/{name}/enable", post(own::clients::enable))
         .route("/sdr/seal", post(own::sdr::seal))
         .route("/sdr/files", get(own::sdr::files))
         .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file))

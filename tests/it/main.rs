@@ -1,6 +1,7 @@
 //! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
 #![cfg(test)]
 
+mod access;
 mod actions;
 mod asking;
 mod audits;
