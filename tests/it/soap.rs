@@ -3,6 +3,7 @@
 mod bad_input;
 mod ne;
 mod orders;
+mod security;
 
 use axum::http::Method;
 use telvisor_soap::{Element, Limits, Version, parse};
