@@ -213,9 +213,8 @@ impl Lane {
 
     fn notification(&self, event: &EventRow) -> Result<Letter, String> {
         let made = sequence::render(&self.engine, &self.shows, &self.listener, event);
-        let (shown, mut notification) = made
-            .ok_or("this release does not show such an event")?
-            .map_err(|e| unreadable(&e))?;
+        let (shown, mut notification) =
+            made.ok_or("this release does not show such an event")?.map_err(|e| unreadable(&e))?;
         envelope::shorten(shown, event, &mut notification);
         let mut callback = self.listener.callback.clone();
         if self.listener.listener_path {

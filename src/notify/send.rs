@@ -51,8 +51,7 @@ impl Letter {
     /// A letter by SOAP.
     #[must_use]
     pub fn soap(callback: String, message: Message, taken: fn(&[u8]) -> Result<(), String>) -> Self {
-        let headers =
-            vec![("content-type", message.content_type.to_owned()), ("soapaction", message.action)];
+        let headers = vec![("content-type", message.content_type.to_owned()), ("soapaction", message.action)];
         Self { callback, headers, body: message.body, taken }
     }
 }

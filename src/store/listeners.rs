@@ -158,7 +158,13 @@ impl Tx<Tenant> {
     pub async fn delete_listener(&mut self, l: &ListenerRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(self, execute, "DELETE FROM deliveries WHERE tenant = $1 AND listener = $2", &tenant, l.id)?;
-        sql!(self, execute, "DELETE FROM listener_orders WHERE tenant = $1 AND listener = $2", &tenant, l.id)?;
+        sql!(
+            self,
+            execute,
+            "DELETE FROM listener_orders WHERE tenant = $1 AND listener = $2",
+            &tenant,
+            l.id
+        )?;
         sql!(self, execute, "DELETE FROM listeners WHERE tenant = $1 AND id = $2", &tenant, l.id)?;
         self.delete_sealed(l.secret).await
     }
