@@ -1,6 +1,7 @@
 //! The SOAP doors, as a client's stack meets them.
 
 mod bad_input;
+mod callbacks;
 mod ne;
 mod orders;
 mod security;

@@ -4,6 +4,7 @@
 //! A call goes through [`message`] (HTTP to envelope), its contract's `read` (envelope to typed request) and `place` or
 //! `ask`; what is refused anywhere on the way is a [`fault::Refusal`], written in the contract's own form.
 
+pub mod callback;
 pub mod describe;
 pub mod fault;
 pub mod message;

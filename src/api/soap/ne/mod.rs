@@ -18,13 +18,17 @@ use self::read::{Act, OPERATIONS, Request};
 use self::show::Context;
 use super::fault::{Refusal, Refused, What};
 use super::message::{self, Answer, Early, Message, check_action};
+use super::orders::tell::refusal;
 use super::security;
 use crate::access::check::{AccessError, Credentials};
 use crate::access::sessions::{self, SessionError};
 use crate::access::{Caller, Door};
 use crate::api::Doors;
 use crate::api::entry::Around;
+use crate::api::hub::apis::SHOWS;
 use crate::config::AccessMode;
+use crate::notify;
+use crate::notify::listeners::ListenerError;
 
 /// The header blocks of the dialect; they come back as they were sent.
 const BLOCKS: [&str; 4] = ["SessionId", "TransactionId", "SequenceId", "Context"];
@@ -126,15 +130,33 @@ async fn operate(
             security::allow(&caller, scope)?;
             let context = Context { ns: ns.to_owned(), act, kind: object.kind, echo: echo.clone() };
             let transaction = sent(echo, "TransactionId");
-            match act::act(doors, &caller, &context, &object, transaction).await? {
-                Acted::Done(body) => answer(body),
-                Acted::Placed(order) => {
+            let later =
+                addressing.as_ref().and_then(|a| Some((a.reply_to.as_deref()?, a.message_id.as_str())));
+            if let Some((address, _)) = later {
+                notify::soap::judge(&doors.engine, address).await.map_err(|why| elsewhere(why.into()))?;
+            }
+            match (act::act(doors, &caller, &context, &object, transaction).await?, later) {
+                (Acted::Done(body), _) => answer(body),
+                (Acted::Placed(order), Some((address, message_id))) => {
+                    let context = serde_json::to_value(&context).unwrap_or_default();
+                    let engine = &doors.engine;
+                    notify::soap::reply_to(engine, &SHOWS, &caller, order, address, message_id, &context)
+                        .await
+                        .map_err(elsewhere)?;
+                    Ok(Answer::Later)
+                }
+                (Acted::Placed(order), None) => {
                     let (order, items) = act::settled(doors, &caller, order).await?;
                     answer(show::ended(&context, &order, &items)?)
                 }
             }
         }
     }
+}
+
+/// Why the answer does not go where `wsa:ReplyTo` says.
+fn elsewhere(e: ListenerError) -> Refusal {
+    refusal(e, "/Envelope/Header/ReplyTo/Address".to_owned())
 }
 
 fn action(operation: &str) -> String {

@@ -18,7 +18,7 @@ use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::subscriptions::SubscriptionRow;
 
 /// Where an element stands in a request.
-fn at(operation: &str, element: &str) -> String {
+pub(super) fn at(operation: &str, element: &str) -> String {
     format!("/Envelope/Body/{operation}/{element}")
 }
 

@@ -4,6 +4,7 @@ pub mod ask;
 pub mod place;
 pub mod read;
 pub mod show;
+pub mod tell;
 
 use axum::extract::{Extension, Request as HttpRequest, State};
 use axum::response::Response;
@@ -128,7 +129,8 @@ async fn act(
             ask::get_subscription(doors, caller, &subscription).await
         }
         Request::GetCustomer { customer } => ask::get_customer(doors, caller, &customer).await,
-        Request::Subscribe { .. } | Request::Unsubscribe { .. } => unreachable!(),
+        Request::Subscribe { notify_to, states } => tell::subscribe(doors, caller, &notify_to, &states).await,
+        Request::Unsubscribe { reference } => tell::unsubscribe(doors, caller, &reference).await,
     };
     Ok(answer?)
 }
@@ -146,6 +148,7 @@ async fn place_order(
     if let Some(id) = wanted.subscription() {
         ask::subscription(doors, caller, operation, id).await.map_err(named)?;
     }
+    tell::judge(doors, operation, info.notify_to.as_ref()).await.map_err(named)?;
     let draft = place::draft(info, wanted);
     let at = |member: &_| (wanted.wrong(member), Some(place::path(operation, &draft, member)));
     let accepted = accept(&doors.engine, caller, &draft).await;
@@ -153,6 +156,7 @@ async fn place_order(
     metrics::counter!("telvisor_orders_accepted_total", "door" => caller.door.as_str()).increment(1);
     let duplicate = matches!(accepted, Accepted::Replayed(_));
     let id = accepted.id();
+    tell::follow(doors, caller, operation, id, info.notify_to.as_ref()).await.map_err(named)?;
     let (order, items) = match accepted {
         _ if info.wait_seconds > 0 => until_settled(doors, caller, id, info.wait_seconds).await?,
         Accepted::New(new) => (new.order, new.items),
