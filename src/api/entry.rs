@@ -105,6 +105,14 @@ pub fn origin(trusted: &[IpNet], peer: Option<SocketAddr>, headers: &HeaderMap, 
     }
 }
 
+/// What a SOAP door is told of the request around its message.
+#[derive(Clone)]
+pub struct Around {
+    /// None where `Authorization` cannot be read.
+    pub credentials: Option<Credentials>,
+    pub origin: Origin,
+}
+
 /// The credentials that HTTP itself brings.
 ///
 /// # Errors

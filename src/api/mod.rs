@@ -16,6 +16,7 @@ pub mod own;
 pub mod problem;
 pub mod progress;
 pub mod request;
+pub mod soap;
 pub mod tmf620;
 pub mod tmf622;
 pub mod tmf629;
@@ -149,6 +150,7 @@ pub fn router(doors: Doors) -> Router {
         .merge(hub::routes())
         .merge(watched)
         .merge(openapi::routes())
+        .merge(soap::routes())
         .route("/download/{tenant}/{link}", get(download::get))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -65,12 +65,12 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
 
 /// Puts who calls beside the request. A SOAP door gets what it needs to find that out itself.
 async fn admit(engine: &Engine, request: &mut Request, origin: Origin) -> Result<(), Problem> {
-    let credentials = entry::credentials(request.headers())?;
+    let credentials = entry::credentials(request.headers());
     if matches!(entry::door(request.uri().path()), Door::Soap | Door::SoapNe) {
-        request.extensions_mut().insert(credentials);
-        request.extensions_mut().insert(origin);
+        request.extensions_mut().insert(entry::Around { credentials: credentials.ok(), origin });
         return Ok(());
     }
+    let credentials = credentials?;
     let path = request.uri().path();
     let caller = entry::enter(engine, request.method(), path, &credentials, &origin).await?;
     request.extensions_mut().insert(caller);

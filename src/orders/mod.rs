@@ -44,7 +44,7 @@ use self::moves::Moving;
 use crate::store::{Again, StoreError, Tenant, Tx};
 
 pub use decompose::service_item;
-pub use draft::{Ask, Draft, DraftItem, Given, Member};
+pub use draft::{Ask, Direction, Draft, DraftItem, Given, Member};
 pub use form::is_customer_id;
 
 /// Why an order, or a change to one, was not accepted.

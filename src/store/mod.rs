@@ -15,6 +15,7 @@ pub mod customers;
 pub mod deliveries;
 pub mod durations;
 pub mod events;
+pub mod followers;
 pub mod hosts;
 pub mod idempotency;
 pub mod installation;

@@ -45,6 +45,7 @@ mod reading;
 mod schema;
 mod sdr_files;
 mod smoke;
+mod soap;
 mod states;
 mod states_page;
 mod stories;
