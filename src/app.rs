@@ -7,16 +7,18 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use telvisor_model::ClientState;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::memory::Memory;
 use crate::api::io::Counting;
 use crate::api::{self, Doors};
 use crate::apps::catalogue::{self, Catalogue};
 use crate::clock::{Clock, new_id};
-use crate::config::Config;
+use crate::config::{AccessMode, Config};
 use crate::engine::Engine;
 use crate::hypervisor::Driver;
 use crate::hypervisor::simulator::remote::RemoteSimulator;
@@ -79,7 +81,7 @@ impl Running {
 pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
     std::fs::create_dir_all(&config.data)
         .with_context(|| format!("data: the folder {} cannot be made", config.data.display()))?;
-    let lock = if config.database_url().starts_with("sqlite:") { Some(lock(&config.data)?) } else { None };
+    let lock = hold(&config)?;
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
     let options = DbOptions { url: config.database_url(), connections: config.database.connections };
@@ -100,6 +102,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
         objects,
         files: Arc::new(Disk),
         secrets,
+        access: Memory::default(),
         installation,
         worker,
         config,
@@ -120,6 +123,14 @@ fn orders_to_approve(config: &Config, catalogue: &Catalogue) -> anyhow::Result<(
         ),
         None => Ok(()),
     }
+}
+
+/// Takes the data folder for this process, where it holds the database.
+///
+/// # Errors
+/// When another process has it.
+pub fn hold(config: &Config) -> anyhow::Result<Option<File>> {
+    if config.database_url().starts_with("sqlite:") { lock(&config.data).map(Some) } else { Ok(None) }
 }
 
 /// SQLite serves one server process: the second on a data folder does not start.
@@ -229,6 +240,11 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     let mut urls = vec![];
     if role.has_api() {
+        if engine.config.access.mode == AccessMode::Required && !somebody_may_call(&engine).await? {
+            tracing::warn!(
+                "no client may call: make one with `telvisor client add NAME --scope admin` while the server is stopped"
+            );
+        }
         let doors = Doors {
             engine: engine.clone(),
             metrics: recorder(),
@@ -286,6 +302,12 @@ pub async fn serve(
         Some(e) => Err(e).context("a task of the server broke"),
         None => Ok(()),
     }
+}
+
+/// Whether there is a client that is let in.
+async fn somebody_may_call(engine: &Engine) -> anyhow::Result<bool> {
+    let clients = engine.db.read_system().await?.clients(None).await?;
+    Ok(clients.iter().any(|c| c.state == ClientState::Active))
 }
 
 /// Closes what is due and delivers what is sealed; full files every thirty rounds.

@@ -76,6 +76,7 @@ pub struct Config {
     pub sdr: Sdr,
     pub mediation: Mediation,
     pub notify: Notify,
+    pub soap: Soap,
     pub log: Log,
     pub simulator: SimulatorConfig,
     pub test: Test,
@@ -266,6 +267,17 @@ fn as_texts<S: Serializer>(networks: &[IpNet], to: S) -> Result<S::Ok, S::Error>
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Soap {
+    pub session_idle_s: i64,
+    pub session_max_s: i64,
+    pub sessions_per_user: i64,
+    pub ne_namespace: String,
+    pub ne_wait_seconds: u32,
+    pub loose_errors: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Log {
     pub format: String,
     pub filter: String,
@@ -316,7 +328,7 @@ impl Provider for Overrides {
     }
 }
 
-/// The bearer token that the command line sends, from `TELVISOR_TOKEN`. There is no flag: those of a running
+/// What the command line proves itself with, from `TELVISOR_TOKEN`: `NAME:SECRET` of a client, or a bearer token. There is no flag: those of a running
 /// process can be read by every user of the machine.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this file is where the environment is read")]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use crate::access::memory::Memory;
 use crate::apps::catalogue::Catalogue;
 use crate::config::Config;
 use crate::fault;
@@ -25,6 +26,8 @@ pub struct Engine {
     /// Where sealed files go.
     pub files: Arc<dyn FileLayer>,
     pub secrets: Secrets,
+    /// What is known of credentials, for a while.
+    pub access: Memory,
     /// This installation's id, in every ownership tag.
     pub installation: Uuid,
     /// Names this process in leases.

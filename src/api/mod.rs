@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod download;
+pub mod entry;
 pub mod filters;
 pub mod health;
 pub mod hub;
@@ -15,6 +16,7 @@ pub mod own;
 pub mod problem;
 pub mod progress;
 pub mod request;
+pub mod soap;
 pub mod tmf620;
 pub mod tmf622;
 pub mod tmf629;
@@ -111,6 +113,11 @@ pub fn router(doors: Doors) -> Router {
         .route("/subscriptions/{id}/backups", get(own::backups::list).post(own::backups::take))
         .route("/backups/{id}/restore", post(own::backups::restore))
         .route("/backups/{id}/download-links", post(own::backups::link))
+        .route("/clients", get(own::clients::list).post(own::clients::add))
+        .route("/clients/{name}", get(own::clients::show))
+        .route("/clients/{name}/rotate", post(own::clients::rotate))
+        .route("/clients/{name}/disable", post(own::clients::disable))
+        .route("/clients/{name}/enable", post(own::clients::enable))
         .route("/sdr/seal", post(own::sdr::seal))
         .route("/sdr/files", get(own::sdr::files))
         .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file))
@@ -143,6 +150,7 @@ pub fn router(doors: Doors) -> Router {
         .merge(hub::routes())
         .merge(watched)
         .merge(openapi::routes())
+        .merge(soap::routes())
         .route("/download/{tenant}/{link}", get(download::get))
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)

@@ -10,6 +10,9 @@ use super::tmf630::etag;
 use crate::orders::{Member, OrderError};
 use crate::store::StoreError;
 
+/// What a client without credentials is asked for (RFC 7617).
+pub const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"telvisor\", charset=\"UTF-8\"");
+
 /// A refusal. The internal cause is logged, never sent.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -74,8 +77,8 @@ impl Problem {
             OrderError::Forbidden { item, message } => {
                 Self::conflict("forbiddenState", message_at(item, message))
             }
-            OrderError::KeyConflict { key, made } => {
-                idempotency::conflict(&key, &made, &path(None, &Member::ExternalId))
+            OrderError::KeyConflict { key, what, made } => {
+                idempotency::conflict(&key, &format!("{what} {made}"), &path(None, &Member::ExternalId))
             }
             OrderError::Changed => etag::changed(),
             OrderError::NotFound(id) => Self::not_found("order", &id),
@@ -119,7 +122,7 @@ impl IntoResponse for Problem {
         });
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
         }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -9,12 +9,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
 
-use super::Doors;
 use super::io::Connection;
 use super::problem::{self, Problem};
 use super::tmf630::href;
-use crate::access::{Caller, Door};
+use super::{Doors, entry};
+use crate::access::{Door, Origin};
 use crate::clock::new_id;
+use crate::config::AccessMode;
+use crate::engine::Engine;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -28,19 +30,23 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
     let trusted = config.trusted_proxies();
     let base = href::base(&config.base_url, &trusted, peer.map(|p| p.ip()), request.headers());
     request.extensions_mut().insert(base);
-    let source = peer.map(|p| p.to_string());
-    let refused = foreign(request.headers()).or_else(|| unproven(request.headers()));
-    let caller = caller(request.uri().path(), request.headers(), &id, source);
-    request.extensions_mut().insert(caller);
+    let origin = entry::origin(&trusted, peer, request.headers(), &id);
+    let open = config.access.mode == AccessMode::Open;
+    let refused = if open { foreign(request.headers()) } else { None };
     let method = request.method().clone();
+    let engine = doors.engine.clone();
     let mut response = async {
-        let response = match refused {
-            Some(problem) => problem.into_response(),
+        let let_in = match refused {
+            Some(problem) => Err(problem),
+            None => admit(&engine, &mut request, origin).await,
+        };
+        let response = match let_in {
+            Err(problem) => problem.into_response(),
             // No id has this character, and PostgreSQL cannot even be asked for it.
-            None if request.uri().path().contains("%00") => {
+            Ok(()) if request.uri().path().contains("%00") => {
                 problem::no_such_path(request.uri().clone()).await.into_response()
             }
-            None => next.run(request).await,
+            Ok(()) => next.run(request).await,
         };
         tracing::debug!(status = response.status().as_u16(), ms = started.elapsed().as_millis(), "answered");
         response
@@ -57,6 +63,20 @@ pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) 
     response
 }
 
+/// Puts who calls beside the request. A SOAP door gets what it needs to find that out itself.
+async fn admit(engine: &Engine, request: &mut Request, origin: Origin) -> Result<(), Problem> {
+    let credentials = entry::credentials(request.headers());
+    if matches!(entry::door(request.uri().path()), Door::Soap | Door::SoapNe) {
+        request.extensions_mut().insert(entry::Around { credentials: credentials.ok(), origin });
+        return Ok(());
+    }
+    let credentials = credentials?;
+    let path = request.uri().path();
+    let caller = entry::enter(engine, request.method(), path, &credentials, &origin).await?;
+    request.extensions_mut().insert(caller);
+    Ok(())
+}
+
 /// The client's own id where it is plain, else a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID).and_then(|v| v.to_str().ok());
@@ -67,43 +87,6 @@ fn request_id(headers: &HeaderMap) -> String {
                 && v.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         })
         .map_or_else(|| new_id().to_string(), str::to_owned)
-}
-
-fn caller(path: &str, headers: &HeaderMap, id: &str, source: Option<String>) -> Caller {
-    // All versions of an API are one door.
-    let door = if path.starts_with("/tmf-api/serviceOrdering") {
-        Door::Tmf641
-    } else if path.starts_with("/tmf-api/productOrderingManagement") {
-        Door::Tmf622
-    } else if path.starts_with("/tmf-api/customerManagement") {
-        Door::Tmf629
-    } else {
-        Door::Api
-    };
-    Caller {
-        source,
-        request_id: Some(id.to_owned()),
-        trace_parent: headers
-            .get("traceparent")
-            .and_then(|v| v.to_str().ok())
-            .filter(|v| is_traceparent(v))
-            .map(str::to_owned),
-        ..Caller::local(door)
-    }
-}
-
-/// `version-traceid-parentid-flags` in lower-case hex (W3C Trace Context, 3.2): no version ff, no id of zeros. What is
-/// none is dropped, as the standard says.
-fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let lengths: Vec<usize> = parts.iter().map(|p| p.len()).collect();
-    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    let some = |id: &str| id.bytes().any(|b| b != b'0');
-    lengths == [2, 32, 16, 2]
-        && parts.iter().all(|p| p.bytes().all(hex))
-        && parts[0] != "ff"
-        && some(parts[1])
-        && some(parts[2])
 }
 
 /// While the server is open, a web page in the user's browser must not place orders: only requests that name a
@@ -134,14 +117,6 @@ fn foreign(headers: &HeaderMap) -> Option<Problem> {
     None
 }
 
-/// Credentials that are given are always checked, on an open server too; there are no clients yet, so none is right.
-fn unproven(headers: &HeaderMap) -> Option<Problem> {
-    headers.contains_key(header::AUTHORIZATION).then(|| {
-        let message = "no client is known by these credentials; an open server needs none";
-        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "wrong credentials", message)
-    })
-}
-
 /// Whether a Host (with or without a port) names this machine by a loopback name or address.
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
@@ -166,33 +141,6 @@ mod tests {
             ["example.com", "localhost.example.com", "10.0.0.1:80", "127.0.0.1.example.com", "", "[::2]"]
         {
             assert!(!is_loopback(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_traceparent_is_kept_only_in_its_form() {
-        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let kept = |text: &'static str| {
-            let headers = HeaderMap::from_iter([(
-                HeaderName::from_static("traceparent"),
-                HeaderValue::from_static(text),
-            )]);
-            caller("/", &headers, "r", None).trace_parent
-        };
-        assert_eq!(kept(good).as_deref(), Some(good));
-        for bad in [
-            "",
-            "00",
-            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
-            "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01",
-            "'; DROP TABLE orders; --",
-        ] {
-            assert_eq!(kept(bad), None, "{bad}");
         }
     }
 

@@ -87,7 +87,7 @@ impl std::fmt::Display for Refusal {
         }
         write!(f, " to {})", self.request)?;
         match self.status {
-            StatusCode::UNAUTHORIZED => write!(f, "; set TELVISOR_TOKEN to a token that this server knows"),
+            StatusCode::UNAUTHORIZED => write!(f, "; set TELVISOR_TOKEN to NAME:SECRET of a client"),
             status if status.is_redirection() => {
                 write!(f, "; redirects are not followed, give the final address with --server")
             }
@@ -153,7 +153,10 @@ impl Http {
         let mut request = self.client.request(method.clone(), &url).header(header::ACCEPT, accept);
         // The token is for its own server only, whatever address an answer names.
         if let (Some(token), true) = (&self.token, url.starts_with(&here)) {
-            request = request.bearer_auth(token);
+            request = match token.split_once(':') {
+                Some((name, secret)) => request.basic_auth(name, Some(secret)),
+                None => request.bearer_auth(token),
+            };
         }
         if let Some(body) = body {
             request = request.json(body);
@@ -313,7 +316,7 @@ mod tests {
     #[test]
     fn a_refusal_without_a_body_still_says_what_to_do() {
         assert_eq!(shown(502, "<html>"), "no reason given (status 502 to POST /x)");
-        assert!(shown(401, "").ends_with("set TELVISOR_TOKEN to a token that this server knows"));
+        assert!(shown(401, "").ends_with("set TELVISOR_TOKEN to NAME:SECRET of a client"));
         assert!(shown(302, "").contains("redirects are not followed"));
     }
 

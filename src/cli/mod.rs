@@ -13,6 +13,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 use crate::config::{self, Config, Overrides, Role, UrlOnly, describe};
 
 mod app;
+mod client;
 mod config_command;
 mod conformance;
 mod demo;
@@ -101,6 +102,9 @@ pub enum Command {
     /// Who is told of events.
     #[command(subcommand)]
     Listeners(listeners::Command),
+    /// Who may call, with which secret.
+    #[command(subcommand)]
+    Client(client::Command),
     /// Service detail records and their files.
     #[command(subcommand)]
     Sdr(sdr::Command),
@@ -222,6 +226,7 @@ pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
         Command::Jobs => jobs::list(&global.http()?, out).await,
         Command::Fallout(command) => jobs::fallout(&global.http()?, &command, out).await,
         Command::Listeners(command) => listeners::run(&global.http()?, &command, out).await,
+        Command::Client(command) => Box::pin(client::run(global, &command, out)).await,
         Command::Sdr(command) => sdr::run(global, &command, out).await,
         Command::App(command) => app::run(&command, out),
         Command::Config(command) => config_command::run(global, &command, out),

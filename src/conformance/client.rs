@@ -114,7 +114,11 @@ impl Client {
         mut request: reqwest::RequestBuilder,
     ) -> Held<Answer> {
         if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
+            // NAME:SECRET is Basic; a bearer token has no colon (RFC 6750, 2.1).
+            request = match token.split_once(':') {
+                Some((name, secret)) => request.basic_auth(name, Some(secret)),
+                None => request.bearer_auth(token),
+            };
         }
         let no_answer = |e: reqwest::Error| Stop::Failed(format!("{method} {target}: no answer: {e:?}"));
         let response = request.send().await.map_err(no_answer)?;

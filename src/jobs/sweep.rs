@@ -49,6 +49,11 @@ async fn sweep(engine: &Engine, round: u64) -> Result<(), StoreError> {
     fold(engine).await?;
     if round.is_multiple_of(10) {
         expect::fold(engine).await?;
+        let mut tx = engine.db.system().await?;
+        let now = tx.lease_now().await?;
+        if tx.forget_nonces(now).await? + tx.forget_sessions(now).await? > 0 {
+            tx.commit().await?;
+        }
     }
     schedule::run(engine).await?;
     approval::sweep(engine).await?;

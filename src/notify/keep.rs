@@ -19,6 +19,11 @@ pub async fn forget(engine: &Engine) -> Result<(), StoreError> {
             let mut tx = engine.db.tenant(&tenant).await?;
             let before = tx.now() - TimeDelta::days(engine.config.notify.keep_days);
             tx.forget_deliveries(before).await?;
+            // Nobody is told to follow an order through a listener that goes.
+            tx.lock_positions().await?;
+            for idle in tx.forget_follows(before).await? {
+                tx.delete_listener(&idle).await?;
+            }
             let old = tx.old_events(before, MOST).await?;
             for id in &old {
                 tx.forget_event(*id).await?;

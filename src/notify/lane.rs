@@ -11,18 +11,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use telvisor_model::ListenerState;
+use telvisor_model::{ListenerState, OrderState};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::send::{Letter, Post, trace_parent};
+use super::soap::{self, Beside, Kind};
 use super::{NotifyError, Shows, envelope, listeners, sequence};
 use crate::access::{Caller, Door};
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::store::deliveries::DueRow;
+use crate::store::events::EventRow;
 use crate::store::listeners::ListenerRow;
 use crate::store::retrying;
 
@@ -44,7 +46,7 @@ pub struct Lane {
     tenant: String,
     listener: ListenerRow,
     secret: Vec<u8>,
-    ready: VecDeque<DueRow>,
+    ready: VecDeque<(DueRow, Beside)>,
     /// Positions under way.
     flying: HashMap<i64, DueRow>,
     posts: JoinSet<Ended>,
@@ -70,8 +72,10 @@ impl Lane {
         let Some(listener) = tx.listener(id).await?.filter(|l| l.state == ListenerState::Active) else {
             return Ok(None);
         };
-        let sealed = tx.sealed(listener.secret).await?;
-        let secret = listeners::unseal(engine, &listener, sealed)?;
+        let secret = match Kind::of(&listener) {
+            Some(_) => vec![],
+            None => listeners::unseal(engine, &listener, tx.sealed(listener.secret).await?)?,
+        };
         Ok(Some(Self {
             engine: engine.clone(),
             shows,
@@ -142,9 +146,9 @@ impl Lane {
             }
         }
         while self.flying.len() < room
-            && let Some(due) = self.ready.pop_front()
+            && let Some((due, beside)) = self.ready.pop_front()
         {
-            self.let_go(due);
+            self.let_go(due, &beside);
         }
         Ok(Some(wait))
     }
@@ -170,7 +174,11 @@ impl Lane {
             due.extend(tx.fresh_due(id, new + under_way).await?);
         }
         due.retain(|d| !self.flying.values().any(|f| f.event.resource_id == d.event.resource_id));
-        self.ready = due.into();
+        self.ready.clear();
+        for row in due {
+            let beside = Beside::of(&mut tx, &self.listener, &row.event).await?;
+            self.ready.push_back((row, beside));
+        }
         let next = tx.next_retry(id).await?.filter(|at| *at > now);
         let fresh = Some(self.fresh_after).filter(|at| down && *at > now);
         let next = next.into_iter().chain(fresh).min();
@@ -179,39 +187,42 @@ impl Lane {
     }
 
     /// Sends one, beside what is under way.
-    fn let_go(&mut self, due: DueRow) {
+    fn let_go(&mut self, due: DueRow, beside: &Beside) {
         let position = due.event.position.unwrap_or_default();
-        let letter = self.letter(&due);
+        let letters = self.letters(&due.event, beside);
         self.flying.insert(position, due);
         let post = self.post.clone();
-        self.posts.spawn(async move {
-            let sent = match letter {
-                Ok(letter) => post.send(letter).await,
-                Err(why) => Err(why),
-            };
-            (position, sent)
-        });
+        self.posts.spawn(async move { (position, send_all(&post, letters).await) });
     }
 
-    fn letter(&self, due: &DueRow) -> Result<Letter, String> {
-        let event = &due.event;
+    fn letters(&self, event: &EventRow, beside: &Beside) -> Result<Vec<Letter>, String> {
+        let mut letters = match Kind::of(&self.listener) {
+            None => vec![self.notification(event)?],
+            Some(kind) => {
+                let taken = if kind == Kind::Reply { |_: &[u8]| Ok(()) } else { self.shows.soap.accepted };
+                let made = soap::messages(&self.shows.soap, kind, &self.listener, event, beside);
+                let made = made.map_err(|e| unreadable(&e))?;
+                made.into_iter().map(|m| Letter::soap(self.listener.callback.clone(), m, taken)).collect()
+            }
+        };
+        for letter in &mut letters {
+            letter.headers.push(("traceparent", trace_parent(event.trace_parent.as_deref(), event.id)));
+        }
+        Ok(letters)
+    }
+
+    fn notification(&self, event: &EventRow) -> Result<Letter, String> {
         let made = sequence::render(&self.engine, &self.shows, &self.listener, event);
-        let (shown, mut notification) = made
-            .ok_or("this release does not show such an event")?
-            .map_err(|e| format!("the event is in a form that this release cannot read: {e}"))?;
+        let (shown, mut notification) =
+            made.ok_or("this release does not show such an event")?.map_err(|e| unreadable(&e))?;
         envelope::shorten(shown, event, &mut notification);
         let mut callback = self.listener.callback.clone();
         if self.listener.listener_path {
             callback = listener_path(&callback, notification["eventType"].as_str().unwrap_or_default());
         }
-        Ok(Letter {
-            callback,
-            event_id: event.id,
-            body: notification.to_string().into_bytes(),
-            secret: self.secret.clone(),
-            timestamp: self.engine.db.clock().now().timestamp(),
-            trace_parent: trace_parent(event.trace_parent.as_deref(), event.id),
-        })
+        let body = notification.to_string().into_bytes();
+        let now = self.engine.db.clock().now().timestamp();
+        Ok(Letter::signed(callback, body, event.id, now, &self.secret))
     }
 
     /// Writes down how the first and all others that have ended meanwhile went, in one transaction.
@@ -250,7 +261,7 @@ impl Lane {
         }
         if self.is_down() {
             // New ones come forward one by one now.
-            self.ready.retain(|d| d.tries > 0);
+            self.ready.retain(|(d, _)| d.tries > 0);
         }
         Ok(())
     }
@@ -267,7 +278,13 @@ impl Lane {
         let id = self.listener.id;
         for (position, result) in ended {
             match result {
-                Ok(()) => tx.delivered(id, *position).await?,
+                Ok(()) => {
+                    tx.delivered(id, *position).await?;
+                    let event = self.flying.get(position).map(|d| &d.event).filter(|_| self.listener.named);
+                    if let Some(event) = event.filter(|e| soap::state(e).is_some_and(OrderState::is_final)) {
+                        tx.end_follow(id, event.resource_id).await?;
+                    }
+                }
                 Err(why) => {
                     let tries = self.flying.get(position).map_or(0, |d| d.tries);
                     let again = now + self.pause(usize::try_from(tries).unwrap_or(usize::MAX));
@@ -320,6 +337,18 @@ impl Lane {
         let drawn = i64::from(new_id().into_bytes()[15]);
         TimeDelta::milliseconds(doubled - doubled / 2 * drawn / 255)
     }
+}
+
+/// Sends one letter after the other.
+async fn send_all(post: &Post, letters: Result<Vec<Letter>, String>) -> Result<(), String> {
+    for letter in letters? {
+        post.send(letter).await?;
+    }
+    Ok(())
+}
+
+fn unreadable(e: &serde_json::Error) -> String {
+    format!("the event is in a form that this release cannot read: {e}")
 }
 
 /// Waits; for ever where there is nothing to wait for.

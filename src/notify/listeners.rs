@@ -71,15 +71,22 @@ pub async fn register(
     caller: &Caller,
     asked: &Registration,
 ) -> Result<(ListenerRow, Vec<u8>), ListenerError> {
-    let guard = Guard::new(&engine.config);
-    let url = guard.url(&asked.callback)?;
-    guard.name(&url).await?;
+    allowed(engine, &asked.callback).await?;
     let secret = match &asked.secret {
         Some(given) => given.clone(),
         None => sign::new_secret()?,
     };
     let listener = retrying("register", || once(engine, shows, api, caller, asked, &secret)).await?;
     Ok((listener, secret))
+}
+
+/// Judges a callback as this server's configuration says.
+///
+/// # Errors
+/// Saying what is wrong with it.
+pub(super) async fn allowed(engine: &Engine, callback: &str) -> Result<(), Refused> {
+    let guard = Guard::new(&engine.config);
+    guard.name(&guard.url(callback)?).await
 }
 
 async fn once(
@@ -94,10 +101,7 @@ async fn once(
     // What was committed before is placed before: it is not this listener's.
     tx.lock_positions().await?;
     while sequence::place(engine, shows, &mut tx).await?.is_some() {}
-    let same = |l: &ListenerRow| {
-        (l.api.as_str(), &l.callback, &l.query) == (api.name, &asked.callback, &asked.query)
-    };
-    if let Some(known) = tx.listeners().await?.into_iter().find(same) {
+    if let Some(known) = tx.listener_like(api.name, &asked.callback, &asked.query).await? {
         return Err(ListenerError::Known(known.id));
     }
     let (id, secret_id) = (new_id(), new_id());
@@ -119,6 +123,7 @@ async fn once(
         client: caller.principal.name(),
         state: ListenerState::Active,
         listener_path: engine.config.notify.listener_path,
+        named: false,
         secret: secret_id,
         since: tx.last_position().await?,
         failing_since: None,
@@ -272,7 +277,8 @@ async fn replay_batch(
     let events = tx.events_from(from, BATCH).await?;
     let mut again = 0;
     for e in &events {
-        if sequence::wants(engine, shows, listener, e) {
+        let told = !listener.named || !tx.replies(listener.id, e.resource_id).await?.is_empty();
+        if told && sequence::wants(engine, shows, listener, e) {
             tx.give(listener.id, e, e.position.unwrap_or_default()).await?;
             again += 1;
         }

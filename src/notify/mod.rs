@@ -15,6 +15,7 @@ pub mod run;
 pub mod send;
 pub mod sequence;
 pub mod sign;
+pub mod soap;
 
 use serde_json::Value;
 use telvisor_model::{EventKind, Resource};
@@ -28,6 +29,7 @@ pub struct Shows {
     pub apis: &'static [Api],
     /// Whether a listener with this query wants this notification; `key` names the resource below `event`.
     pub fits: fn(query: &str, key: &str, notification: &Value) -> bool,
+    pub soap: soap::Soap,
 }
 
 /// One version of one API with a hub.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, Url, header, redirect};
+use reqwest::{Client, Url, redirect};
 use uuid::Uuid;
 
 use super::guard::{Guard, Guarded};
+use super::soap::Message;
 use super::{NotifyError, sign};
 use crate::config::Config;
 
@@ -26,13 +27,33 @@ pub struct Post {
 #[derive(Debug, Clone)]
 pub struct Letter {
     pub callback: String,
-    /// `eventId`, the same at every try.
-    pub event_id: Uuid,
+    pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    pub secret: Vec<u8>,
-    /// Seconds since 1970.
-    pub timestamp: i64,
-    pub trace_parent: String,
+    /// Judges what is answered with a 2xx.
+    pub taken: fn(answer: &[u8]) -> Result<(), String>,
+}
+
+impl Letter {
+    /// A letter of a hub, signed. `event_id` is the same at every try; `timestamp` in seconds since 1970.
+    #[must_use]
+    pub fn signed(callback: String, body: Vec<u8>, event_id: Uuid, timestamp: i64, secret: &[u8]) -> Self {
+        let id = event_id.to_string();
+        let signature = sign::signature(secret, &id, timestamp, &body);
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-signature", signature),
+        ];
+        Self { callback, headers, body, taken: |_| Ok(()) }
+    }
+
+    /// A letter by SOAP.
+    #[must_use]
+    pub fn soap(callback: String, message: Message, taken: fn(&[u8]) -> Result<(), String>) -> Self {
+        let headers = vec![("content-type", message.content_type.to_owned()), ("soapaction", message.action)];
+        Self { callback, headers, body: message.body, taken }
+    }
 }
 
 impl Post {
@@ -50,23 +71,16 @@ impl Post {
         Ok(Self { client, guard })
     }
 
-    /// Sends a letter. Any 2xx is delivery.
+    /// Sends a letter. A 2xx that the letter takes is delivery.
     ///
     /// # Errors
     /// Why it was not delivered, in words.
     pub async fn send(&self, letter: Letter) -> Result<(), String> {
         let url: Url = self.guard.url(&letter.callback).map_err(|e| e.to_string())?;
-        let id = letter.event_id.to_string();
-        let signature = sign::signature(&letter.secret, &id, letter.timestamp, &letter.body);
-        let request = self
-            .client
-            .post(url)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", letter.timestamp)
-            .header("webhook-signature", signature)
-            .header("traceparent", letter.trace_parent)
-            .body(letter.body);
+        let mut request = self.client.post(url).body(letter.body);
+        for (name, value) in letter.headers {
+            request = request.header(name, value);
+        }
         let mut answer = request.send().await.map_err(|e| words(&chain(&e)))?;
         let status = answer.status();
         let mut read = vec![];
@@ -77,7 +91,7 @@ impl Post {
             }
         }
         if status.is_success() {
-            return Ok(());
+            return (letter.taken)(&read).map_err(|why| words(&why));
         }
         if status.is_redirection() {
             return Err(format!("{status}; redirects are not followed"));

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::envelope::{Sender, notification};
-use super::{NotifyError, Shown, Shows};
+use super::{NotifyError, Shown, Shows, soap};
 use crate::engine::Engine;
 use crate::store::events::EventRow;
 use crate::store::listeners::ListenerRow;
@@ -55,13 +55,15 @@ pub async fn place(
     if events.is_empty() {
         return Ok(None);
     }
-    let listeners = tx.listeners().await?;
+    let listeners = tx.unnamed_listeners().await?;
+    let followers = tx.followers_of_news().await?;
     let mut position = tx.last_position().await?;
     let mut given = HashSet::new();
     for event in &events {
         position += 1;
         tx.place_event(event.id, position).await?;
-        for l in listeners.iter().filter(|l| wants(engine, shows, l, event)) {
+        let named = followers.iter().filter(|f| f.order_id == event.resource_id).map(|f| &f.listener);
+        for l in listeners.iter().chain(named).filter(|l| wants(engine, shows, l, event)) {
             tx.give(l.id, event, position).await?;
             given.insert(l.id);
         }
@@ -83,8 +85,11 @@ fn in_order(mut events: Vec<EventRow>) -> Vec<EventRow> {
     keyed.into_iter().map(|(_, e)| e).collect()
 }
 
-/// Whether a listener is to be sent an event.
+/// Whether a listener is to be sent an event; a named one, if it is told of the order at all.
 pub fn wants(engine: &Engine, shows: &Shows, listener: &ListenerRow, event: &EventRow) -> bool {
+    if let Some(kind) = soap::Kind::of(listener) {
+        return kind.wants(listener, event);
+    }
     let Some(api) = shows.api(&listener.api) else { return false };
     if api.shows(event.resource, event.kind).is_none() {
         return false;

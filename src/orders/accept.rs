@@ -168,7 +168,7 @@ pub(super) async fn replayed(
     match keys::take(engine, tx, (caller, caller.door.as_str()), &key, &content, order).await? {
         Taken::New => Ok(None),
         Taken::Same(id) => Ok(Some(id)),
-        Taken::Other(id) => Err(OrderError::KeyConflict { key, made: format!("order {id}") }),
+        Taken::Other(id) => Err(OrderError::KeyConflict { key, what: "order", made: id }),
     }
 }
 

@@ -5,8 +5,8 @@
 use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 
-use super::moves::Moving;
 use super::keys::{self, Taken};
+use super::moves::Moving;
 use super::{OrderError, fallout, finish, line};
 use crate::access::{Caller, Door};
 use crate::clock::new_id;
@@ -39,11 +39,7 @@ pub type Judged = (CancelRow, bool);
 /// # Errors
 /// [`OrderError::NotFound`], or [`OrderError::Forbidden`] when the order has ended, is being cancelled, or belongs to a
 /// product order; [`OrderError::KeyConflict`].
-pub async fn cancel(
-    engine: &Engine,
-    caller: &Caller,
-    request: &CancelRequest,
-) -> Result<Judged, OrderError> {
+pub async fn cancel(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<Judged, OrderError> {
     retrying("cancel", || once(engine, caller, request)).await
 }
 
@@ -114,7 +110,7 @@ async fn made_before(
     match keys::take(engine, tx, (caller, &door), key, content, task).await? {
         Taken::New => Ok(None),
         Taken::Same(id) => Ok(tx.cancel(request.kind, id).await?),
-        Taken::Other(id) => Err(OrderError::KeyConflict { key: key.clone(), made: format!("cancel task {id}") }),
+        Taken::Other(made) => Err(OrderError::KeyConflict { key: key.clone(), what: "cancel task", made }),
     }
 }
 

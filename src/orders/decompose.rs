@@ -117,6 +117,7 @@ mod tests {
             state: Some("suspended".into()),
             characteristics: vec![],
             application: None,
+            direction: None,
         };
         let draft = Draft {
             request: json!({ "description": "two", "productOrderItem": [], "category": "x" }),

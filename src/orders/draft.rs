@@ -62,6 +62,13 @@ pub struct Given {
     pub value: Value,
 }
 
+/// Which way a change goes, by the ranks of plans and versions in the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    Up,
+    Down,
+}
+
 /// What an item asks for, in words common to all doors.
 #[derive(Debug, Clone)]
 pub enum Ask {
@@ -77,13 +84,14 @@ pub enum Ask {
         characteristics: Vec<Given>,
         names_id: bool,
     },
-    /// A change to a service: its state, or characteristics. `application`: of which it must be, where the request
-    /// says so.
+    /// A change to a service: its state, or characteristics. `application`: of which it must be, `direction`: which way
+    /// plan and version must go, where the request says so.
     Modify {
         service: String,
         state: Option<String>,
         characteristics: Vec<Given>,
         application: Option<String>,
+        direction: Option<Direction>,
     },
     Delete {
         service: String,

@@ -46,7 +46,7 @@ use self::moves::Moving;
 use crate::store::{Again, StoreError, Tenant, Tx};
 
 pub use decompose::service_item;
-pub use draft::{Ask, Draft, DraftItem, Given, Member};
+pub use draft::{Ask, Direction, Draft, DraftItem, Given, Member};
 pub use form::is_customer_id;
 
 /// Why an order, or a change to one, was not accepted.
@@ -62,8 +62,8 @@ pub enum OrderError {
     #[error("{message}")]
     Forbidden { item: Option<usize>, message: String },
     /// The idempotency key was used with other content: 409.
-    #[error("the key {key:?} was used before with other content, for {made}")]
-    KeyConflict { key: String, made: String },
+    #[error("the key {key:?} was used before with other content, for {what} {made}")]
+    KeyConflict { key: String, what: &'static str, made: uuid::Uuid },
     /// The order is not at the version any more from which the change was made: 412, or it is made again.
     #[error("the order was changed in between")]
     Changed,

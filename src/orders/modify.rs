@@ -1,12 +1,14 @@
 //! What a modify item comes to: a change of state, of plan or version, a backup or a restore.
 
+use std::cmp::Ordering;
+
 use telvisor_model::catalogue::{Downgrade, plain};
 use telvisor_model::{Action, SubscriptionState};
 
 use super::resolve::{
     Named, Resolved, Scene, acting, find, given, no_doubles, on, plan_of, text, version_of,
 };
-use super::{Given, Member, OrderError};
+use super::{Direction, Given, Member, OrderError};
 use crate::clock::new_id;
 use crate::store::backups::BackupRow;
 use crate::store::subscriptions::SubscriptionRow;
@@ -17,6 +19,7 @@ pub(super) fn modify(
     service: &str,
     state: Option<&str>,
     list: &[Given],
+    direction: Option<Direction>,
 ) -> Result<Resolved, OrderError> {
     no_doubles(n, list)?;
     let named = find(scene, n, service)?;
@@ -54,7 +57,7 @@ pub(super) fn modify(
     if let Some(g) = given(list, "operation") {
         return operation(scene, n, s, &text(n, g)?, list);
     }
-    change(scene, n, s, list)
+    change(scene, n, s, list, direction)
 }
 
 /// Whether a service is in this state of TMF638 already, after the orders before.
@@ -141,7 +144,7 @@ fn restorable(
         .catalogue
         .find(&s.application)
         .and_then(|app| app.compare_versions(version, &backup.version))
-        .is_none_or(|order| order == std::cmp::Ordering::Greater);
+        .is_none_or(|order| order == Ordering::Greater);
     if newer {
         return forbidden(format!(
             "the backup is of version {}, newer than {version}: upgrade the subscription first",
@@ -151,7 +154,13 @@ fn restorable(
     Ok(())
 }
 
-fn change(scene: &Scene<'_>, n: usize, s: &SubscriptionRow, list: &[Given]) -> Result<Resolved, OrderError> {
+fn change(
+    scene: &Scene<'_>,
+    n: usize,
+    s: &SubscriptionRow,
+    list: &[Given],
+    direction: Option<Direction>,
+) -> Result<Resolved, OrderError> {
     let Some(app) = scene.catalogue.find(&s.application) else {
         return Err(OrderError::invalid(n, Member::Service, format!("{} left the catalogue", s.application)));
     };
@@ -161,11 +170,17 @@ fn change(scene: &Scene<'_>, n: usize, s: &SubscriptionRow, list: &[Given]) -> R
     }
     let planned = scene.view.subscription(s.id);
     let version_now = planned.map_or(s.version.as_str(), |v| v.version.as_str()).to_owned();
+    let plan_now = planned.map_or(s.plan.as_str(), |v| v.plan.as_str());
     let mut resolved = on(s, Action::Change);
     let plan = given(list, "plan").map(|g| plan_of(n, &app, g)).transpose()?;
     let version = given(list, "version").map(|g| version_of(n, &app, g, Some(&version_now))).transpose()?;
+    if let Some(direction) = direction {
+        let of_plan = plan.as_ref().and_then(|to| app.compare_plans(plan_now, to));
+        let of_version = version.as_ref().and_then(|to| app.compare_versions(&version_now, to));
+        goes(n, direction, [("plan", of_plan), ("version", of_version)])?;
+    }
     if let Some(to) = &version
-        && app.compare_versions(&version_now, to) == Some(std::cmp::Ordering::Less)
+        && app.compare_versions(&version_now, to) == Some(Ordering::Less)
         && app.downgrade(&version_now, to) != Some(Downgrade::Keep)
         && app.downgrade(&version_now, to) != Some(Downgrade::Migrate)
     {
@@ -178,4 +193,15 @@ fn change(scene: &Scene<'_>, n: usize, s: &SubscriptionRow, list: &[Given]) -> R
         intent.version = version;
     }
     Ok(resolved)
+}
+
+/// Plan and version go the way that the request says; what stays as it is goes any way.
+fn goes(n: usize, direction: Direction, changes: [(&str, Option<Ordering>); 2]) -> Result<(), OrderError> {
+    let (word, against) = match direction {
+        Direction::Up => ("upgrade", Ordering::Less),
+        Direction::Down => ("downgrade", Ordering::Greater),
+    };
+    let Some((what, _)) = changes.iter().find(|(_, order)| *order == Some(against)) else { return Ok(()) };
+    let why = format!("is {word}, but the {what} goes the other way");
+    Err(OrderError::invalid(n, Member::Named("changeType"), why))
 }

@@ -236,6 +236,7 @@ impl Moving {
         self.tell(tx).await?;
         let now = tx.now();
         self.order.state = state;
+        self.order.changed_at = Some(now);
         // One that only passes through `inProgress` has not begun.
         if begins && self.order.started_at.is_none() {
             self.order.started_at = Some(now);

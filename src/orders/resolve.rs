@@ -98,9 +98,9 @@ pub fn resolve(scene: &Scene<'_>, n: usize, item: &DraftItem) -> Result<Resolved
             Named::Customer => Ok(acting(Action::TerminateCustomer)),
             Named::Subscription(s) => Ok(on(s, Action::TerminateSubscription)),
         },
-        Ask::Modify { service, state, characteristics, application } => {
+        Ask::Modify { service, state, characteristics, application, direction } => {
             of_application(scene, n, service, application.as_deref())?;
-            modify(scene, n, service, state.as_deref(), characteristics)
+            modify(scene, n, service, state.as_deref(), characteristics, *direction)
         }
     }
 }

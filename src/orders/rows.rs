@@ -61,6 +61,7 @@ pub(super) fn order_row(
         approval: None,
         approval_until: None,
         hold: None,
+        changed_at: Some(tx.now()),
         trace_parent: caller.trace_parent.clone(),
         request_id: caller.request_id.clone(),
     }

@@ -55,6 +55,7 @@ async fn order(
         state: None,
         characteristics: vec![Given { name: "operation".into(), value: Value::from("backup") }],
         application: None,
+        direction: None,
     };
     let item = DraftItem { id: "1".into(), ask, relies_on: vec![], quantity: None };
     let draft = Draft {

@@ -60,14 +60,6 @@ impl Tx<Tenant> {
         self.lock_word(&format!("positions {tenant}")).await
     }
 
-    /// On PostgreSQL, waits for every other transaction that has locked the same word; SQLite has one writer.
-    async fn lock_word(&mut self, word: &str) -> Result<(), StoreError> {
-        if self.is_postgres() {
-            sql!(self, execute, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", word)?;
-        }
-        Ok(())
-    }
-
     /// The oldest events without a position, with all such events of the same resources; not sorted.
     pub async fn unplaced_events(&mut self, most: i64) -> Result<Vec<EventRow>, StoreError> {
         let tenant = self.tenant();

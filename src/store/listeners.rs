@@ -1,4 +1,4 @@
-//! Listeners of the hubs.
+//! Listeners of the hubs, and by SOAP.
 
 use chrono::{DateTime, Utc};
 use telvisor_model::ListenerState;
@@ -10,7 +10,7 @@ use super::{StoreError, System, Tenant, Tx, sql};
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct ListenerRow {
     pub id: Uuid,
-    /// Which API and version, such as `tmf641.v4`.
+    /// Which API and version, such as `tmf641.v4`; by SOAP its kind, such as `soap.orders`.
     pub api: String,
     pub callback: String,
     /// Which events it wants; empty: all of its API.
@@ -23,7 +23,9 @@ pub struct ListenerRow {
     pub state: ListenerState,
     /// Whether `/listener/<event>` is appended to the callback.
     pub listener_path: bool,
-    /// Its signing secret, sealed.
+    /// Whether it is told of the orders that named it, and of no others.
+    pub named: bool,
+    /// Its signing secret, sealed; nil by SOAP, where nothing is signed.
     pub secret: Uuid,
     /// Position of the last event before its registration.
     pub since: i64,
@@ -70,8 +72,8 @@ impl Tx<Tenant> {
             self,
             execute,
             "INSERT INTO listeners (tenant, id, api, callback, query, base, client, state, listener_path, secret,
-               since, failing_since, paused_at, paused_why, created_at)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)",
+               since, failing_since, paused_at, paused_why, created_at, named)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)",
             &tenant,
             l.id,
             &l.api,
@@ -86,7 +88,8 @@ impl Tx<Tenant> {
             l.failing_since,
             l.paused_at,
             &l.paused_why,
-            l.created_at
+            l.created_at,
+            l.named
         )?;
         Ok(())
     }
@@ -126,10 +129,42 @@ impl Tx<Tenant> {
         )
     }
 
+    /// The listener of an API at a callback with a query.
+    pub async fn listener_like(
+        &mut self,
+        api: &str,
+        callback: &str,
+        query: &str,
+    ) -> Result<Option<ListenerRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            optional: ListenerRow,
+            "SELECT * FROM listeners WHERE tenant = $1 AND api = $2 AND callback = $3 AND query = $4",
+            &tenant,
+            api,
+            callback,
+            query
+        )
+    }
+
+    /// The listeners that are told of everything that fits them.
+    pub async fn unnamed_listeners(&mut self) -> Result<Vec<ListenerRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(self, all: ListenerRow, "SELECT * FROM listeners WHERE tenant = $1 AND NOT named", &tenant)
+    }
+
     /// Removes a listener with all that it was to be sent, and its secret.
     pub async fn delete_listener(&mut self, l: &ListenerRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
         sql!(self, execute, "DELETE FROM deliveries WHERE tenant = $1 AND listener = $2", &tenant, l.id)?;
+        sql!(
+            self,
+            execute,
+            "DELETE FROM listener_orders WHERE tenant = $1 AND listener = $2",
+            &tenant,
+            l.id
+        )?;
         sql!(self, execute, "DELETE FROM listeners WHERE tenant = $1 AND id = $2", &tenant, l.id)?;
         self.delete_sealed(l.secret).await
     }

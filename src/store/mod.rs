@@ -9,11 +9,13 @@ pub mod backups;
 pub mod cancels;
 pub mod catalogue;
 pub mod claims;
+pub mod clients;
 pub mod counters;
 pub mod customers;
 pub mod deliveries;
 pub mod durations;
 pub mod events;
+pub mod followers;
 pub mod hosts;
 pub mod idempotency;
 pub mod installation;
@@ -25,6 +27,7 @@ pub mod listeners;
 pub mod lists;
 pub mod machines;
 pub mod migrate;
+pub mod nonces;
 pub mod orders;
 pub mod packages;
 pub mod records;
@@ -32,6 +35,7 @@ pub mod retry;
 pub mod sdr;
 pub mod sdr_files;
 pub mod sealed;
+pub mod sessions;
 pub mod subscriptions;
 pub mod told;
 
@@ -246,6 +250,14 @@ impl<S> Tx<S> {
             Some(until) if Instant::now() >= **until => Err(StoreError::OutOfTime),
             _ => Ok(()),
         }
+    }
+
+    /// On PostgreSQL, waits for every other transaction that has locked the same word; SQLite has one writer.
+    pub(crate) async fn lock_word(&mut self, word: &str) -> Result<(), StoreError> {
+        if self.is_postgres() {
+            sql!(self, execute, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", word)?;
+        }
+        Ok(())
     }
 
     /// Makes everything permanent, and returns the hints to publish.

@@ -62,6 +62,9 @@ pub struct OrderRow {
     pub approval_until: Option<DateTime<Utc>>,
     /// Why an operator keeps it from going on.
     pub hold: Option<String>,
+    /// When its state last changed; none in events of a release that did not keep it.
+    #[serde(default)]
+    pub changed_at: Option<DateTime<Utc>>,
 }
 
 /// One thing that puts an order in jeopardy.
@@ -191,9 +194,9 @@ impl Tx<Tenant> {
                category, priority, urgency, state, order_date, requested_start, requested_completion,
                expected_completion, started_at, ended_at, cancelled_at, cancel_reason, place, waits_for, version,
                event_number, history_number, errors, trace_parent, request_id, goes_on, alerts, late, approval,
-               approval_until, hold)
+               approval_until, hold, changed_at)
              VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,$25,$26,
-               $27,$28,$29,$30,$31,$32,$33,$34,$35,$36)",
+               $27,$28,$29,$30,$31,$32,$33,$34,$35,$36,$37)",
             &tenant,
             o.id,
             o.kind.as_str(),
@@ -229,7 +232,8 @@ impl Tx<Tenant> {
             o.late,
             &o.approval,
             o.approval_until,
-            &o.hold
+            &o.hold,
+            o.changed_at
         )?;
         self.count_new(o.kind, o.state).await
     }
@@ -245,7 +249,7 @@ impl Tx<Tenant> {
                requested_completion = $8, expected_completion = $9, started_at = $10, ended_at = $11,
                cancelled_at = $12, cancel_reason = $13, place = $14, waits_for = $15, event_number = $16,
                history_number = $17, errors = $18, external_id = $19, customer = $20, goes_on = $22, alerts = $23,
-               late = $24, approval = $25, approval_until = $26, hold = $27, version = version + 1
+               late = $24, approval = $25, approval_until = $26, hold = $27, changed_at = $28, version = version + 1
              WHERE tenant = $1 AND id = $2 AND version = $21",
             &tenant,
             o.id,
@@ -273,7 +277,8 @@ impl Tx<Tenant> {
             o.late,
             &o.approval,
             o.approval_until,
-            &o.hold
+            &o.hold,
+            o.changed_at
         )?;
         if rows == 0 {
             return Err(StoreError::Changed { what: "order", id: o.id.to_string() });

@@ -9,6 +9,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use telvisor::access::memory::Memory;
 use telvisor::api::hub::apis::SHOWS;
 use telvisor::api::io::Connection;
 use telvisor::api::{Doors, router};
@@ -297,6 +298,7 @@ impl TestApp {
             objects: Objects::open(&self.data().join("backups")).unwrap(),
             files: Arc::new(Disk),
             secrets: Secrets::open(&e.config.key_file()).unwrap(),
+            access: Memory::default(),
             installation: e.installation,
             worker: "another".into(),
         }

@@ -1,6 +1,7 @@
 //! Behaviour at the doors, in one test binary. With `TEST_DATABASE_URL` the same tests run on PostgreSQL.
 #![cfg(test)]
 
+mod access;
 mod actions;
 mod asking;
 mod audits;
@@ -44,6 +45,7 @@ mod reading;
 mod schema;
 mod sdr_files;
 mod smoke;
+mod soap;
 mod states;
 mod states_page;
 mod stories;

@@ -6,12 +6,15 @@ use std::path::Path;
 use crate::harness::files_below;
 
 /// Tables of the installation, or whose rows may belong to all tenants.
-const SHARED: [&str; 10] = [
+const SHARED: [&str; 13] = [
     "schema_releases",
     "installation",
     "tenants",
     "leases",
     "sealed_secrets",
+    "clients",
+    "nonces",
+    "sessions",
     "applications",
     "package_versions",
     "hypervisors",

@@ -19,7 +19,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 /// The parts of the root package, each with the parts that it may name: `*` all above it. A part may only name what
 /// stands above it in this table, so the table has no circle. A part of a part (`mediation::schedule`) is listed by
 /// itself where it is needed further up than the rest; the rest of its own part may always name it.
-const PARTS: [(&str, &str); 23] = [
+const PARTS: [(&str, &str); 26] = [
     ("clock", ""),
     ("fault", ""),
     ("access", ""),
@@ -40,11 +40,19 @@ const PARTS: [(&str, &str); 23] = [
     ("mediation::files", ""),
     // The handles of one process, which every stage is given.
     ("engine", "store queue hypervisor inventory apps secrets mediation::files"),
+    // Who is let in; what a caller is stands far above.
+    ("access::clients", "store secrets"),
+    ("access::check", "engine store secrets access::clients"),
+    ("access::sessions", "engine store secrets access::check"),
     ("mediation", "engine store apps"),
     ("orders", "engine store apps inventory queue mediation mediation::schedule"),
     ("jobs", "engine store apps inventory queue hypervisor orders"),
     ("notify", "engine store http secrets"),
-    ("api", "conformance engine store apps inventory secrets mediation orders notify"),
+    (
+        "api",
+        "conformance engine store apps inventory secrets access::clients access::check access::sessions mediation \
+         orders notify",
+    ),
     ("app", "*"),
     ("cli", "*"),
 ];

@@ -7,6 +7,7 @@ mod text;
 
 pub mod action;
 pub mod catalogue;
+pub mod client;
 pub mod event;
 pub mod order;
 pub mod plan;
@@ -16,6 +17,7 @@ pub mod shown;
 pub mod view;
 
 pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};
+pub use client::{ClientState, Scope};
 pub use event::{EventKind, ListenerState, Resource};
 pub use order::{ItemState, OrderKind, OrderState};
 pub use role::Role;

@@ -24,6 +24,13 @@ impl<'a> Node<'a> {
         Self { element, path, type_checked: element.xsi_type.is_none() }
     }
 
+    /// The first child of an element that is known to have one, under the path of the element.
+    pub(crate) fn below(parent: &'a Element, path: &str) -> Self {
+        let element = &parent.children[0];
+        let path = format!("{path}/{}", shown(&element.name));
+        Self { element, path, type_checked: element.xsi_type.is_none() }
+    }
+
     /// The element itself.
     pub fn element(&self) -> &'a Element {
         self.element
@@ -54,7 +61,7 @@ impl<'a> Node<'a> {
     /// # Errors
     /// Child elements, attributes, `xsi:nil` or an `xsi:type` that [`of_type`](Self::of_type) has not seen.
     pub fn text(&self) -> Result<&'a str, ParseError> {
-        self.check_attributes()?;
+        self.check_attributes(&[])?;
         if !self.element.children.is_empty() {
             return Err(self.refuse(Violation::UnexpectedChildren));
         }
@@ -78,11 +85,33 @@ impl<'a> Node<'a> {
     /// Text between the children, attributes, `xsi:nil` or an `xsi:type` that [`of_type`](Self::of_type) has
     /// not seen.
     pub fn children(&self) -> Result<Cursor<'a>, ParseError> {
-        self.check_attributes()?;
+        self.children_beside(&[])
+    }
+
+    /// The same of an element that may have these attributes without prefix, too.
+    ///
+    /// # Errors
+    /// As [`children`](Self::children).
+    pub fn children_beside(&self, attributes: &[&str]) -> Result<Cursor<'a>, ParseError> {
+        self.check_attributes(attributes)?;
         if !self.element.text.chars().all(is_space) {
             return Err(self.refuse(Violation::UnexpectedText));
         }
         Ok(Cursor { element: self.element, path: self.path.clone(), next: 0 })
+    }
+
+    /// Any children that are in a namespace, but not in this one (`xsd:any`, `##other`, lax): what is in them is not
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`children`](Self::children), and the path of a child in no namespace or in `ns`.
+    pub fn children_of_other_namespaces(&self, ns: &str) -> Result<(), ParseError> {
+        let cursor = self.children()?;
+        let own = |e: &&Element| e.ns.is_empty() || *e.ns == *ns;
+        match self.element.children.iter().find(own) {
+            Some(found) => Err(cursor.refuse(found, Violation::UnexpectedElement)),
+            None => Ok(()),
+        }
     }
 
     /// Refuses this element; for rules that the cursor does not know, such as facets of a type.
@@ -90,9 +119,17 @@ impl<'a> Node<'a> {
         ParseError::schema(violation, self.path.as_str())
     }
 
-    /// Elements of our schemas have no attributes; those of the XSI namespace may stand on any element.
-    fn check_attributes(&self) -> Result<(), ParseError> {
+    /// Few elements of our schemas have attributes; those of the XSI namespace may stand on any element.
+    fn check_attributes(&self, own: &[&str]) -> Result<(), ParseError> {
+        self.check_known_attributes(own)?;
+        if self.nil()? { Err(self.refuse(Violation::Nil)) } else { Ok(()) }
+    }
+
+    fn check_known_attributes(&self, own: &[&str]) -> Result<(), ParseError> {
         for attribute in &self.element.attributes {
+            if attribute.ns.is_empty() && own.contains(&attribute.name.as_str()) {
+                continue;
+            }
             let known = matches!(
                 attribute.name.as_str(),
                 "type" | "nil" | "schemaLocation" | "noNamespaceSchemaLocation"
@@ -101,10 +138,7 @@ impl<'a> Node<'a> {
                 return Err(self.refuse(Violation::UnexpectedAttribute { name: shown(&attribute.name) }));
             }
         }
-        if !self.type_checked {
-            return Err(self.refuse(Violation::ForeignType));
-        }
-        if self.nil()? { Err(self.refuse(Violation::Nil)) } else { Ok(()) }
+        if self.type_checked { Ok(()) } else { Err(self.refuse(Violation::ForeignType)) }
     }
 
     /// Whether `xsi:nil` says that there is no value; a nil element must be empty.
@@ -165,6 +199,21 @@ impl<'a> Cursor<'a> {
         Ok(if node.nil()? { None } else { Some(node) })
     }
 
+    /// The next child, which must be this element of this type of the same namespace; nothing when `xsi:nil` says that
+    /// it has no value.
+    ///
+    /// # Errors
+    /// As [`required`](Self::required) and [`of_type`](Node::of_type), a nil element with content, or a value of
+    /// `xsi:nil` that is no boolean.
+    pub fn nillable(&mut self, ns: &str, name: &str, kind: &str) -> Result<Option<Node<'a>>, ParseError> {
+        let node = self.required(ns, name)?.of_type(ns, kind)?;
+        if node.nil()? {
+            node.check_known_attributes(&[])?;
+            return Ok(None);
+        }
+        Ok(Some(node))
+    }
+
     /// The next children that are this element, none to `max`.
     ///
     /// # Errors
@@ -179,6 +228,13 @@ impl<'a> Cursor<'a> {
             nodes.push(node);
         }
         Ok(nodes)
+    }
+
+    /// The next child, whatever it is.
+    pub fn any(&mut self) -> Option<Node<'a>> {
+        let element = self.element.children.get(self.next)?;
+        self.next += 1;
+        Some(self.node(element, None))
     }
 
     /// The content model ends here.

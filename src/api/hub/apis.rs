@@ -9,7 +9,7 @@ use super::{inventory, query};
 use crate::api::ordering::Ordering;
 use crate::api::{
     TMF620, TMF622, TMF622_V5, TMF629, TMF633, TMF635, TMF637, TMF638, TMF639, TMF639_V5, TMF641, TMF641_V5,
-    catalogue, tmf620, tmf622, tmf629, tmf633, tmf635, tmf637, tmf638, tmf639, tmf641,
+    catalogue, soap::callback, tmf620, tmf622, tmf629, tmf633, tmf635, tmf637, tmf638, tmf639, tmf641,
 };
 use crate::notify::{Api, Envelope, Render, Shown, Shows};
 use crate::store::cancels::CancelRow;
@@ -17,7 +17,7 @@ use crate::store::events::EventRow;
 use crate::store::orders::{OrderBody, PersonalRow};
 
 /// What `app` hands to the part that notifies.
-pub const SHOWS: Shows = Shows { apis: APIS, fits: query::fits };
+pub const SHOWS: Shows = Shows { apis: APIS, fits: query::fits, soap: callback::SOAP };
 
 /// Which events of a resource an API has, and how their names end.
 type Events = &'static [(EventKind, &'static str)];

@@ -169,8 +169,7 @@ impl Api {
             if r.delete {
                 created = created.link("delete", by_id(&format!("delete{upper}")));
             }
-            let key =
-                header_parameter("Idempotency-Key", "A repeat under the same key makes nothing new");
+            let key = header_parameter("Idempotency-Key", "A repeat under the same key makes nothing new");
             let create = operation(r, &format!("create{upper}"), &format!("Makes a {}", r.name))
                 .parameters(r.keyed.then_some([key]))
                 .request_body(Some(request(body, &[JSON], examples)))

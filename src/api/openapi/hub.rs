@@ -14,7 +14,9 @@ use super::build::{Api, answer, by_id, id, refusals, request};
 pub struct EventSubscription {
     pub id: String,
     /// The address that events are POSTed to, exactly as registered: an http or https URL.
-    #[schema(pattern = "^https?://([A-Za-z0-9][A-Za-z0-9.-]*|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?(/[!-~]*)?$")]
+    #[schema(
+        pattern = "^https?://([A-Za-z0-9][A-Za-z0-9.-]*|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?(/[!-~]*)?$"
+    )]
     pub callback: String,
     /// Which events: `eventType=A,B` and attribute filters, as in a URL.
     #[schema(pattern = "^([A-Za-z@][A-Za-z0-9.@]*=[^&;]*)?$")]

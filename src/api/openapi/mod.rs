@@ -5,6 +5,7 @@
 
 mod build;
 pub mod catalogue;
+pub mod clients;
 pub mod common;
 pub mod customer;
 pub mod hub;

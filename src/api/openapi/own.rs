@@ -12,6 +12,7 @@ use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{Ref, Required, Schema};
 
 use super::build::{Api, answer, by_id, id, refusals, request};
+use super::clients;
 use crate::api::OWN;
 
 /// An order with its jobs and its history.
@@ -266,17 +267,17 @@ pub struct Sealed {
     pub files: Vec<SdrFile>,
 }
 
-fn op(tag: &str, id: &str, summary: &str) -> OperationBuilder {
+pub(super) fn op(tag: &str, id: &str, summary: &str) -> OperationBuilder {
     OperationBuilder::new().operation_id(Some(id)).summary(Some(summary)).tag(tag)
 }
 
-fn list_of(schema: &str, words: &str) -> Response {
+pub(super) fn list_of(schema: &str, words: &str) -> Response {
     let array = ArrayBuilder::new().items(Ref::from_schema_name(schema)).build();
     let content = ContentBuilder::new().schema(Some(Schema::Array(array))).build();
     ResponseBuilder::new().description(words).content("application/json", content).build()
 }
 
-fn in_path(name: &str, schema: ObjectBuilder) -> Parameter {
+pub(super) fn in_path(name: &str, schema: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
@@ -327,6 +328,7 @@ pub fn api() -> Api {
     orders(&mut api);
     decisions(&mut api);
     listeners(&mut api);
+    clients::operations(&mut api);
     backups(&mut api);
     files(&mut api);
     api

@@ -13,8 +13,8 @@ use crate::api::problem::Problem;
 use crate::api::request::{JsonBody, Object, typed};
 use crate::api::tmf630::{Ask, Attribute, Kind, found, uuid};
 use crate::api::{Version, idempotency};
-use crate::orders::{OrderError, keys};
 use crate::orders::cancel::{CancelRequest, cancel};
+use crate::orders::{OrderError, keys};
 
 /// What a task can be filtered and sorted by; the dates as they are shown.
 pub const OF_SERVICE_ORDERS: &[Attribute] = &[

@@ -13,8 +13,8 @@ use crate::api::tmf630::{Ask, found, uuid};
 use crate::api::{Version, idempotency};
 use crate::orders::accept::{Accepted, accept};
 use crate::orders::drafts;
-use crate::store::orders::OrderRow;
 use crate::store::lists::{Compare, Condition, PARTED_STATE, Test, Value as Bound};
+use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx};
 
 /// State of an order in progress that nobody has begun to work on yet.

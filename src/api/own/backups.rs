@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,10 +18,10 @@ use crate::api::{Doors, download, idempotency};
 use crate::clock::{new_id, show as time};
 use crate::orders::accept::{Accepted, accept};
 use crate::orders::{Ask, Draft, DraftItem, Given, Member, service_item};
-use crate::store::Json as Stored;
 use crate::store::backups::BackupRow;
 use crate::store::links::LinkRow;
 use crate::store::subscriptions::SubscriptionRow;
+use crate::store::{Json as Stored, StoreError};
 
 async fn subscription(doors: &Doors, caller: &Caller, id: &str) -> Result<SubscriptionRow, Problem> {
     let missing = || Problem::not_found("subscription", id);
@@ -71,6 +71,7 @@ async fn order(
         state: None,
         characteristics: operation.iter().map(given).collect(),
         application: None,
+        direction: None,
     };
     let item = DraftItem { id: "1".into(), ask, relies_on: vec![], quantity: None };
     let draft = Draft {
@@ -145,19 +146,54 @@ pub async fn link(
 ) -> Result<Response, Problem> {
     let body: Object<LinkBody> = body.map(|JsonBody(v)| typed(&v)).transpose()?.unwrap_or_default();
     let b = backup(&doors, &caller, &id).await?;
+    let made = make_link(&doors, &caller, &base, &b, body.customer.as_deref(), body.expires_in_seconds).await;
+    let (url, expires_at) = made.map_err(|e| match e {
+        LinkError::Seconds(_) => Problem::invalid("expiresInSeconds", e.to_string()),
+        LinkError::AnotherCustomer => Problem::not_found("backup", &id),
+        LinkError::State(_) => Problem::conflict("forbiddenState", e.to_string()),
+        LinkError::Store(e) => Problem::from(e),
+    })?;
+    Ok((StatusCode::CREATED, Json(json!({ "url": url, "expiresAt": time(expires_at) }))).into_response())
+}
+
+/// Why there is no link to a backup.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    #[error("must be 1 to {0} seconds")]
+    Seconds(i64),
+    #[error("the backup is another customer's")]
+    AnotherCustomer,
+    #[error("the backup is {0}")]
+    State(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes a link under which the customer of a backup can download it: its URL, and until when it serves. `customer`: who
+/// it must be; `seconds`: for how long, else as configured.
+///
+/// # Errors
+/// See [`LinkError`].
+pub async fn make_link(
+    doors: &Doors,
+    caller: &Caller,
+    base: &str,
+    b: &BackupRow,
+    customer: Option<&str>,
+    seconds: Option<i64>,
+) -> Result<(String, DateTime<Utc>), LinkError> {
     let config = &doors.engine.config.backup;
-    let seconds = body.expires_in_seconds.unwrap_or(config.link_seconds);
+    let seconds = seconds.unwrap_or(config.link_seconds);
     if seconds < 1 || seconds > config.link_seconds_most {
-        let message = format!("must be 1 to {} seconds", config.link_seconds_most);
-        return Err(Problem::invalid("expiresInSeconds", message));
+        return Err(LinkError::Seconds(config.link_seconds_most));
     }
     let mut tx = doors.engine.db.tenant(&caller.tenant).await?;
-    let owner = tx.customer(b.customer).await?.ok_or_else(|| Problem::not_found("backup", &id))?;
-    if body.customer.as_ref().is_some_and(|c| *c != owner.customer_id) {
-        return Err(Problem::not_found("backup", &id));
+    let owner = tx.owner(b.customer).await?;
+    if customer.is_some_and(|c| c != owner.customer_id) {
+        return Err(LinkError::AnotherCustomer);
     }
     if b.state != "available" {
-        return Err(Problem::conflict("forbiddenState", format!("the backup is {}", b.state)));
+        return Err(LinkError::State(b.state.clone()));
     }
     let row = LinkRow {
         id: new_id(),
@@ -171,8 +207,7 @@ pub async fn link(
     };
     tx.save_link(&row).await?;
     let detail = json!({ "link": row.id, "customer": owner.customer_id, "expiresAt": time(row.expires_at) });
-    tx.audit(&caller, "backup.link", &b.id.to_string(), Some(&detail)).await?;
+    tx.audit(caller, "backup.link", &b.id.to_string(), Some(&detail)).await?;
     tx.commit().await?;
-    let url = format!("{}{}", base, download::path(&doors.engine, &caller.tenant, &row));
-    Ok((StatusCode::CREATED, Json(json!({ "url": url, "expiresAt": time(row.expires_at) }))).into_response())
+    Ok((format!("{base}{}", download::path(&doors.engine, &caller.tenant, &row)), row.expires_at))
 }

@@ -1,6 +1,7 @@
 //! Our own API: what the TMF doors have no word for.
 
 pub mod backups;
+pub mod clients;
 pub mod jobs;
 pub mod life;
 pub mod listeners;

@@ -358,6 +358,7 @@ fn ask(n: usize, item: &Item) -> Result<Ask, Problem> {
                     state: product.status.clone(),
                     characteristics,
                     application: offered.map(|o| o.application),
+                    direction: None,
                 }
             }
         }

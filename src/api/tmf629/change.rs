@@ -91,7 +91,13 @@ fn order(ask: &Ask, row: &CustomerRow, state: Option<&str>) -> Result<Draft, Pro
             let state = Some(state.to_owned());
             (
                 "modify",
-                Wanted::Modify { service: id.clone(), state, characteristics: vec![], application: None },
+                Wanted::Modify {
+                    service: id.clone(),
+                    state,
+                    characteristics: vec![],
+                    application: None,
+                    direction: None,
+                },
             )
         }
         None => ("delete", Wanted::Delete { service: id.clone() }),

@@ -1,6 +1,6 @@
 //! What the addresses in answers begin with.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
@@ -52,6 +52,37 @@ fn told(headers: &HeaderMap) -> Told {
     told.host = told.host.or_else(|| host(&x("x-forwarded-host")));
     told.prefix = prefix(&x("x-forwarded-prefix"));
     told
+}
+
+/// The scheme that a proxy tells.
+#[must_use]
+pub fn scheme_told(headers: &HeaderMap) -> Option<&'static str> {
+    told(headers).scheme
+}
+
+/// The addresses that proxies tell, the client's own first: `for` of `Forwarded`, else `X-Forwarded-For`.
+#[must_use]
+pub fn clients(headers: &HeaderMap) -> Vec<IpAddr> {
+    let all = |name: &HeaderName| -> Vec<String> {
+        let values = headers.get_all(name).iter().filter_map(|v| v.to_str().ok());
+        values.flat_map(|v| v.split(',')).map(|part| part.trim().to_owned()).collect()
+    };
+    let of_pair = |pair: &str| {
+        let (name, value) = pair.trim().split_once('=')?;
+        name.eq_ignore_ascii_case("for").then(|| address(unquoted(value))).flatten()
+    };
+    let forwarded: Vec<IpAddr> =
+        all(&header::FORWARDED).iter().filter_map(|entry| entry.split(';').find_map(of_pair)).collect();
+    if !forwarded.is_empty() {
+        return forwarded;
+    }
+    all(&HeaderName::from_static("x-forwarded-for")).iter().filter_map(|text| address(text)).collect()
+}
+
+/// An address with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|a| a.ip()))
 }
 
 /// The first entry of a header.

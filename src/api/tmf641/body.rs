@@ -282,9 +282,13 @@ fn ask(version: Version, n: usize, item: &Item) -> Result<Ask, Problem> {
         ("modify", _, Some(_)) if s.state.is_none() && characteristics.is_empty() => {
             nothing("neither a state nor a characteristic is to be changed")
         }
-        ("modify", _, Some(id)) => {
-            Ask::Modify { service: id.clone(), state: s.state.clone(), characteristics, application: None }
-        }
+        ("modify", _, Some(id)) => Ask::Modify {
+            service: id.clone(),
+            state: s.state.clone(),
+            characteristics,
+            application: None,
+            direction: None,
+        },
         ("delete", _, None) => nothing("the service names no id to delete"),
         ("delete", _, Some(id)) => Ask::Delete { service: id.clone() },
         _ => Ask::NoChange,

@@ -34,6 +34,13 @@ impl Answer {
     }
 }
 
+/// A media type and a text.
+type Body = (&'static str, String);
+
+fn json_body(value: &Value) -> Option<Body> {
+    Some(("application/json", value.to_string()))
+}
+
 /// Requests to whichever server runs now.
 #[derive(Clone)]
 pub struct Client {
@@ -54,13 +61,18 @@ impl Client {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        let answer = self.until_answered(Method::POST, path, Some(body)).await;
+        let answer = self.until_answered(Method::POST, path, json_body(body)).await;
         self.posted.send_modify(|n| *n += 1);
         answer
     }
 
+    /// Posts a text of another media type.
+    pub async fn post_text(&self, path: &str, kind: &'static str, text: String) -> Answer {
+        self.until_answered(Method::POST, path, Some((kind, text))).await
+    }
+
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {
-        self.until_answered(Method::PATCH, path, Some(body)).await
+        self.until_answered(Method::PATCH, path, json_body(body)).await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
@@ -68,7 +80,7 @@ impl Client {
     }
 
     /// Repeats a request until a server answers it. One that drains or died answers nothing.
-    async fn until_answered(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+    async fn until_answered(&self, method: Method, path: &str, body: Option<Body>) -> Answer {
         let mut url = self.url.clone();
         let tries = async {
             loop {
@@ -77,7 +89,7 @@ impl Client {
                     url.changed().await.expect("the run holds the other end");
                     continue;
                 }
-                match self.once(method.clone(), &format!("{base}{path}"), body).await {
+                match self.once(method.clone(), &format!("{base}{path}"), body.clone()).await {
                     Ok(answer) if answer.status != 503 => return answer,
                     // A new server has a new address; the same one may only have closed this connection.
                     _ => drop(tokio::time::timeout(Duration::from_millis(200), url.changed()).await),
@@ -87,10 +99,10 @@ impl Client {
         tokio::time::timeout(PATIENCE, tries).await.unwrap_or_else(|_| panic!("{path} was never answered"))
     }
 
-    async fn once(&self, method: Method, url: &str, body: Option<&Value>) -> Result<Answer, reqwest::Error> {
+    async fn once(&self, method: Method, url: &str, body: Option<Body>) -> Result<Answer, reqwest::Error> {
         let mut request = self.http.request(method, url);
-        if let Some(body) = body {
-            request = request.json(body);
+        if let Some((kind, text)) = body {
+            request = request.header("content-type", kind).body(text);
         }
         let response = request.send().await?;
         let status = response.status().as_u16();

@@ -48,11 +48,14 @@ impl Heard {
 
 /// Answers a request, given how many came before: a status, or a place to go to instead.
 type Answer = dyn Fn(&Value, usize) -> u16 + Send + Sync;
+/// The body of an answer, given that of the request.
+type Words = dyn Fn(&[u8]) -> String + Send + Sync;
 
 #[derive(Clone)]
 struct Inner {
     heard: Arc<Mutex<Vec<Heard>>>,
     answer: Arc<Mutex<Box<Answer>>>,
+    says: Arc<Mutex<Box<Words>>>,
     came: Arc<Notify>,
     /// Where a status of 3xx sends the client.
     elsewhere: Arc<Mutex<String>>,
@@ -85,6 +88,7 @@ impl Ear {
         let inner = Inner {
             heard: Arc::default(),
             answer: Arc::new(Mutex::new(Box::new(answer))),
+            says: Arc::new(Mutex::new(Box::new(|_| String::new()))),
             came: Arc::default(),
             elsewhere: Arc::default(),
             gate: Arc::default(),
@@ -104,6 +108,11 @@ impl Ear {
 
     pub fn answers(&self, answer: impl Fn(&Value, usize) -> u16 + Send + Sync + 'static) {
         *self.inner.answer.lock().unwrap() = Box::new(answer);
+    }
+
+    /// From now on it says this in its answers.
+    pub fn says(&self, words: impl Fn(&[u8]) -> String + Send + Sync + 'static) {
+        *self.inner.says.lock().unwrap() = Box::new(words);
     }
 
     /// From now on it takes so long to answer.
@@ -184,6 +193,7 @@ impl Drop for Ear {
 
 async fn take(State(inner): State<Inner>, uri: Uri, headers: HeaderMap, octets: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&octets).unwrap_or_default();
+    let said = (inner.says.lock().unwrap())(&octets);
     let status = {
         let mut heard = inner.heard.lock().unwrap();
         let status = (inner.answer.lock().unwrap())(&body, heard.len());
@@ -201,6 +211,6 @@ async fn take(State(inner): State<Inner>, uri: Uri, headers: HeaderMap, octets: 
     if status.is_redirection() {
         (status, [("location", elsewhere)]).into_response()
     } else {
-        status.into_response()
+        (status, said).into_response()
     }
 }

@@ -218,10 +218,15 @@ async fn a_submitted_draft_is_approved_and_expected_as_a_new_order_is() {
     app.customer("C2").await;
     let items = json!([provision("C2", &format!("{CRM}.solo"))]);
     let posted = app.post(PRODUCT_ORDERS_V5, &product_order5(&items)).await.expect(201);
-    assert_eq!((&submitted["state"], &posted["state"]), (&json!("pending"), &json!("pending")), "{submitted:#}");
+    assert_eq!(
+        (&submitted["state"], &posted["state"]),
+        (&json!("pending"), &json!("pending")),
+        "{submitted:#}"
+    );
     assert!(submitted["expectedCompletionDate"].is_string(), "{submitted:#}");
     let takes = |o: &Value, since: chrono::DateTime<chrono::Utc>| {
-        o["expectedCompletionDate"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap() - since
+        o["expectedCompletionDate"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+            - since
     };
     let now = app.engine().db.clock().now();
     assert!((takes(&submitted, now) - takes(&posted, now)).abs() < chrono::TimeDelta::seconds(2));
@@ -229,7 +234,10 @@ async fn a_submitted_draft_is_approved_and_expected_as_a_new_order_is() {
     app.run().await;
     assert_eq!(app.get(&path).await.expect(200)["state"], "pending", "nothing is done before");
     let told = app.post(&approve, &json!({ "approve": true })).await.expect(200);
-    assert!(told["href"].as_str().unwrap().starts_with("http://localhost:8080/tmf-api/productOrdering"), "{told}");
+    assert!(
+        told["href"].as_str().unwrap().starts_with("http://localhost:8080/tmf-api/productOrdering"),
+        "{told}"
+    );
     app.run().await;
     let done = app.get(&path).await.expect(200);
     assert_eq!(done["state"], "completed", "{done:#}");

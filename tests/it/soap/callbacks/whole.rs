@@ -1,0 +1,90 @@
+//! Whole processes that are killed while a BSS that was named by orders does not answer, and then does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{LIFE, bss, order_to, told};
+use crate::crash::client::Client;
+use crate::crash::site::{Site, Start};
+use crate::notify::Ear;
+use crate::process::Looks;
+use crate::soap::{NS, envelope};
+
+/// Orders; each comes to three states.
+const ORDERS: usize = 40;
+const CLIENTS: usize = 4;
+/// Tries that the BSS does not answer well.
+const DOWN: usize = 20;
+/// Where servers die: between position and delivery, and around writing down what was sent.
+const DEATHS: [&str; 3] = ["events.after_commit:5", "deliver.before_commit:5", "deliver.after_commit:5"];
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn body(n: usize, address: &str) -> String {
+    let children =
+        format!("{}<customerId>C{n}</customerId><name>Ada</name>", order_to(&format!("E{n}"), address));
+    let version = telvisor_soap::Version::Soap11;
+    envelope(version, "", &format!("<CreateCustomer xmlns=\"{NS}\">{children}</CreateCustomer>"))
+}
+
+async fn order(client: Client, address: String, share: Vec<usize>) {
+    for n in share {
+        let answer =
+            client.post_text(crate::soap::ORDERS, "text/xml; charset=utf-8", body(n, &address)).await;
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+    }
+}
+
+fn events(ear: &Ear) -> usize {
+    told(ear).into_iter().collect::<BTreeSet<_>>().len()
+}
+
+#[tokio::test]
+async fn nothing_is_lost_and_nothing_overtakes_when_the_process_is_killed() {
+    let mut site = Site::open().await;
+    let (url, posted) = (watch::Sender::new(String::new()), watch::Sender::new(0));
+    let client = Client::new(url.subscribe(), posted);
+    let ear = bss().await;
+    ear.answers(|_, n| if n < DOWN { 503 } else { 200 });
+    let mut load = JoinSet::new();
+    for c in 0..CLIENTS {
+        let share = (0..ORDERS).filter(|n| n % CLIENTS == c).collect();
+        load.spawn(order(client.clone(), ear.url.clone(), share));
+    }
+    for fault in DEATHS {
+        match site.start(Some(fault)).await {
+            Start::Ready(mut server) => {
+                url.send_replace(server.url.clone());
+                tokio::time::timeout(PATIENCE, server.ended()).await.expect("it passes the point");
+                assert!(server.log().contains("dying here"), "{}", server.log());
+                url.send_replace(String::new());
+            }
+            Start::Ended(_, words) => assert!(words.contains("dying here"), "{words}"),
+        }
+    }
+    let server = site.ready().await;
+    url.send_replace(server.url.clone());
+    while let Some(ended) = load.join_next().await {
+        ended.expect("every order was answered");
+    }
+    let mut looks = Looks::until("the BSS has everything", PATIENCE);
+    while events(&ear) < LIFE.len() * ORDERS {
+        looks.again().await;
+    }
+    assert!(ear.heard().len() >= DOWN + LIFE.len() * ORDERS);
+    // What came twice came before anything later of its order.
+    let mut took: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
+    for (order, sequence, state) in told(&ear) {
+        let list = took.entry(order).or_default();
+        if list.last().is_none_or(|(last, _)| *last != sequence) {
+            list.push((sequence, state));
+        }
+    }
+    assert_eq!(took.len(), ORDERS);
+    for (order, list) in took {
+        assert_eq!(list.iter().map(|(_, s)| s.as_str()).collect::<Vec<_>>(), LIFE, "{order}");
+        assert!(list.is_sorted(), "{order}: {list:?}");
+    }
+}
