@@ -11,7 +11,7 @@ use crate::api::v5::{self as versions, Kind};
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct RelatedPartyRefOrPartyRoleRef {
-    pub role: String,
+    pub role: Option<String>,
     pub party_or_party_role: PartyRef,
     #[schema(rename = "@type")]
     pub type_: String,
@@ -33,6 +33,7 @@ pub struct PartyRef {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ExternalIdentifier {
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
     pub id: String,
     pub owner: Option<String>,
     pub external_identifier_type: Option<String>,
