@@ -271,6 +271,9 @@ pub struct Soap {
     pub session_idle_s: i64,
     pub session_max_s: i64,
     pub sessions_per_user: i64,
+    pub ne_namespace: String,
+    pub ne_wait_seconds: u32,
+    pub loose_errors: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

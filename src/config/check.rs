@@ -6,6 +6,9 @@ use ipnet::IpNet;
 use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describe};
 
 /// Where orders come from: the channels that an order shows.
+/// Namespaces of the managed objects and of contract A.
+const MO: &str = "urn:telvisor:mo:v1";
+const ORDERS: &str = "urn:telvisor:orders:v1";
 const CHANNELS: [&str; 8] = ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
 /// Most days that anything is kept: a hundred years.
 const DAYS_MOST: i64 = 36_500;
@@ -116,6 +119,21 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         let problem =
             format!("{} would delay the first retry by more than a second", config.notify.retry_base_ms);
         return wrong("notify.retry_base_ms", problem, "use 1 to 1000");
+    }
+    if !(1..=600).contains(&config.soap.ne_wait_seconds) {
+        let got = config.soap.ne_wait_seconds.to_string();
+        return wrong("soap.ne_wait_seconds", got, "use 1 to 600");
+    }
+    let namespace = &config.soap.ne_namespace;
+    if namespace.is_empty() || namespace.len() > 200 || namespace.chars().any(char::is_whitespace) {
+        return wrong("soap.ne_namespace", format!("{namespace:?} is no namespace name"), "use a URI");
+    }
+    if [MO, ORDERS].contains(&namespace.as_str()) {
+        return wrong(
+            "soap.ne_namespace",
+            format!("{namespace} has another meaning here"),
+            "use another URI",
+        );
     }
     if config.soap.session_max_s > 86_400 * 366 {
         return wrong("soap.session_max_s", "more than a year".into(), "lower it");

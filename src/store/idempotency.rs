@@ -42,6 +42,48 @@ impl Tx<Tenant> {
             key
         )
     }
+
+    /// The order that a key has made.
+    pub async fn order_of_key(
+        &mut self,
+        client: &str,
+        door: &str,
+        key: &str,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let tenant = self.tenant();
+        let row = sql!(
+            self,
+            optional: (Uuid,),
+            "SELECT order_id FROM idempotency WHERE tenant = $1 AND client = $2 AND door = $3 AND key = $4",
+            &tenant,
+            client,
+            door,
+            key
+        )?;
+        Ok(row.map(|(order,)| order))
+    }
+
+    /// Gives a key free again, if it still is that of this order.
+    pub async fn free_key(
+        &mut self,
+        client: &str,
+        door: &str,
+        key: &str,
+        order: Uuid,
+    ) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            execute,
+            "DELETE FROM idempotency WHERE tenant = $1 AND client = $2 AND door = $3 AND key = $4 AND order_id = $5",
+            &tenant,
+            client,
+            door,
+            key,
+            order
+        )?;
+        Ok(())
+    }
 }
 
 impl Tx<System> {

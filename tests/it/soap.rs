@@ -2,7 +2,9 @@
 
 mod bad_input;
 mod callbacks;
+mod ne;
 mod orders;
+mod security;
 
 use axum::http::Method;
 use telvisor_soap::{Element, Limits, Version, parse};

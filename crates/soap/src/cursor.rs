@@ -61,7 +61,7 @@ impl<'a> Node<'a> {
     /// # Errors
     /// Child elements, attributes, `xsi:nil` or an `xsi:type` that [`of_type`](Self::of_type) has not seen.
     pub fn text(&self) -> Result<&'a str, ParseError> {
-        self.check_attributes()?;
+        self.check_attributes(&[])?;
         if !self.element.children.is_empty() {
             return Err(self.refuse(Violation::UnexpectedChildren));
         }
@@ -85,7 +85,15 @@ impl<'a> Node<'a> {
     /// Text between the children, attributes, `xsi:nil` or an `xsi:type` that [`of_type`](Self::of_type) has
     /// not seen.
     pub fn children(&self) -> Result<Cursor<'a>, ParseError> {
-        self.check_attributes()?;
+        self.children_beside(&[])
+    }
+
+    /// The same of an element that may have these attributes without prefix, too.
+    ///
+    /// # Errors
+    /// As [`children`](Self::children).
+    pub fn children_beside(&self, attributes: &[&str]) -> Result<Cursor<'a>, ParseError> {
+        self.check_attributes(attributes)?;
         if !self.element.text.chars().all(is_space) {
             return Err(self.refuse(Violation::UnexpectedText));
         }
@@ -111,14 +119,17 @@ impl<'a> Node<'a> {
         ParseError::schema(violation, self.path.as_str())
     }
 
-    /// Elements of our schemas have no attributes; those of the XSI namespace may stand on any element.
-    fn check_attributes(&self) -> Result<(), ParseError> {
-        self.check_known_attributes()?;
+    /// Few elements of our schemas have attributes; those of the XSI namespace may stand on any element.
+    fn check_attributes(&self, own: &[&str]) -> Result<(), ParseError> {
+        self.check_known_attributes(own)?;
         if self.nil()? { Err(self.refuse(Violation::Nil)) } else { Ok(()) }
     }
 
-    fn check_known_attributes(&self) -> Result<(), ParseError> {
+    fn check_known_attributes(&self, own: &[&str]) -> Result<(), ParseError> {
         for attribute in &self.element.attributes {
+            if attribute.ns.is_empty() && own.contains(&attribute.name.as_str()) {
+                continue;
+            }
             let known = matches!(
                 attribute.name.as_str(),
                 "type" | "nil" | "schemaLocation" | "noNamespaceSchemaLocation"
@@ -197,7 +208,7 @@ impl<'a> Cursor<'a> {
     pub fn nillable(&mut self, ns: &str, name: &str, kind: &str) -> Result<Option<Node<'a>>, ParseError> {
         let node = self.required(ns, name)?.of_type(ns, kind)?;
         if node.nil()? {
-            node.check_known_attributes()?;
+            node.check_known_attributes(&[])?;
             return Ok(None);
         }
         Ok(Some(node))
@@ -217,6 +228,13 @@ impl<'a> Cursor<'a> {
             nodes.push(node);
         }
         Ok(nodes)
+    }
+
+    /// The next child, whatever it is.
+    pub fn any(&mut self) -> Option<Node<'a>> {
+        let element = self.element.children.get(self.next)?;
+        self.next += 1;
+        Some(self.node(element, None))
     }
 
     /// The content model ends here.

@@ -57,6 +57,15 @@ impl Writer {
         self
     }
 
+    /// An element whose content was written before.
+    pub fn element(&mut self, name: &str, attributes: &[(&str, &str)], content: &str) -> &mut Self {
+        self.tag(name, attributes);
+        self.out.push('>');
+        self.out.push_str(content);
+        self.close(name);
+        self
+    }
+
     /// XML that was written before.
     pub fn raw(&mut self, xml: &str) -> &mut Self {
         self.out.push_str(xml);

@@ -1,18 +1,22 @@
 //! The descriptions that a SOAP stack reads before it calls: WSDL 1.1 and XML Schema, with the address under which the
 //! client reached us.
 
-use axum::extract::{Extension, RawQuery};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::ORDERS;
+use super::{NE, ORDERS};
+use crate::api::Doors;
 use crate::api::tmf630::href::Base;
 
 const ORDERS_WSDL: &str = include_str!("../../../wsdl/telvisor-orders.wsdl");
 const ORDERS_XSD: &str = include_str!("../../../wsdl/telvisor-orders.xsd");
 const NOTIFY_WSDL: &str = include_str!("../../../wsdl/telvisor-notify.wsdl");
+const NE_WSDL: &str = include_str!("../../../wsdl/telvisor-ne.wsdl");
 
-/// What stands in the files for our address.
+/// What stands in the files for our address, and for the namespace of contract B.
+const NE_ADDRESS: &str = "http://localhost:8080/soap/ne";
+const NE_NAMESPACE: &str = "urn:telvisor:ne:1.2";
 const ADDRESS: &str = "http://localhost:8080/soap/orders";
 const IMPORT: &str =
     "<xsd:import namespace=\"urn:telvisor:orders:v1\" schemaLocation=\"telvisor-orders.xsd\"/>";
@@ -31,13 +35,30 @@ pub async fn orders(Extension(Base(base)): Extension<Base>, RawQuery(query): Raw
         q if q.starts_with("xsd=") => {
             (StatusCode::NOT_FOUND, "there is no such schema; xsd=telvisor-orders.xsd is\n").into_response()
         }
-        _ => {
-            let hint = format!("This is a SOAP endpoint: POST a message here, or read {base}{ORDERS}?wsdl\n");
-            let mut response = (StatusCode::METHOD_NOT_ALLOWED, hint).into_response();
-            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
-            response
-        }
+        _ => hint(&format!("{base}{ORDERS}")),
     }
+}
+
+/// GET of contract B: `?wsdl`, in the namespace that is configured.
+pub async fn network_element(
+    State(doors): State<Doors>,
+    Extension(Base(base)): Extension<Base>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if !query.unwrap_or_default().eq_ignore_ascii_case("wsdl") {
+        return hint(&format!("{base}{NE}"));
+    }
+    let namespace = escaped(&doors.engine.config.soap.ne_namespace);
+    let address = escaped(&format!("{base}{NE}"));
+    xml(NE_WSDL.replace(NE_NAMESPACE, &namespace).replace(NE_ADDRESS, &address))
+}
+
+/// What a person sees who opens the address in a browser.
+fn hint(address: &str) -> Response {
+    let hint = format!("This is a SOAP endpoint: POST a message here, or read {address}?wsdl\n");
+    let mut response = (StatusCode::METHOD_NOT_ALLOWED, hint).into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST"));
+    response
 }
 
 fn at(wsdl: &str, address: &str) -> String {

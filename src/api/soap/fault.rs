@@ -1,5 +1,6 @@
 //! Why a SOAP call is refused: one table of numbers and codes for both contracts (docs/soap.md).
 
+use telvisor_model::OrderState;
 use telvisor_soap::addressing::AddressingError;
 use telvisor_soap::security::SecurityError;
 use telvisor_soap::{Code, EnvelopeError, Fault, ParseError, Writer};
@@ -31,6 +32,8 @@ pub enum What {
     AlreadyExists,
     Busy,
     BackendUnavailable,
+    /// Contract B only: the order did not end as asked, or not in time.
+    OrderUnfinished,
     Internal,
 }
 
@@ -58,6 +61,7 @@ impl What {
             Self::AlreadyExists => (3008, "ALREADY_EXISTS"),
             Self::Busy => (4001, "BUSY"),
             Self::BackendUnavailable => (4002, "BACKEND_UNAVAILABLE"),
+            Self::OrderUnfinished => (4006, "EXTERNAL_ERROR"),
             Self::Internal => (5000, "INTERNAL"),
         }
     }
@@ -65,7 +69,7 @@ impl What {
     /// Whether the same request may succeed later: then the fault is the server's.
     #[must_use]
     pub const fn retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::BackendUnavailable | Self::Internal)
+        matches!(self, Self::Busy | Self::BackendUnavailable | Self::OrderUnfinished | Self::Internal)
     }
 
     /// The fault code of the SOAP envelope.
@@ -84,19 +88,27 @@ pub struct Refusal {
     /// The element that is wrong, by local names from the Envelope.
     pub path: Option<String>,
     pub order: Option<Uuid>,
+    /// The state of the order, where that is what is the matter.
+    pub state: Option<OrderState>,
     pub external_id: Option<String>,
 }
 
 impl Refusal {
     #[must_use]
     pub fn new(what: What, message: impl Into<String>) -> Self {
-        Self { what, message: message.into(), path: None, order: None, external_id: None }
+        Self { what, message: message.into(), path: None, order: None, state: None, external_id: None }
     }
 
     /// An element whose content is wrong.
     #[must_use]
     pub fn at(what: What, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: Some(path.into()), ..Self::new(what, message) }
+    }
+
+    /// Whether the same request may succeed later.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        self.what.retryable() && !self.state.is_some_and(OrderState::is_final)
     }
 
     /// The reason why an order is not accepted; `at` says what a wrong member is, and where it stands in the request.
@@ -257,7 +269,7 @@ pub fn provisioning(refusal: &Refusal, trace: &Trace) -> Fault {
     w.start("tns:provisioningFault", &[("xmlns:tns", NS)]);
     w.text("tns:code", code).text("tns:number", number.to_string());
     w.text("tns:message", &refusal.message);
-    w.text("tns:retryable", refusal.what.retryable().to_string());
+    w.text("tns:retryable", refusal.retryable().to_string());
     w.optional("tns:path", refusal.path.as_ref());
     w.optional("tns:orderId", refusal.order.map(|o| o.to_string()));
     w.optional("tns:externalOrderId", refusal.external_id.as_ref());

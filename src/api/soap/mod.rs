@@ -8,8 +8,10 @@ pub mod callback;
 pub mod describe;
 pub mod fault;
 pub mod message;
+pub mod ne;
 pub mod orders;
 pub mod security;
+pub mod text;
 pub mod wait;
 
 use axum::Router;
@@ -24,5 +26,7 @@ pub const NE: &str = "/soap/ne";
 
 /// The routes of the SOAP doors.
 pub fn routes() -> Router<Doors> {
-    Router::new().route(ORDERS, get(describe::orders).post(orders::post))
+    Router::new()
+        .route(ORDERS, get(describe::orders).post(orders::post))
+        .route(NE, get(describe::network_element).post(ne::post))
 }

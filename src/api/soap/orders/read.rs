@@ -6,6 +6,7 @@ use telvisor_soap::values::{Int, Time};
 use telvisor_soap::{Cursor, Node, ParseError, Violation};
 
 use crate::api::soap::fault::{Refusal, Refused, What};
+use crate::api::soap::text::{collapsed, text};
 
 /// Namespace of the messages and types of contract A.
 pub const NS: &str = "urn:telvisor:orders:v1";
@@ -401,27 +402,6 @@ fn int<const MIN: i32, const MAX: i32>(node: &Node<'_>) -> Result<i32, ParseErro
         _ => "number from 1",
     };
     Ok(node.value::<Int<MIN, MAX>>(expected)?.0)
-}
-
-fn text(node: &Node<'_>, most: usize) -> Result<String, ParseError> {
-    let text = node.text()?;
-    if text.chars().count() > most {
-        let expected =
-            if most == 255 { "Text (at most 255 characters)" } else { "Value (at most 4000 characters)" };
-        return Err(node.refuse(Violation::BadValue { expected }));
-    }
-    Ok(text.to_owned())
-}
-
-/// Text with the space around it removed, and each run of space inside one space (`xsd:token`).
-fn collapsed(node: &Node<'_>) -> Result<String, ParseError> {
-    let mut words = node.text()?.split([' ', '\t', '\r', '\n']).filter(|w| !w.is_empty());
-    let mut out = words.next().unwrap_or("").to_owned();
-    for word in words {
-        out.push(' ');
-        out.push_str(word);
-    }
-    Ok(out)
 }
 
 fn identifier(node: &Node<'_>) -> Result<String, ParseError> {

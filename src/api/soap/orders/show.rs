@@ -13,17 +13,13 @@ use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::told::Owner;
 
-/// The prefix of our elements.
-const DECLARED: (&str, &str) = ("xmlns:tns", NS);
-
 /// An answer: `{operation}Response` with what `content` writes in it.
 #[must_use]
 pub fn response(operation: &str, content: impl FnOnce(&mut Writer)) -> String {
     let mut inner = Writer::new();
     content(&mut inner);
     let mut w = Writer::new();
-    w.raw("<tns:").raw(operation).raw("Response xmlns:tns=\"").raw(DECLARED.1).raw("\">");
-    w.raw(&inner.finish()).raw("</tns:").raw(operation).raw("Response>");
+    w.element(&format!("tns:{operation}Response"), &[("xmlns:tns", NS)], &inner.finish());
     w.finish()
 }
 
