@@ -137,6 +137,7 @@ pub fn announce(started: &Started, out: &mut Out<'_>) -> anyhow::Result<()> {
     out.line(format!("Telvisor {} is ready. Ctrl-C stops it.", env!("CARGO_PKG_VERSION")))?;
     for url in &started.urls {
         out.line(format!("  TMF APIs     {url}/tmf-api/"))?;
+        out.line(format!("  SOAP         {url}/soap/orders?wsdl   {url}/soap/ne?wsdl"))?;
         out.line(format!("  own API      {url}/api/v1/"))?;
         out.line(format!("  health       {url}/health/ready   metrics  {url}/metrics"))?;
     }

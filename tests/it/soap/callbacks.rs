@@ -326,10 +326,22 @@ mod replies {
         id: &str,
         children: &str,
     ) -> (u16, Option<Reply>) {
+        send_with(app, operation, to, id, children, "</n:TransactionId>").await
+    }
+
+    /// With what ends the last header block, and more blocks.
+    async fn send_with(
+        app: &TestApp,
+        operation: &str,
+        to: &str,
+        id: &str,
+        children: &str,
+        blocks: &str,
+    ) -> (u16, Option<Reply>) {
         let headers = format!(
             "<a:Action xmlns:a=\"{WSA}\">CAI3G#{operation}</a:Action><a:MessageID xmlns:a=\"{WSA}\">{id}</a:MessageID>\
              <a:ReplyTo xmlns:a=\"{WSA}\"><a:Address>{to}</a:Address></a:ReplyTo>\
-             <n:TransactionId xmlns:n=\"{NE}\">T-{id}</n:TransactionId>"
+             <n:TransactionId xmlns:n=\"{NE}\">T-{id}{blocks}"
         );
         let body = format!("<n:{operation} xmlns:n=\"{NE}\" xmlns:m=\"{MO}\">{children}</n:{operation}>");
         let text = envelope(Soap11, &headers, &body);
@@ -366,10 +378,12 @@ mod replies {
         app.notify_all().await;
         let heard = ear.taken();
         assert_eq!(heard.len(), 2);
+        let mut ids = std::collections::BTreeSet::new();
         for (h, id) in heard.iter().zip(["m-1", "m-2"]) {
             assert_eq!(h.header("soapaction"), "\"CAI3G#CreateResponse\"");
             let root = message(h);
             assert_eq!(header(&root, "RelatesTo"), id);
+            ids.insert(header(&root, "MessageID"));
             assert_eq!(header(&root, "To"), ear.url);
             assert_eq!(header(&root, "Action"), "CAI3G#CreateResponse");
             assert_eq!(header(&root, "TransactionId"), format!("T-{id}"));
@@ -377,6 +391,30 @@ mod replies {
             assert!(body.is(NE, "CreateResponse"), "{body:#?}");
             assert_eq!(text(body, "customerId"), "C-1");
         }
+        assert_eq!(ids.len(), 2, "each is a message of its own");
+    }
+
+    #[tokio::test]
+    async fn the_promise_keeps_no_session() {
+        let app = TestApp::new().await;
+        let near = crate::access::near();
+        let session =
+            telvisor::access::sessions::open(app.engine(), "any", "", telvisor::access::Door::SoapNe, &near)
+                .await
+                .unwrap();
+        let ear = Ear::open().await;
+        let block = format!("</n:TransactionId><n:SessionId xmlns:n=\"{NE}\">{}</n:SessionId>", session.id);
+        let (status, _) = send_with(&app, "Create", &ear.url, "m-1", &customer("C-1"), &block).await;
+        assert_eq!(status, 202);
+        let listeners = app.get("/api/v1/listeners").await.expect(200);
+        let listener = listeners[0]["id"].as_str().unwrap().parse().unwrap();
+        let orders = app.get(crate::harness::ORDERS).await.expect(200);
+        let order = orders[0]["id"].as_str().unwrap().parse().unwrap();
+        let mut tx = app.engine().db.read("default").await.unwrap();
+        let kept = tx.replies(listener, order).await.unwrap();
+        assert_eq!(kept.len(), 1);
+        let text = kept[0].context.to_string();
+        assert!(text.contains("T-m-1") && !text.contains(&session.id), "{text}");
     }
 
     #[tokio::test]

@@ -2,11 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::http::Method;
 use telvisor::config::AccessMode;
 use telvisor_soap::Version::{self, Soap11};
+use telvisor_soap::{Element, Limits, parse};
 
 use super::{Reply, find, send, text};
 use crate::harness::{CRM, TestApp};
+use crate::notify::Ear;
 
 const PATH: &str = "/soap/ne";
 const NS: &str = "urn:telvisor:ne:1.2";
@@ -411,4 +414,61 @@ async fn the_namespace_is_a_setting() {
     let detail = find(reply.body(), "Cai3gFault").unwrap();
     assert_eq!((&*detail.ns, text(detail, "faultcode").as_str()), ("http://gateway.example/ne/", "3001"));
     assert_eq!(app.get("/soap/ne").await.status, 405);
+}
+
+/// WS-Addressing headers of a request whose answer goes elsewhere.
+fn addressed(operation: &str, message: &str, to: &str) -> String {
+    const WSA: &str = "http://www.w3.org/2005/08/addressing";
+    format!(
+        "{BLOCKS}<a:Action xmlns:a=\"{WSA}\">CAI3G#{operation}</a:Action>\
+         <a:MessageID xmlns:a=\"{WSA}\">{message}</a:MessageID>\
+         <a:ReplyTo xmlns:a=\"{WSA}\"><a:Address>{to}</a:Address></a:ReplyTo>"
+    )
+}
+
+#[tokio::test]
+async fn answers_go_where_the_request_says() {
+    let app = TestApp::new().await;
+    let ear = Ear::answering(|_, n| if n == 0 { 500 } else { 200 }).await;
+    let create = customer("<m:createCustomer><m:name>Ada</m:name></m:createCustomer>");
+    let body = format!("<n:Create xmlns:n=\"{NS}\" xmlns:m=\"{MO}\">{create}</n:Create>");
+    let ask = async |operation: &str, message: &str, to: &str, body: &str| {
+        let envelope = super::envelope(Soap11, &addressed(operation, message, to), body);
+        app.request(Method::POST, PATH, &[("content-type", "text/xml")], Some(envelope.as_bytes())).await
+    };
+    let accepted = ask("Create", "urn:m:1", &ear.url, &body).await;
+    assert_eq!((accepted.status.as_u16(), accepted.octets.len()), (202, 0));
+    app.run().await;
+    app.notify_all().await;
+    app.breaks("install");
+    let keys = [("customerId", "C-1"), ("applicationId", CRM)];
+    let subscribe = object(
+        "Subscription",
+        &keys,
+        "<m:createSubscription><m:planId>solo</m:planId></m:createSubscription>",
+    );
+    let body = format!("<n:Create xmlns:n=\"{NS}\" xmlns:m=\"{MO}\">{subscribe}</n:Create>");
+    assert_eq!(ask("Create", "urn:m:2", &ear.url, &body).await.status, 202);
+    app.run().await;
+    app.notify_all().await;
+    let taken: Vec<Element> =
+        ear.taken().iter().map(|h| parse(&h.octets, &Limits::default()).unwrap()).collect();
+    assert_eq!(taken.len(), 2, "one reply each, and the first was repeated until it was taken");
+    let told: Vec<(String, String)> =
+        taken.iter().map(|r| (text(r, "RelatesTo"), text(r, "Action"))).collect();
+    assert_eq!(told[0], ("urn:m:1".into(), "CAI3G#CreateResponse".into()));
+    assert_eq!(
+        (text(&taken[0], "customerId"), text(&taken[0], "SequenceId")),
+        ("C-1".into(), "7e1a-b".into())
+    );
+    assert_eq!(told[1], ("urn:m:2".into(), "http://www.w3.org/2005/08/addressing/soap/fault".into()));
+    let fault = find(&taken[1], "Cai3gFault").expect("the fault it ended in");
+    assert_eq!((text(fault, "faultcode"), text(fault, "state")), ("4006".into(), "failed".into()));
+
+    let inside = ask("Create", "urn:m:3", "http://169.254.169.254/", &body).await;
+    let inside = String::from_utf8(inside.octets).unwrap();
+    assert!(inside.contains("CALLBACK_NOT_ALLOWED"), "{inside}");
+    let get = format!("<n:Get xmlns:n=\"{NS}\" xmlns:m=\"{MO}\">{}</n:Get>", customer(""));
+    let elsewhere = ask("Get", "urn:m:4", &ear.url, &get).await;
+    assert!(String::from_utf8(elsewhere.octets).unwrap().contains("OnlyAnonymousAddressSupported"));
 }

@@ -12,7 +12,8 @@ use crate::api::soap::fault::{Refusal, What};
 use crate::notify::listeners::ListenerError;
 use crate::notify::soap;
 
-fn refusal(e: ListenerError, path: String) -> Refusal {
+/// Why an address is not told of anything; `path`: where it stands in the request.
+pub fn refusal(e: ListenerError, path: String) -> Refusal {
     match e {
         ListenerError::Callback(why) => Refusal::at(What::CallbackNotAllowed, path, why.to_string()),
         ListenerError::Known(_) => {
