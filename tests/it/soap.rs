@@ -2,7 +2,7 @@
 
 mod bad_input;
 mod callbacks;
-mod ne;
+pub mod ne;
 mod orders;
 mod security;
 
