@@ -395,6 +395,34 @@ mod replies {
     }
 
     #[tokio::test]
+    async fn a_reply_that_is_promised_while_another_is_under_way_is_sent_too() {
+        let app = TestApp::new().await;
+        let ear = Ear::open().await;
+        send(&app, "Create", &ear.url, "m-1", &customer("C-1")).await;
+        app.run().await;
+        let listeners = app.get("/api/v1/listeners").await.expect(200);
+        let listener = listeners[0]["id"].as_str().unwrap().parse().unwrap();
+        let orders = app.get(crate::harness::ORDERS).await.expect(200);
+        let order = orders[0]["id"].as_str().unwrap().parse().unwrap();
+        let kept = app.engine().db.read("default").await.unwrap().replies(listener, order).await.unwrap();
+        let gate = ear.keeps_waiting().await;
+        let meanwhile = async {
+            ear.until(1).await;
+            let caller = telvisor::access::Caller::local(telvisor::access::Door::SoapNe);
+            let shows = telvisor::api::hub::apis::SHOWS;
+            let (engine, context) = (app.engine(), &kept[0].context);
+            telvisor::notify::soap::reply_to(engine, &shows, &caller, order, &ear.url, "m-2", context)
+                .await
+                .unwrap();
+            drop(gate);
+        };
+        futures_util::future::join(Box::pin(app.notify()), Box::pin(meanwhile)).await;
+        app.notify_all().await;
+        let ids: Vec<_> = ear.taken().iter().map(|h| header(&message(h), "RelatesTo")).collect();
+        assert_eq!(ids, ["m-1", "m-2"]);
+    }
+
+    #[tokio::test]
     async fn the_promise_keeps_no_session() {
         let app = TestApp::new().await;
         let near = crate::access::near();
