@@ -49,12 +49,12 @@ async fn call_as(app: &TestApp, headers: &str, operation: &str, children: &str) 
     futures_util::future::join(asks, works).await.0
 }
 
-async fn call(app: &TestApp, operation: &str, children: &str) -> Reply {
+pub async fn call(app: &TestApp, operation: &str, children: &str) -> Reply {
     call_as(app, BLOCKS, operation, children).await
 }
 
 /// `MOType`, `MOId` with these keys, and `MOAttributes` with this element.
-fn object(kind: &str, keys: &[(&str, &str)], attributes: &str) -> String {
+pub fn object(kind: &str, keys: &[(&str, &str)], attributes: &str) -> String {
     let keys: String = keys.iter().map(|(name, value)| format!("<m:{name}>{value}</m:{name}>")).collect();
     let id = if keys.is_empty() { String::new() } else { format!("<n:MOId>{keys}</n:MOId>") };
     let attributes = if attributes.is_empty() {
