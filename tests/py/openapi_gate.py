@@ -10,7 +10,7 @@ always. Prints "openapi: N passed, N failed".
 What a schema cannot know, because it depends on what the server holds, the gate adds to the document that it plays
 (`narrowed`): ids that exist, plans of the demo catalogue, an address for events, besides what the schema says itself.
 
-Checks that are switched off (docs/conformance.md):
+Checks that are switched off (conformance/README.md):
   positive_data_acceptance  a schema cannot say which customers, applications and orders there are
   negative_data_rejection   members outside a Create schema are ignored by contract, and null is taken as absent
   use_after_free (TMF629)   DELETE of a customer orders its end; the entry stays readable by contract

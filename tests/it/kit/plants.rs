@@ -226,12 +226,16 @@ pub const PLANTS: &[Plant] = &[
         }
     })
     .of("tmf633", 4),
-    answer("changes", "/resource: POST makes an entry: 201, Location, shown as it was given", |ask, reply| {
-        if ask.method == "POST" && reply.status == 201 && ask.body["description"].is_null() {
-            let keyed = ask.headers.iter().any(|(name, _)| name == "idempotency-key");
-            reply.header("location", keyed.then_some("/kept"));
-        }
-    })
+    answer(
+        "changes",
+        "/resource: POST makes an entry: 201, Location, shown as it was given",
+        |ask, reply| {
+            if ask.method == "POST" && reply.status == 201 && ask.body["description"].is_null() {
+                let keyed = ask.headers.iter().any(|(name, _)| name == "idempotency-key");
+                reply.header("location", keyed.then_some("/kept"));
+            }
+        },
+    )
     .of("tmf639", 4),
     answer("changes", "/resource: PATCH of id or href is 400, and changes nothing", |ask, reply| {
         if ask.method == "PATCH" && !ask.body["id"].is_null() {
@@ -245,11 +249,15 @@ pub const PLANTS: &[Plant] = &[
         }
     })
     .of("tmf639", 4),
-    answer("changes", "/customer: DELETE ends it by an order: 204; the entry stays readable, terminated", |ask, reply| {
-        if ask.method == "DELETE" {
-            reply.header("link", None);
-        }
-    })
+    answer(
+        "changes",
+        "/customer: DELETE ends it by an order: 204; the entry stays readable, terminated",
+        |ask, reply| {
+            if ask.method == "DELETE" {
+                reply.header("link", None);
+            }
+        },
+    )
     .of("tmf629", 4),
     answer("v5", "every object of an order says its @type", |ask, reply| {
         if posts_order(ask) && ask.body["requestedStartDate"].is_string() {
