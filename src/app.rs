@@ -28,6 +28,7 @@ use crate::jobs::{pool, sweep};
 use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
+use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::queue::Queue;
 use crate::secrets::Secrets;
 use crate::store::{Db, DbOptions, migrate};
@@ -90,6 +91,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let catalogue = Catalogue::default();
     import(&db, &config).await?;
     catalogue.load(&db).await?;
+    orders_to_approve(&config, &catalogue)?;
     let objects = Objects::open(&config.data.join("backups"))?;
     let worker = format!("{}-{}", std::process::id(), new_id().simple());
     let engine = Engine {
@@ -108,6 +110,19 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     seal::configure(&engine).await?;
     sweep::hosts(&engine).await?;
     Ok(Running { engine: Arc::new(engine), simulator, lock })
+}
+
+/// An application that nobody has would let the orders through that were to wait for an approval.
+fn orders_to_approve(config: &Config, catalogue: &Catalogue) -> anyhow::Result<()> {
+    let known: Vec<String> =
+        catalogue.all().iter().map(|a| a.id.clone()).chain([CUSTOMER_ACCOUNT.to_owned()]).collect();
+    match config.approval.applications.iter().find(|id| !known.contains(id)) {
+        Some(id) => bail!(
+            "approval.applications: there is no application {id:?} in the catalogue; there are: {}",
+            known.join(", ")
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Takes the data folder for this process, where it holds the database.
