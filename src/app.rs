@@ -28,6 +28,7 @@ use crate::jobs::{pool, sweep};
 use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
+use crate::queue::amqp::{self, Broker};
 use crate::queue::Queue;
 use crate::secrets::Secrets;
 use crate::store::{Db, DbOptions, migrate};
@@ -91,11 +92,12 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     import(&db, &config).await?;
     catalogue.load(&db).await?;
     let objects = Objects::open(&config.data.join("backups"))?;
+    let broker = Broker::configured(&config.amqp).context("amqp")?;
     let worker = format!("{}-{}", std::process::id(), new_id().simple());
     let engine = Engine {
         db,
         catalogue,
-        queue: Queue::new(config.role.has_worker()),
+        queue: Queue::new(config.role.has_worker(), broker.map(Arc::new)),
         driver,
         objects,
         files: Arc::new(Disk),
@@ -252,6 +254,7 @@ pub async fn serve(
         pool::start(&engine, &mut tasks, &shutdown);
         tasks.spawn(notify::run::run(engine.clone(), api::hub::apis::SHOWS, shutdown.clone()));
     }
+    amqp::start(&engine, &mut tasks, &shutdown);
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));
     }
