@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use telvisor_model::{ListenerState, OrderState};
+use telvisor_model::ListenerState;
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ pub struct Lane {
     secret: Vec<u8>,
     ready: VecDeque<(DueRow, Beside)>,
     /// Positions under way.
-    flying: HashMap<i64, DueRow>,
+    flying: HashMap<i64, (DueRow, Beside)>,
     posts: JoinSet<Ended>,
     /// Failures since the last success.
     failures: usize,
@@ -148,7 +148,7 @@ impl Lane {
         while self.flying.len() < room
             && let Some((due, beside)) = self.ready.pop_front()
         {
-            self.let_go(due, &beside);
+            self.let_go(due, beside);
         }
         Ok(Some(wait))
     }
@@ -173,7 +173,7 @@ impl Lane {
         if new > 0 {
             due.extend(tx.fresh_due(id, new + under_way).await?);
         }
-        due.retain(|d| !self.flying.values().any(|f| f.event.resource_id == d.event.resource_id));
+        due.retain(|d| !self.flying.values().any(|(f, _)| f.event.resource_id == d.event.resource_id));
         self.ready.clear();
         for row in due {
             let beside = Beside::of(&mut tx, &self.listener, &row.event).await?;
@@ -187,10 +187,10 @@ impl Lane {
     }
 
     /// Sends one, beside what is under way.
-    fn let_go(&mut self, due: DueRow, beside: &Beside) {
+    fn let_go(&mut self, due: DueRow, beside: Beside) {
         let position = due.event.position.unwrap_or_default();
-        let letters = self.letters(&due.event, beside);
-        self.flying.insert(position, due);
+        let letters = self.letters(&due.event, &beside);
+        self.flying.insert(position, (due, beside));
         let post = self.post.clone();
         self.posts.spawn(async move { (position, send_all(&post, letters).await) });
     }
@@ -247,7 +247,7 @@ impl Lane {
                     self.failures += 1;
                     let down = self.failures.saturating_sub(self.engine.config.notify.concurrency);
                     self.fresh_after = self.engine.db.clock().now() + self.pause(down);
-                    let event = due.map(|d| d.event.id.to_string());
+                    let event = due.map(|(d, _)| d.event.id.to_string());
                     tracing::warn!(
                         listener,
                         event,
@@ -280,13 +280,12 @@ impl Lane {
             match result {
                 Ok(()) => {
                     tx.delivered(id, *position).await?;
-                    let event = self.flying.get(position).map(|d| &d.event).filter(|_| self.listener.named);
-                    if let Some(event) = event.filter(|e| soap::state(e).is_some_and(OrderState::is_final)) {
-                        tx.end_follow(id, event.resource_id).await?;
+                    if let Some((due, beside)) = self.flying.get(position) {
+                        soap::delivered(&mut tx, &self.listener, &due.event, beside).await?;
                     }
                 }
                 Err(why) => {
-                    let tries = self.flying.get(position).map_or(0, |d| d.tries);
+                    let tries = self.flying.get(position).map_or(0, |(d, _)| d.tries);
                     let again = now + self.pause(usize::try_from(tries).unwrap_or(usize::MAX));
                     tx.not_delivered(id, *position, again, why).await?;
                 }

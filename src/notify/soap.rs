@@ -17,7 +17,7 @@ use crate::engine::Engine;
 use crate::store::events::EventRow;
 use crate::store::followers::ReplyRow;
 use crate::store::listeners::ListenerRow;
-use crate::store::{Hint, Tenant, Tx, retrying};
+use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
 
 /// How the doors write letters by SOAP, and read what is answered.
 #[derive(Debug, Clone, Copy)]
@@ -259,7 +259,7 @@ impl Beside {
         tx: &mut Tx<Tenant>,
         listener: &ListenerRow,
         event: &EventRow,
-    ) -> Result<Self, crate::store::StoreError> {
+    ) -> Result<Self, StoreError> {
         let mut beside = Self::default();
         match Kind::of(listener) {
             None => {}
@@ -277,6 +277,33 @@ impl Beside {
         }
         Ok(beside)
     }
+}
+
+/// Notes at a named listener that the end of an order was delivered, after that was noted of the event itself. A reply
+/// that was promised while others were under way is sent next.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn delivered(
+    tx: &mut Tx<Tenant>,
+    listener: &ListenerRow,
+    event: &EventRow,
+    beside: &Beside,
+) -> Result<(), StoreError> {
+    if !listener.named || !state(event).is_some_and(OrderState::is_final) {
+        return Ok(());
+    }
+    let order = event.resource_id;
+    if Kind::of(listener) != Some(Kind::Reply) {
+        return tx.end_follow(listener.id, order, "").await;
+    }
+    for reply in &beside.replies {
+        tx.end_follow(listener.id, order, &reply.message_id).await?;
+    }
+    if tx.replies(listener.id, order).await?.iter().any(|r| r.ended_at.is_none()) {
+        tx.give(listener.id, event, event.position.unwrap_or_default()).await?;
+    }
+    Ok(())
 }
 
 /// The letters to a listener about an event: one, or one for each reply.

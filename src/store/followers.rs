@@ -79,17 +79,23 @@ impl Tx<Tenant> {
         )
     }
 
-    /// Notes that a listener has the end of an order.
-    pub async fn end_follow(&mut self, listener: Uuid, order: Uuid) -> Result<(), StoreError> {
+    /// Notes that a listener has the end of an order, or the reply to a message.
+    pub async fn end_follow(
+        &mut self,
+        listener: Uuid,
+        order: Uuid,
+        message_id: &str,
+    ) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());
         sql!(
             self,
             execute,
-            "UPDATE listener_orders SET ended_at = $4 WHERE tenant = $1 AND listener = $2 AND order_id = $3
-               AND ended_at IS NULL",
+            "UPDATE listener_orders SET ended_at = $5 WHERE tenant = $1 AND listener = $2 AND order_id = $3
+               AND message_id = $4 AND ended_at IS NULL",
             &tenant,
             listener,
             order,
+            message_id,
             now
         )?;
         Ok(())

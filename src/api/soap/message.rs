@@ -5,8 +5,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use telvisor_soap::fault::envelope;
-use telvisor_soap::{Element, Fault, Limits, Version, parse};
+use telvisor_soap::fault::{WSA, envelope};
+use telvisor_soap::{Element, Fault, Limits, Version, Writer, parse};
+use uuid::Uuid;
 
 use super::fault::{Refusal, Refused, Trace, What};
 use crate::access::Origin;
@@ -157,6 +158,17 @@ pub fn check_action(
     }
     let message = format!("the action says {given}, the Body {own}; nothing was done");
     Err(Refusal::new(What::ActionMismatch, message))
+}
+
+/// The header blocks of an answer to a message with WS-Addressing (Core, 3.4).
+#[must_use]
+pub fn related(action: &str, id: Uuid, relates_to: &str) -> String {
+    let mut w = Writer::new();
+    let wsa = [("xmlns:wsa", WSA)];
+    w.attributed("wsa:Action", &wsa, action);
+    w.attributed("wsa:MessageID", &wsa, format!("urn:uuid:{id}"));
+    w.attributed("wsa:RelatesTo", &wsa, relates_to);
+    w.finish()
 }
 
 /// What a call comes to.

@@ -304,3 +304,189 @@ async fn tenants_hear_of_their_own_orders_only() {
     assert_eq!((states(&ours).len(), states(&theirs).len()), (3, 3));
     assert!(told(&theirs).iter().all(|t| t.0 == placed["id"].as_str().unwrap()));
 }
+
+mod replies {
+    //! `wsa:ReplyTo` of contract B.
+
+    use telvisor_soap::Element;
+
+    use super::super::{Reply, envelope, find, text};
+    use super::{Ear, Soap11, TestApp, message};
+    use crate::harness::CRM;
+
+    const NE: &str = "urn:telvisor:ne:1.2";
+    const MO: &str = "urn:telvisor:mo:v1";
+    const WSA: &str = "http://www.w3.org/2005/08/addressing";
+
+    /// Sends an operation whose answer goes elsewhere; the status, and the envelope where there is one.
+    async fn send(
+        app: &TestApp,
+        operation: &str,
+        to: &str,
+        id: &str,
+        children: &str,
+    ) -> (u16, Option<Reply>) {
+        send_with(app, operation, to, id, children, "</n:TransactionId>").await
+    }
+
+    /// With what ends the last header block, and more blocks.
+    async fn send_with(
+        app: &TestApp,
+        operation: &str,
+        to: &str,
+        id: &str,
+        children: &str,
+        blocks: &str,
+    ) -> (u16, Option<Reply>) {
+        let headers = format!(
+            "<a:Action xmlns:a=\"{WSA}\">CAI3G#{operation}</a:Action><a:MessageID xmlns:a=\"{WSA}\">{id}</a:MessageID>\
+             <a:ReplyTo xmlns:a=\"{WSA}\"><a:Address>{to}</a:Address></a:ReplyTo>\
+             <n:TransactionId xmlns:n=\"{NE}\">T-{id}{blocks}"
+        );
+        let body = format!("<n:{operation} xmlns:n=\"{NE}\" xmlns:m=\"{MO}\">{children}</n:{operation}>");
+        let text = envelope(Soap11, &headers, &body);
+        let kind = [("content-type", "text/xml; charset=utf-8")];
+        let answer = app.request(axum::http::Method::POST, "/soap/ne", &kind, Some(text.as_bytes())).await;
+        let root = telvisor_soap::parse(&answer.octets, &telvisor_soap::Limits::default()).ok();
+        let status = answer.status.as_u16();
+        (status, root.map(|root| Reply { status, kind: String::new(), root }))
+    }
+
+    fn customer(id: &str) -> String {
+        format!(
+            "<n:MOType>Customer@{MO}</n:MOType><n:MOId><m:customerId>{id}</m:customerId></n:MOId><n:MOAttributes>\
+             <m:createCustomer customerId=\"{id}\"><m:name>Ada</m:name></m:createCustomer></n:MOAttributes>"
+        )
+    }
+
+    fn header(root: &Element, name: &str) -> String {
+        text(root.children.iter().find(|e| e.name == "Header").unwrap(), name)
+    }
+
+    #[tokio::test]
+    async fn the_answer_comes_when_the_order_has_ended() {
+        let app = TestApp::new().await;
+        let ear = Ear::open().await;
+        assert_eq!(send(&app, "Create", &ear.url, "m-1", &customer("C-1")).await.0, 202);
+        app.notify_all().await;
+        assert!(ear.heard().is_empty(), "the order has not ended");
+        // Once more while it runs: each message has its reply. The same message once more changes nothing.
+        assert_eq!(send(&app, "Create", &ear.url, "m-2", &customer("C-1")).await.0, 202);
+        assert_eq!(send(&app, "Create", &ear.url, "m-2", &customer("C-1")).await.0, 202);
+        assert_eq!(app.counts().await.0, "1");
+        app.run().await;
+        app.notify_all().await;
+        let heard = ear.taken();
+        assert_eq!(heard.len(), 2);
+        let mut ids = std::collections::BTreeSet::new();
+        for (h, id) in heard.iter().zip(["m-1", "m-2"]) {
+            assert_eq!(h.header("soapaction"), "\"CAI3G#CreateResponse\"");
+            let root = message(h);
+            assert_eq!(header(&root, "RelatesTo"), id);
+            ids.insert(header(&root, "MessageID"));
+            assert_eq!(header(&root, "To"), ear.url);
+            assert_eq!(header(&root, "Action"), "CAI3G#CreateResponse");
+            assert_eq!(header(&root, "TransactionId"), format!("T-{id}"));
+            let body = &root.children.iter().find(|e| e.name == "Body").unwrap().children[0];
+            assert!(body.is(NE, "CreateResponse"), "{body:#?}");
+            assert_eq!(text(body, "customerId"), "C-1");
+        }
+        assert_eq!(ids.len(), 2, "each is a message of its own");
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_is_promised_while_another_is_under_way_is_sent_too() {
+        let app = TestApp::new().await;
+        let ear = Ear::open().await;
+        send(&app, "Create", &ear.url, "m-1", &customer("C-1")).await;
+        app.run().await;
+        let listeners = app.get("/api/v1/listeners").await.expect(200);
+        let listener = listeners[0]["id"].as_str().unwrap().parse().unwrap();
+        let orders = app.get(crate::harness::ORDERS).await.expect(200);
+        let order = orders[0]["id"].as_str().unwrap().parse().unwrap();
+        let kept = app.engine().db.read("default").await.unwrap().replies(listener, order).await.unwrap();
+        let gate = ear.keeps_waiting().await;
+        let meanwhile = async {
+            ear.until(1).await;
+            let caller = telvisor::access::Caller::local(telvisor::access::Door::SoapNe);
+            let shows = telvisor::api::hub::apis::SHOWS;
+            let (engine, context) = (app.engine(), &kept[0].context);
+            telvisor::notify::soap::reply_to(engine, &shows, &caller, order, &ear.url, "m-2", context)
+                .await
+                .unwrap();
+            drop(gate);
+        };
+        futures_util::future::join(Box::pin(app.notify()), Box::pin(meanwhile)).await;
+        app.notify_all().await;
+        let ids: Vec<_> = ear.taken().iter().map(|h| header(&message(h), "RelatesTo")).collect();
+        assert_eq!(ids, ["m-1", "m-2"]);
+    }
+
+    #[tokio::test]
+    async fn the_promise_keeps_no_session() {
+        let app = TestApp::new().await;
+        let near = crate::access::near();
+        let session =
+            telvisor::access::sessions::open(app.engine(), "any", "", telvisor::access::Door::SoapNe, &near)
+                .await
+                .unwrap();
+        let ear = Ear::open().await;
+        let block = format!("</n:TransactionId><n:SessionId xmlns:n=\"{NE}\">{}</n:SessionId>", session.id);
+        let (status, _) = send_with(&app, "Create", &ear.url, "m-1", &customer("C-1"), &block).await;
+        assert_eq!(status, 202);
+        let listeners = app.get("/api/v1/listeners").await.expect(200);
+        let listener = listeners[0]["id"].as_str().unwrap().parse().unwrap();
+        let orders = app.get(crate::harness::ORDERS).await.expect(200);
+        let order = orders[0]["id"].as_str().unwrap().parse().unwrap();
+        let mut tx = app.engine().db.read("default").await.unwrap();
+        let kept = tx.replies(listener, order).await.unwrap();
+        assert_eq!(kept.len(), 1);
+        let text = kept[0].context.to_string();
+        assert!(text.contains("T-m-1") && !text.contains(&session.id), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_failure_comes_as_a_fault_and_is_sent_until_it_is_taken() {
+        let app = TestApp::new().await;
+        let ear = Ear::open().await;
+        send(&app, "Create", &ear.url, "m-1", &customer("C-1")).await;
+        app.run().await;
+        app.notify_all().await;
+        ear.forget();
+        ear.answers(|_, n| if n < 3 { 500 } else { 202 });
+        app.breaks("install");
+        let subscription = format!(
+            "<n:MOType>Subscription@{MO}</n:MOType><n:MOId><m:customerId>C-1</m:customerId>\
+             <m:applicationId>{CRM}</m:applicationId></n:MOId><n:MOAttributes><m:createSubscription customerId=\"C-1\" \
+             applicationId=\"{CRM}\"><m:planId>solo</m:planId></m:createSubscription></n:MOAttributes>"
+        );
+        let (status, reply) = send(&app, "Create", &ear.url, "m-2", &subscription).await;
+        assert_eq!(status, 202, "{reply:#?}");
+        app.run().await;
+        let app = app.restart().await;
+        app.notify_all().await;
+        assert_eq!(ear.heard().len(), 4);
+        let root = message(&ear.taken()[0]);
+        assert_eq!(header(&root, "RelatesTo"), "m-2");
+        let fault = find(&root, "Cai3gFault").expect("a fault of the dialect");
+        assert_eq!((text(fault, "faultcode"), text(fault, "state")), ("4006".into(), "failed".into()));
+        assert_eq!(text(fault, "retryable"), "false");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_answered_is_refused_before_anything_is_done() {
+        let app = TestApp::new().await;
+        let ear = Ear::open().await;
+        let (status, reply) = send(&app, "Create", "http://10.0.0.1/x", "m-1", &customer("C-1")).await;
+        let reply = reply.unwrap();
+        assert_eq!((status, text(reply.body(), "faultcode")), (500, "soap:Client".into()));
+        assert!(text(reply.body(), "reasonText").starts_with("CALLBACK_NOT_ALLOWED"), "{reply:#?}");
+        let long = "m".repeat(1025);
+        let (status, reply) = send(&app, "Create", &ear.url, &long, &customer("C-1")).await;
+        assert_eq!(
+            (status, text(reply.unwrap().body(), "faultcode")),
+            (500, "wsa:InvalidAddressingHeader".into())
+        );
+        assert_eq!(app.counts().await.0, "0", "no order was placed");
+    }
+}

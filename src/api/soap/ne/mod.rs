@@ -2,6 +2,7 @@
 //! (docs/soap.md).
 
 pub mod act;
+pub mod later;
 pub mod read;
 pub mod search;
 pub mod show;
@@ -17,18 +18,15 @@ use self::act::Acted;
 use self::read::{Act, OPERATIONS, Request};
 use self::show::Context;
 use super::fault::{Refusal, Refused, What};
-use super::message::{self, Answer, Early, Message, check_action};
-use super::orders::tell::refusal;
+use super::message::{self, Answer, Early, Message, check_action, related};
 use super::security;
 use crate::access::check::{AccessError, Credentials};
 use crate::access::sessions::{self, SessionError};
 use crate::access::{Caller, Door};
 use crate::api::Doors;
 use crate::api::entry::Around;
-use crate::api::hub::apis::SHOWS;
+use crate::clock::new_id;
 use crate::config::AccessMode;
-use crate::notify;
-use crate::notify::listeners::ListenerError;
 
 /// The header blocks of the dialect; they come back as they were sent.
 const BLOCKS: [&str; 4] = ["SessionId", "TransactionId", "SequenceId", "Context"];
@@ -100,13 +98,21 @@ async fn operate(
     check_action(message.action.as_deref(), &action(operation), OPERATIONS.iter().map(|o| action(o)))?;
     let addressing = addressing(envelope)?;
     let request = read::request(ns, operation, &envelope.operation)?;
-    let reply_to = addressing.as_ref().and_then(|a| a.reply_to.as_deref());
+    if let Some(a) = addressing.as_ref().filter(|a| a.action != action(operation)) {
+        let message = format!("wsa:Action {} is not that of {operation}", a.action);
+        return Err(Refused::addressing("ActionMismatch", &message));
+    }
+    let reply_to = addressing.as_ref().and_then(|a| Some((a.reply_to.as_deref()?, a.message_id.as_str())));
     let places = matches!(request, Request::Act(Act::Create | Act::Set | Act::Delete, _));
     if reply_to.is_some() && !places {
         let message = "only the answers to Create, Set and Delete go to another address";
         return Err(Refused::addressing("OnlyAnonymousAddressSupported", message));
     }
-    let answer = |body| Ok(Answer::Message { headers: show::echoed(ns, echo), body });
+    let answer = |body| {
+        let related = addressing.as_ref().map(|a| related(&responds(operation), new_id(), &a.message_id));
+        let headers = show::echoed(ns, echo) + &related.unwrap_or_default();
+        Ok(Answer::Message { headers, body })
+    };
     match request {
         Request::Login { user, secret } => {
             let opened = sessions::open(&doors.engine, &user, &secret, Door::SoapNe, &around.origin).await?;
@@ -130,22 +136,16 @@ async fn operate(
             security::allow(&caller, scope)?;
             let context = Context { ns: ns.to_owned(), act, kind: object.kind, echo: echo.clone() };
             let transaction = sent(echo, "TransactionId");
-            let later =
-                addressing.as_ref().and_then(|a| Some((a.reply_to.as_deref()?, a.message_id.as_str())));
-            if let Some((address, _)) = later {
-                notify::soap::judge(&doors.engine, address).await.map_err(|why| elsewhere(why.into()))?;
+            if let Some((to, message_id)) = reply_to {
+                later::judge(doors, to, message_id).await?;
             }
-            match (act::act(doors, &caller, &context, &object, transaction).await?, later) {
-                (Acted::Done(body), _) => answer(body),
-                (Acted::Placed(order), Some((address, message_id))) => {
-                    let context = serde_json::to_value(&context).unwrap_or_default();
-                    let engine = &doors.engine;
-                    notify::soap::reply_to(engine, &SHOWS, &caller, order, address, message_id, &context)
-                        .await
-                        .map_err(elsewhere)?;
-                    Ok(Answer::Later)
-                }
-                (Acted::Placed(order), None) => {
+            match act::act(doors, &caller, &context, &object, transaction).await? {
+                Acted::Done(body) => answer(body),
+                Acted::Placed(order) => {
+                    if let Some((to, message_id)) = reply_to {
+                        later::promise(doors, &caller, &context, order, to, message_id).await?;
+                        return Ok(Answer::Later);
+                    }
                     let (order, items) = act::settled(doors, &caller, order).await?;
                     answer(show::ended(&context, &order, &items)?)
                 }
@@ -154,13 +154,13 @@ async fn operate(
     }
 }
 
-/// Why the answer does not go where `wsa:ReplyTo` says.
-fn elsewhere(e: ListenerError) -> Refusal {
-    refusal(e, "/Envelope/Header/ReplyTo/Address".to_owned())
-}
-
 fn action(operation: &str) -> String {
     format!("CAI3G#{operation}")
+}
+
+/// The action of an answer.
+fn responds(operation: &str) -> String {
+    format!("{}Response", action(operation))
 }
 
 /// Who calls: by the session, else by a token or by HTTP.

@@ -11,17 +11,18 @@ use axum::response::Response;
 use telvisor_model::Scope;
 use telvisor_soap::addressing::{Addressing, addressing};
 use telvisor_soap::fault::{WSA, WSSE};
-use telvisor_soap::{Element, Envelope, Writer};
+use telvisor_soap::{Element, Envelope};
 
 use self::read::{NS, OPERATIONS, OrderInfo, Request, Wanted};
 use super::fault::{Refusal, Refused, provisioning};
-use super::message::{self, Answer, Early, Message, check_action};
+use super::message::{self, Answer, Early, Message, check_action, related};
 use super::security;
 use super::wait::{load, until_settled};
 use crate::access::{Caller, Door};
 use crate::api::Doors;
 use crate::api::entry::Around;
 use crate::api::tmf630::href::Base;
+use crate::clock::new_id;
 use crate::orders::accept::{Accepted, accept};
 
 /// POST: one operation.
@@ -68,7 +69,8 @@ async fn operate(doors: &Doors, around: &Around, base: &str, message: &Message) 
     }
     let request = read::request(operation, &envelope.operation)?;
     let body = act(doors, &caller, base, operation, request).await?;
-    let headers = addressing.map(|a| related(&a, operation)).unwrap_or_default();
+    let response = format!("{}Response", action(operation));
+    let headers = addressing.map(|a| related(&response, new_id(), &a.message_id)).unwrap_or_default();
     Ok(Answer::Message { headers, body })
 }
 
@@ -85,16 +87,6 @@ fn check_addressing(a: &Addressing, operation: &str) -> Result<(), Refused> {
         return Err(Refused::addressing("OnlyAnonymousAddressSupported", message));
     }
     Ok(())
-}
-
-/// The header blocks of an answer to a message with WS-Addressing.
-fn related(a: &Addressing, operation: &str) -> String {
-    let mut w = Writer::new();
-    let wsa = [("xmlns:wsa", WSA)];
-    w.attributed("wsa:Action", &wsa, format!("{}Response", action(operation)));
-    w.attributed("wsa:MessageID", &wsa, format!("urn:uuid:{}", crate::clock::new_id()));
-    w.attributed("wsa:RelatesTo", &wsa, &a.message_id);
-    w.finish()
 }
 
 /// What a caller needs for an operation.
