@@ -28,8 +28,8 @@ use crate::jobs::{pool, sweep};
 use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
-use crate::queue::amqp::{self, Broker};
 use crate::queue::Queue;
+use crate::queue::amqp::{self, Broker};
 use crate::secrets::Secrets;
 use crate::store::{Db, DbOptions, migrate};
 

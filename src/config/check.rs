@@ -56,7 +56,11 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     for url in config.amqp.url.split(',').map(str::trim).filter(|_| !config.amqp.url.is_empty()) {
         if !(url.starts_with("amqp://") || url.starts_with("amqps://")) {
             let problem = format!("{:?} is no amqp or amqps URL", describe::masked_url(url));
-            return wrong("amqp.url", problem, "use amqp://USER@HOST:5672/VHOST, several with commas between");
+            return wrong(
+                "amqp.url",
+                problem,
+                "use amqp://USER@HOST:5672/VHOST, several with commas between",
+            );
         }
     }
     if config.amqp.prefix.is_empty() || config.amqp.prefix.len() > 100 {

@@ -9,7 +9,7 @@ use super::Overrides;
 pub(super) const COMMAND_LINE: &str = "command line";
 
 /// Variables that stand for a flag or have a short name, or that the command line reads itself.
-const OF_FLAGS: [&str; 9] = [
+const OF_FLAGS: [&str; 10] = [
     "TELVISOR_CALLBACK_ALLOW",
     "TELVISOR_CONFIG",
     "TELVISOR_DATA",

@@ -40,7 +40,11 @@ impl Ticket {
 ///
 /// # Errors
 /// Why it is of no use any more.
-pub async fn run(engine: &Arc<Engine>, connection: &Connection, topology: &Topology) -> Result<(), BrokerError> {
+pub async fn run(
+    engine: &Arc<Engine>,
+    connection: &Connection,
+    topology: &Topology,
+) -> Result<(), BrokerError> {
     let slots = u16::try_from(engine.config.jobs.workers).unwrap_or(u16::MAX).max(1);
     let jobs = take(engine, connection, &topology.jobs, slots, &topology.dead);
     let lines = take(engine, connection, &topology.lines, 64, &topology.dead);

@@ -19,9 +19,16 @@ struct Message {
 #[serde(tag = "kind", rename_all = "camelCase")]
 enum About {
     #[serde(rename_all = "camelCase")]
-    Line { tenant: String, customer_id: String },
+    Line {
+        tenant: String,
+        customer_id: String,
+    },
     #[serde(rename_all = "camelCase")]
-    Job { class: String, tenant: String, id: Uuid },
+    Job {
+        class: String,
+        tenant: String,
+        id: Uuid,
+    },
     News,
 }
 
@@ -75,14 +82,19 @@ mod tests {
         ] {
             assert_eq!(read(&write(&hint)).as_ref(), Ok(&hint));
         }
-        assert_eq!(key(&Hint::Job { class: "machine".into(), tenant: "t".into(), id: Uuid::nil() }), "jobs.machine");
+        assert_eq!(
+            key(&Hint::Job { class: "machine".into(), tenant: "t".into(), id: Uuid::nil() }),
+            "jobs.machine"
+        );
     }
 
     #[test]
     fn what_is_no_hint_says_why() {
-        for (octets, why) in
-            [(&b"hello"[..], "no hint"), (b"{\"v\":1,\"kind\":\"dance\"}", "no hint"), (b"{\"v\":2,\"kind\":\"news\"}", "version 2")]
-        {
+        for (octets, why) in [
+            (&b"hello"[..], "no hint"),
+            (b"{\"v\":1,\"kind\":\"dance\"}", "no hint"),
+            (b"{\"v\":2,\"kind\":\"news\"}", "version 2"),
+        ] {
             assert!(read(octets).unwrap_err().contains(why));
         }
     }

@@ -147,7 +147,8 @@ impl Broker {
         let tls = lapin::tcp::OwnedTLSConfig { identity: None, cert_chain: self.trusted.clone() };
         let runtime = lapin::runtime::default_runtime()?;
         let connecting = Connection::connect_uri_with_config(node.clone(), properties, tls, runtime);
-        let connection = tokio::time::timeout(CONNECT, connecting).await.map_err(|_| BrokerError::Silent)??;
+        let connection =
+            tokio::time::timeout(CONNECT, connecting).await.map_err(|_| BrokerError::Silent)??;
         Ok(connection)
     }
 }

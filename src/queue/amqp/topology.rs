@@ -42,13 +42,16 @@ pub async fn declare(
     let exchange = topology.exchange.clone();
     channel.exchange_declare(exchange.clone(), ExchangeKind::Direct, durable, FieldTable::default()).await?;
     quorum(&channel, &topology.dead, None).await?;
-    for (queue, key) in [(&topology.lines, "lines".to_owned()), (&topology.jobs, format!("jobs.{MACHINE_JOBS}"))] {
+    for (queue, key) in
+        [(&topology.lines, "lines".to_owned()), (&topology.jobs, format!("jobs.{MACHINE_JOBS}"))]
+    {
         quorum(&channel, queue, Some(&topology.dead)).await?;
         bind(&channel, queue, &exchange, &key).await?;
     }
     if let Some(news) = &topology.news {
         // What is new is told to every process that works, and to nobody when it is gone.
-        let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+        let own =
+            QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(news.clone(), own, FieldTable::default()).await?;
         bind(&channel, news, &exchange, "news").await?;
     }
@@ -57,7 +60,11 @@ pub async fn declare(
 }
 
 /// A queue that the broker keeps on several nodes.
-async fn quorum(channel: &Channel, name: &ShortString, dead: Option<&ShortString>) -> Result<(), BrokerError> {
+async fn quorum(
+    channel: &Channel,
+    name: &ShortString,
+    dead: Option<&ShortString>,
+) -> Result<(), BrokerError> {
     let mut arguments = FieldTable::default();
     let text = |value: &str| AMQPValue::LongString(value.into());
     arguments.insert("x-queue-type".into(), text("quorum"));
@@ -69,7 +76,14 @@ async fn quorum(channel: &Channel, name: &ShortString, dead: Option<&ShortString
     Ok(())
 }
 
-async fn bind(channel: &Channel, queue: &ShortString, exchange: &ShortString, key: &str) -> Result<(), BrokerError> {
+async fn bind(
+    channel: &Channel,
+    queue: &ShortString,
+    exchange: &ShortString,
+    key: &str,
+) -> Result<(), BrokerError> {
     let options = QueueBindOptions::default();
-    Ok(channel.queue_bind(queue.clone(), exchange.clone(), key.into(), options, FieldTable::default()).await?)
+    Ok(channel
+        .queue_bind(queue.clone(), exchange.clone(), key.into(), options, FieldTable::default())
+        .await?)
 }
