@@ -1,6 +1,6 @@
 # What one does with this project, by name. `make test` needs nothing beforehand but Debian 12, git, make, gcc and Rust.
 .DEFAULT_GOAL := build
-.PHONY: build test test-long bench fmt lint conformance clean-var
+.PHONY: build test test-long fuzz bench fmt lint conformance clean-var
 
 build:
 	cargo build --workspace --locked
@@ -12,6 +12,10 @@ test:
 # The same with the full counts (kills, faults, cases); hours.
 test-long:
 	@TELVISOR_TEST_FULL=1 tests/run/test.sh
+
+# Fuzzing, for an hour or as long as you say: make fuzz FOR=600 (seconds)
+fuzz:
+	@FUZZ_SECONDS="$(or $(FOR),3600)" tests/run/test.sh fuzz
 
 bench:
 	@tests/run/test.sh bench

@@ -4,14 +4,15 @@
 //! rows written straight into the same tables of the same database; rounds of the two take turns, the median
 //! counts. Then, with workers and at low load, how long an order waits for its first job. On SQLite in a fresh
 //! folder, and on the PostgreSQL server that `TEST_DATABASE_URL` names. At last, what reading costs with ten thousand
-//! and with a million orders. A table for people, then one line of JSON for each. `cargo bench --bench accept -- lists`
-//! measures one part: `accept`, `first-job` or `lists`.
+//! and with a million orders. And what SOAP costs. A table for people, then one line of JSON for each. `cargo bench --bench accept
+//! -- lists` measures one part: `accept`, `first-job`, `lists`, `soap-layer`, `soap-orders` or `soap-bad`.
 
 mod baseline;
 mod database;
 mod latency;
 mod lists;
 mod server;
+mod soap;
 
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,10 @@ const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
+    // The other side of soap-layer, in a process of its own.
+    if std::env::args().nth(1).as_deref() == Some("soap-serve") {
+        return soap::serve().await;
+    }
     // In the build folder: a temporary folder may be in memory, where nothing is durable.
     let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     println!("Server and benchmark are built with the bench profile of Cargo.toml: opt-level 2, no LTO.");
@@ -50,8 +55,15 @@ async fn main() -> anyhow::Result<()> {
     let mut figures = vec![];
     let parts: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
+    if wanted("soap-layer") {
+        figures.push(soap::layer()?);
+    }
+    if wanted("soap-bad") {
+        figures.push(soap::bad()?);
+    }
+    let parts = ["accept", "first-job", "soap-orders", "lists"].into_iter().filter(|part| wanted(part));
     for kind in ["sqlite", "postgres"] {
-        for part in ["accept", "first-job", "lists"].into_iter().filter(|part| wanted(part)) {
+        for part in parts.clone().filter(|part| *part != "soap-orders" || kind == "sqlite") {
             let data = folder.path().join(format!("{kind}-{part}"));
             let Some(database) = Database::fresh(kind, &data, &part.replace('-', "_")).await? else {
                 println!("\nTEST_DATABASE_URL is not set: nothing is measured on PostgreSQL.");
@@ -60,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
             match part {
                 "accept" => figures.extend(acceptance(&database, &data).await?),
                 "first-job" => figures.push(latency::measure(&database, &data).await?),
+                "soap-orders" => figures.push(soap::orders(&database, &data).await?),
                 _ => figures.extend(lists::measure(&database, &data).await?),
             }
             database.discard().await?;

@@ -65,9 +65,13 @@ impl Server {
         Ok(std::fs::read_to_string(&self.log)?)
     }
 
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        self.child.id().context("the server ended by itself")
+    }
+
     /// Drains and stops it; its log.
     pub async fn stop(mut self) -> anyhow::Result<String> {
-        let pid = self.child.id().context("the server ended by itself")?;
+        let pid = self.pid()?;
         Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
         let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await??;
         ensure!(status.success(), "the server ended with {status}: {}", self.log()?);
@@ -93,10 +97,21 @@ impl Client {
     }
 
     async fn request(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, Vec<u8>)> {
-        let length = body.len();
+        self.send(method, path, &[("Content-Type", "application/json")], body).await
+    }
+
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> anyhow::Result<(u16, Vec<u8>)> {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}",
-            self.host
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+            self.host,
+            body.len()
         );
         self.stream.write_all(request.as_bytes()).await?;
         let (mut status, mut length) = (0, None);

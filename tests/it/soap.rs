@@ -6,10 +6,13 @@ pub mod ne;
 mod orders;
 mod security;
 
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::http::Method;
 use telvisor_soap::{Element, Limits, Version, parse};
 
-use crate::harness::TestApp;
+use crate::harness::{TestApp, setting};
 
 pub const ORDERS: &str = "/soap/orders";
 pub const NS: &str = "urn:telvisor:orders:v1";
@@ -88,9 +91,21 @@ pub fn envelope(version: Version, headers: &str, body: &str) -> String {
 pub async fn send(app: &TestApp, path: &str, headers: &[(&str, &str)], octets: &[u8]) -> Reply {
     let answer = app.request(Method::POST, path, headers, Some(octets)).await;
     let kind = answer.headers.get("content-type").map(|v| v.to_str().unwrap().to_owned());
+    keep(&answer.octets);
     let root = parse(&answer.octets, &Limits::default())
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&answer.octets)));
     Reply { status: answer.status.as_u16(), kind: kind.unwrap_or_default(), root }
+}
+
+/// Keeps a message of ours for a judge of its own in the folder that `TELVISOR_TEST_SOAP_MESSAGES` names
+/// (`tests/soap/check_messages.sh`).
+pub fn keep(message: &[u8]) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    if let Some(folder) = setting("TELVISOR_TEST_SOAP_MESSAGES") {
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        std::fs::write(PathBuf::from(folder).join(format!("{n:05}.xml")), message)
+            .expect("the message is kept");
+    }
 }
 
 /// Calls an operation of contract A with these children.

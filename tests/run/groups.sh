@@ -10,6 +10,7 @@ step() {
   local log=$logs/$name.log
   shift 2
   echo ">>> $name: $*"
+  : >"$log"
   # In the background, because bash acts on a signal only while it waits; tail shows the log as it grows.
   timeout --kill-after=20 "${minutes}m" "$@" </dev/null >"$log" 2>&1 &
   step_pid=$!
@@ -172,6 +173,51 @@ group_openapi() {
   step openapi 60 "$venv/bin/python" tests/py/openapi_gate.py --url "$server_url" --examples "$examples" \
     --seed "${TELVISOR_TEST_SEED:-1}" "${strict[@]}" "${documents[@]}" || true
   stop_server || fail "openapi (the server did not end with status 0 on SIGTERM)"
+}
+
+# SOAP as others see it: clients of other makes, libxml2 as the judge of what we send and of what we accept.
+group_soap() {
+  local count=1000 url program description
+  [ -z "${TELVISOR_TEST_FULL:-}" ] || count=10000
+  none_is_fine=1 step soap-setup 20 tests/run/setup.sh soap || return 0
+  build soap-build || return 0
+  mkdir -p "$scratch/soap-messages"
+  none_is_fine=1 step soap-tests 20 env TELVISOR_TEST_SOAP_MESSAGES="$scratch/soap-messages" \
+    cargo test --workspace --locked --test it -- soap:: || true
+  step soap-messages 10 tests/soap/check_messages.sh "$scratch/soap-messages" || true
+  step soap-oracle 60 "$venv/bin/python" tests/soap/oracle.py --count "$count" --seed "${TELVISOR_TEST_SEED:-1}" \
+    --mutants "$cargo_target/debug/examples/soap_mutants" || true
+  if ! start_server "$scratch/soap"; then
+    fail "soap (the server did not become ready, log in target/test-logs/server.log)"
+    return
+  fi
+  url=$server_url/soap/orders
+  step soap-zeep-ne 5 "$venv/bin/python" tests/soap/zeep_ne_client.py zeep-ne "$server_url/soap/ne?wsdl" || true
+  step soap-node-ne 5 "$(node_folder)/bin/node" tests/soap/node/ne_client.mjs node-ne "$server_url/soap/ne?wsdl" || true
+  for description in wsdl wsdl12 singleWsdl; do
+    step "soap-zeep-$description" 5 "$venv/bin/python" tests/soap/zeep_client.py zeep "$url?$description" || true
+    step "soap-node-$description" 5 "$(node_folder)/bin/node" tests/soap/node/client.mjs node "$url?$description" || true
+  done
+  step soap-php-wsdl 5 php tests/soap/client.php php "$url?wsdl" || true
+  step soap-php-wsdl12 5 php tests/soap/client.php php "$url?wsdl12" 1.2 || true
+  if program=$(tests/soap/gsoap/build.sh client "$root/target/gsoap" "$url?wsdl"); then
+    step soap-gsoap 5 "$program" gsoap "$url" || true
+  else
+    fail "soap-gsoap (the client was not generated)"
+  fi
+  stop_server || fail "soap (the server did not end with status 0 on SIGTERM)"
+}
+
+# libFuzzer over what strangers send: half a minute here, as long as FUZZ_SECONDS says in `make fuzz`. What it
+# finds lies in target/fuzz; what is worth keeping goes into fuzz/corpus.
+group_fuzz() {
+  local seconds=${FUZZ_SECONDS:-30}
+  none_is_fine=1 step fuzz-build 50 env RUSTC_WORKSPACE_WRAPPER="$root/fuzz/rustc.sh" \
+    cargo build --workspace --locked --features telvisor-fuzz/libfuzzer --bin fuzz_soap || return 0
+  mkdir -p "$root/target/fuzz/soap"
+  step fuzz-soap $((seconds / 60 + 5)) "$cargo_target/debug/fuzz_soap" -max_total_time="$seconds" -max_len=4096 -timeout=5 \
+    -rss_limit_mb=512 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0 -dict=fuzz/soap.dict -artifact_prefix="$root/target/fuzz/" \
+    "$root/target/fuzz/soap" fuzz/corpus/soap || true
 }
 
 # Our runner of the official kits, on a kit of our own making and a server that obeys or breaks it.

@@ -3,6 +3,7 @@
 #   setup.sh            Debian packages and the Python environment in target/test-venv
 #   setup.sh packages   Debian packages only (what one runs as root on behalf of another user)
 #   setup.sh kit        all that, and the Node modules that run an official TM Forum kit, in conformance/node_modules
+#   setup.sh soap       all that, and the SOAP client of Node, in tests/soap/node/node_modules
 # Without root it prints the one command that installs the packages and stops with exit status 3.
 source "$(dirname "$0")/common.sh"
 
@@ -13,6 +14,11 @@ missing_packages() {
   [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
   command -v asn1c >/dev/null || echo asn1c
   command -v gcc >/dev/null && [ -e /usr/include/stdio.h ] || echo gcc libc6-dev
+  php -m 2>/dev/null | grep -qx soap || echo php-cli php-soap
+  command -v wsdl2h >/dev/null && command -v soapcpp2 >/dev/null && [ -e /usr/include/stdsoap2.h ] ||
+    echo gsoap libgsoap-dev
+  command -v xmllint >/dev/null || echo libxml2-utils
+  command -v g++ >/dev/null || echo g++
   command -v curl >/dev/null || echo curl
   command -v setpriv >/dev/null || echo util-linux
   [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
@@ -78,20 +84,20 @@ python_environment() {
   cp "$wanted" "$venv/installed.txt"
 }
 
-# newman as the lock file pins it, by the Node of the Python environment.
-kit_modules() {
-  local node
+# node_modules FOLDER: what the folder's lock file pins, by the Node of the Python environment.
+node_modules() {
+  local folder=$1 node
   node=$(node_folder)
-  if cmp -s conformance/package-lock.json conformance/node_modules/installed-lock.json; then
+  if cmp -s "$folder/package-lock.json" "$folder/node_modules/installed-lock.json"; then
     return
   fi
-  echo "Installing newman in conformance/node_modules"
+  echo "Installing the Node modules of $folder"
   (
-    cd conformance
+    cd "$folder"
     PATH=$node/bin:$PATH timeout 900 node "$node/lib/node_modules/npm/bin/npm-cli.js" \
       ci --no-audit --no-fund --ignore-scripts --no-update-notifier --loglevel=error </dev/null
   )
-  cp conformance/package-lock.json conformance/node_modules/installed-lock.json
+  cp "$folder/package-lock.json" "$folder/node_modules/installed-lock.json"
 }
 
 case ${1:-all} in
@@ -99,11 +105,16 @@ case ${1:-all} in
   kit)
     install_packages
     python_environment
-    kit_modules
+    node_modules conformance
+    ;;
+  soap)
+    install_packages
+    python_environment
+    node_modules tests/soap/node
     ;;
   all)
     install_packages
     python_environment
     ;;
-  *) die "usage: setup.sh [packages|kit]" ;;
+  *) die "usage: setup.sh [packages|kit|soap]" ;;
 esac

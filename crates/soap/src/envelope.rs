@@ -10,6 +10,9 @@ pub const SOAP11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 /// Namespace of the SOAP 1.2 envelope.
 pub const SOAP12: &str = "http://www.w3.org/2003/05/soap-envelope";
 
+/// Most blocks that are named as not understood; who sent more learns of the rest by and by.
+const NAMED: usize = 16;
+
 /// The version of SOAP that a message speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
@@ -84,7 +87,7 @@ pub enum EnvelopeError {
     NotUnderstood {
         /// Version of the envelope.
         version: Version,
-        /// The blocks; never empty.
+        /// The blocks, the first of them where there are many; never empty.
         names: Vec<QualifiedName>,
     },
     /// The parts of the envelope are not those that SOAP says.
@@ -120,7 +123,7 @@ impl<'a> Envelope<'a> {
         for block in &headers {
             let must = must_understand(version, block)
                 .ok_or_else(|| layout("BAD_HEADER", "mustUnderstand is 0 or 1"))?;
-            if must && !understood(block) {
+            if must && !understood(block) && unknown.len() < NAMED {
                 unknown.push(named(block));
             }
         }

@@ -48,9 +48,10 @@ impl FromStr for Time {
         let (clock, offset) = zone(rest).ok_or(())?;
         let mut parts = clock.splitn(3, ':');
         let (hour, minute) = (parts.next().ok_or(())?, parts.next().ok_or(())?);
-        let (second, fraction) = match parts.next().ok_or(())?.split_once('.') {
+        let seconds = parts.next().ok_or(())?;
+        let (second, fraction) = match seconds.split_once('.') {
             Some((second, fraction)) => (second, Some(fraction)),
-            None => (clock.rsplit(':').next().ok_or(())?, None),
+            None => (seconds, None),
         };
         let micros = fraction.map_or(Some(0), micros).ok_or(())?;
         let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
@@ -140,6 +141,8 @@ mod tests {
             "2026-11-23T8:00:00Z",
             "2026-11-23T08:00:00+0100",
             "2026-11-23T+8:00:00Z",
+            "2026-11-23T08:00:00+00:00Z",
+            "2026-11-23T08:00:00:00Z",
         ] {
             assert_eq!(bad.parse::<Time>(), Err(()), "{bad}");
         }

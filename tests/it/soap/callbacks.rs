@@ -5,7 +5,7 @@ mod whole;
 use telvisor_soap::Version::Soap11;
 use telvisor_soap::{Element, Limits, parse};
 
-use super::{call, find, order, text};
+use super::{call, find, keep, order, text};
 use crate::harness::{ORDERS, TestApp, create};
 use crate::notify::{Ear, Heard};
 
@@ -29,6 +29,7 @@ pub async fn bss() -> Ear {
 }
 
 pub fn message(heard: &Heard) -> Element {
+    keep(&heard.octets);
     parse(&heard.octets, &Limits::default()).expect("an envelope")
 }
 

@@ -434,8 +434,64 @@ fn uri(node: &Node<'_>) -> Result<String, ParseError> {
     let node = node.clone().of_type(XSD, "anyURI")?;
     let value = collapsed(&node)?;
     let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
-    if rest.is_some_and(|r| !r.is_empty()) && value.len() <= 1024 && !value.contains(' ') {
+    if value.len() <= 1024 && rest.is_some_and(is_web_address) {
         return Ok(value);
     }
     Err(node.refuse(Violation::BadValue { expected: "absolute http or https URL of at most 1024 octets" }))
+}
+
+/// Whether this is what may stand behind `http://`: host, port, path, query and fragment (RFC 3986, 3), where other
+/// characters than ASCII stand for their escapes (XML Schema, part 2, 3.2.17).
+fn is_web_address(rest: &str) -> bool {
+    let (before, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (authority, path) = before.split_at(before.find(['/', '?']).unwrap_or(before.len()));
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let (host, port) = match place.strip_prefix('[').and_then(|p| p.split_once(']')) {
+        Some((ip, "")) => (ip, ""),
+        Some((ip, port)) => (ip, port.strip_prefix(':').unwrap_or("x")),
+        None => place.split_once(':').unwrap_or((place, "")),
+    };
+    let is_ip = place.starts_with('[');
+    let host_fits = if is_ip { host.parse::<std::net::Ipv6Addr>().is_ok() } else { !host.is_empty() };
+    let brackets = |text: &str| text.contains(['[', ']', ' ']);
+    let escaped = rest
+        .split('%')
+        .skip(1)
+        .all(|after| after.as_bytes().get(..2).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit)));
+    host_fits
+        && port.bytes().all(|b| b.is_ascii_digit())
+        && escaped
+        && (is_ip || !brackets(authority))
+        && !brackets(path)
+        && !brackets(fragment)
+        && !fragment.contains('#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_web_address;
+
+    #[test]
+    fn web_addresses() {
+        for good in [
+            "a",
+            "a/b?c=d#e",
+            "a:8080/",
+            "[::1]",
+            "[::1]:80/n",
+            "u:p@a/",
+            "ä.example/ö",
+            "a/%41",
+            "a?b",
+            "a/{x}",
+        ] {
+            assert!(is_web_address(good), "{good}");
+        }
+        for bad in [
+            "", "/a", "?", "#", "@", ":80/", "a:x/", "a:80:80", "a/%", "a/%4", "a/%zz", "a#b#c", "[::1",
+            "[::1]x", "[a]", "a/[x]", "a?[x]", "a b", "a/ b", "[::1]/[", "a[]",
+        ] {
+            assert!(!is_web_address(bad), "{bad}");
+        }
+    }
 }

@@ -1,0 +1,4 @@
+//! What every message must keep to, whatever is in it. The targets of libFuzzer call these functions with what it makes
+//! up, the tests with the corpus.
+
+pub mod soap;
