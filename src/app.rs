@@ -29,7 +29,7 @@ use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::queue::Queue;
-use crate::queue::amqp::{self, Broker};
+use crate::queue::amqp::{self, Broker, Process};
 use crate::secrets::Secrets;
 use crate::store::{Db, DbOptions, migrate};
 
@@ -97,7 +97,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let engine = Engine {
         db,
         catalogue,
-        queue: Queue::new(config.role.has_worker(), broker.map(Arc::new)),
+        queue: Arc::new(Queue::new(config.role.has_worker(), broker.map(Arc::new))),
         driver,
         objects,
         files: Arc::new(Disk),
@@ -254,7 +254,9 @@ pub async fn serve(
         pool::start(&engine, &mut tasks, &shutdown);
         tasks.spawn(notify::run::run(engine.clone(), api::hub::apis::SHOWS, shutdown.clone()));
     }
-    amqp::start(&engine, &mut tasks, &shutdown);
+    let slots = u16::try_from(engine.config.jobs.workers).unwrap_or(u16::MAX).max(1);
+    let process = Process { name: engine.worker.clone(), slots: role.has_worker().then_some(slots) };
+    amqp::start(&engine.queue, process, &mut tasks, &shutdown);
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));
     }

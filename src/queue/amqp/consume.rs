@@ -1,8 +1,6 @@
 //! From the broker to the tasks of this process: as many messages at once as there are slots, each given back by an
 //! ack when its task has done what it told of.
 
-use std::sync::Arc;
-
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
 use lapin::options::{
@@ -13,7 +11,7 @@ use lapin::{Acker, BasicProperties, Channel, Connection};
 
 use super::topology::Topology;
 use super::{BrokerError, message};
-use crate::engine::Engine;
+use crate::queue::Queue;
 use crate::store::Hint;
 
 /// A message that is not given back yet. One that is dropped comes again when the connection ends.
@@ -41,20 +39,20 @@ impl Ticket {
 /// # Errors
 /// Why it is of no use any more.
 pub async fn run(
-    engine: &Arc<Engine>,
+    hints: &Queue,
     connection: &Connection,
     topology: &Topology,
+    slots: u16,
 ) -> Result<(), BrokerError> {
-    let slots = u16::try_from(engine.config.jobs.workers).unwrap_or(u16::MAX).max(1);
-    let jobs = take(engine, connection, &topology.jobs, slots, &topology.dead);
-    let lines = take(engine, connection, &topology.lines, 64, &topology.dead);
+    let jobs = take(hints, connection, &topology.jobs, slots, &topology.dead);
+    let lines = take(hints, connection, &topology.lines, 64, &topology.dead);
     let Some(news) = &topology.news else { return tokio::try_join!(jobs, lines).map(drop) };
-    let news = take(engine, connection, news, 1, &topology.dead);
+    let news = take(hints, connection, news, 1, &topology.dead);
     tokio::try_join!(jobs, lines, news).map(drop)
 }
 
 async fn take(
-    engine: &Arc<Engine>,
+    hints: &Queue,
     connection: &Connection,
     queue: &ShortString,
     prefetch: u16,
@@ -69,10 +67,10 @@ async fn take(
         let delivery = delivery?;
         match message::read(&delivery.data) {
             Ok(Hint::News) => {
-                engine.queue.bells().ring(Hint::News, None);
+                hints.bells().ring(Hint::News, None);
                 Ticket(delivery.acker).done().await;
             }
-            Ok(hint) => engine.queue.bells().ring(hint, Some(Ticket(delivery.acker))),
+            Ok(hint) => hints.bells().ring(hint, Some(Ticket(delivery.acker))),
             Err(why) => bury(&channel, queue, dead, delivery, &why).await?,
         }
     }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use consume::Ticket;
 
-use crate::engine::Engine;
+use super::Queue;
 use crate::store::Hint;
 
 /// Most hints that wait for a broker; more are let go, as the sweep finds the rows.
@@ -60,6 +60,15 @@ impl Pending {
         let waiting = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
         metrics::gauge!("telvisor_amqp_hints_pending").set(waiting);
     }
+}
+
+/// The process that is told, and tells.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Names it among all processes.
+    pub name: String,
+    /// How many jobs it does at once; none where it does no work.
+    pub slots: Option<u16>,
 }
 
 /// Why a broker is not reached, or lost.
@@ -154,27 +163,26 @@ impl Broker {
 }
 
 /// Starts the relay and, where this process works, the consumers. Both come back after every loss.
-pub fn start(engine: &Arc<Engine>, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
-    if engine.queue.broker().is_some() {
-        tasks.spawn(run(engine.clone(), shutdown.clone()));
+pub fn start(queue: &Arc<Queue>, process: Process, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
+    if queue.broker().is_some() {
+        tasks.spawn(run(queue.clone(), process, shutdown.clone()));
     }
 }
 
-async fn run(engine: Arc<Engine>, shutdown: CancellationToken) {
-    let Some(broker) = engine.queue.broker() else { return };
+async fn run(queue: Arc<Queue>, process: Process, shutdown: CancellationToken) {
+    let Some(broker) = queue.broker() else { return };
     let mut wait = Duration::from_millis(100);
     for node in broker.nodes.iter().cycle() {
         let ended = tokio::select! {
             () = shutdown.cancelled() => return,
-            ended = session(&engine, broker, node, &shutdown, &mut wait) => ended,
+            ended = session(&queue, broker, node, &process, &shutdown, &mut wait) => ended,
         };
         metrics::gauge!("telvisor_amqp_connected").set(0.0);
         let Err(e) = ended else { return };
         let host = &node.authority.host;
         tracing::warn!(error = %e, host, "the broker is away; orders go on, and the next node is tried");
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(wait) => {}
+        if tokio::time::timeout(wait, shutdown.cancelled()).await.is_ok() {
+            return;
         }
         wait = (wait * 2).min(PATIENCE);
     }
@@ -182,24 +190,22 @@ async fn run(engine: Arc<Engine>, shutdown: CancellationToken) {
 
 /// One connection from its beginning to its loss, or to the end of the process.
 async fn session(
-    engine: &Arc<Engine>,
+    queue: &Queue,
     broker: &Broker,
     node: &AMQPUri,
+    process: &Process,
     shutdown: &CancellationToken,
     wait: &mut Duration,
 ) -> Result<(), BrokerError> {
-    let connection = broker.connect(node, &format!("telvisor {}", engine.worker)).await?;
-    let works = engine.config.role.has_worker();
-    let topology = topology::declare(&connection, &broker.prefix, &engine.worker, works).await?;
+    let connection = broker.connect(node, &format!("telvisor {}", process.name)).await?;
+    let topology = topology::declare(&connection, &broker.prefix, process).await?;
     metrics::gauge!("telvisor_amqp_connected").set(1.0);
     *wait = Duration::from_millis(100);
     tracing::info!(host = node.authority.host, "the broker is connected");
     let relay = relay::run(broker, &connection, &topology.exchange, shutdown);
-    if !works {
-        return relay.await;
-    }
+    let Some(slots) = process.slots else { return relay.await };
     tokio::select! {
         ended = relay => ended,
-        ended = consume::run(engine, &connection, &topology) => ended,
+        ended = consume::run(queue, &connection, &topology, slots) => ended,
     }
 }

@@ -5,7 +5,7 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Connection, ExchangeKind};
 
-use super::BrokerError;
+use super::{BrokerError, Process};
 use crate::queue::MACHINE_JOBS;
 
 /// The names of what was declared.
@@ -27,8 +27,7 @@ pub struct Topology {
 pub async fn declare(
     connection: &Connection,
     prefix: &str,
-    process: &str,
-    works: bool,
+    process: &Process,
 ) -> Result<Topology, BrokerError> {
     let channel = connection.create_channel().await?;
     let topology = Topology {
@@ -36,7 +35,7 @@ pub async fn declare(
         lines: format!("{prefix}.lines").into(),
         jobs: format!("{prefix}.jobs.{MACHINE_JOBS}").into(),
         dead: format!("{prefix}.dead").into(),
-        news: works.then(|| format!("{prefix}.news.{process}").into()),
+        news: process.slots.map(|_| format!("{prefix}.news.{}", process.name).into()),
     };
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let exchange = topology.exchange.clone();
