@@ -208,8 +208,8 @@ group_soap() {
   stop_server || fail "soap (the server did not end with status 0 on SIGTERM)"
 
   # A server that asks who calls.
-  TELVISOR_DATA=$scratch/soap-secured "$cargo_target/debug/telvisor" client add bss --digest --json \
-    --server "http://127.0.0.1:$(free_port)" >"$scratch/bss.json" || fail "soap-secured (no client was made)"
+  TELVISOR_DATA=$scratch/soap-secured TELVISOR_LISTEN=127.0.0.1:$(free_port) \
+    "$cargo_target/debug/telvisor" client add bss --digest --json >"$scratch/bss.json" || fail "soap-secured (no client was made)"
   if ! TELVISOR_ACCESS__MODE=required start_server "$scratch/soap-secured"; then
     fail "soap-secured (the server did not become ready, log in target/test-logs/server.log)"
     return
