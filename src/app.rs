@@ -28,7 +28,9 @@ use crate::jobs::{pool, sweep};
 use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
+use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::queue::Queue;
+use crate::queue::amqp::{self, Broker, Process};
 use crate::secrets::Secrets;
 use crate::store::{Db, DbOptions, migrate};
 
@@ -90,12 +92,14 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let catalogue = Catalogue::default();
     import(&db, &config).await?;
     catalogue.load(&db).await?;
+    orders_to_approve(&config, &catalogue)?;
     let objects = Objects::open(&config.data.join("backups"))?;
+    let broker = Broker::configured(&config.amqp).context("amqp")?;
     let worker = format!("{}-{}", std::process::id(), new_id().simple());
     let engine = Engine {
         db,
         catalogue,
-        queue: Queue::new(config.role.has_worker()),
+        queue: Arc::new(Queue::new(config.role.has_worker(), broker.map(Arc::new))),
         driver,
         objects,
         files: Arc::new(Disk),
@@ -108,6 +112,19 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     seal::configure(&engine).await?;
     sweep::hosts(&engine).await?;
     Ok(Running { engine: Arc::new(engine), simulator, lock })
+}
+
+/// An application that nobody has would let the orders through that were to wait for an approval.
+fn orders_to_approve(config: &Config, catalogue: &Catalogue) -> anyhow::Result<()> {
+    let known: Vec<String> =
+        catalogue.all().iter().map(|a| a.id.clone()).chain([CUSTOMER_ACCOUNT.to_owned()]).collect();
+    match config.approval.applications.iter().find(|id| !known.contains(id)) {
+        Some(id) => bail!(
+            "approval.applications: there is no application {id:?} in the catalogue; there are: {}",
+            known.join(", ")
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Takes the data folder for this process, where it holds the database.
@@ -252,6 +269,9 @@ pub async fn serve(
         pool::start(&engine, &mut tasks, &shutdown);
         tasks.spawn(notify::run::run(engine.clone(), api::hub::apis::SHOWS, shutdown.clone()));
     }
+    let slots = u16::try_from(engine.config.jobs.workers).unwrap_or(u16::MAX).max(1);
+    let process = Process { name: engine.worker.clone(), slots: role.has_worker().then_some(slots) };
+    amqp::start(&engine.queue, process, &mut tasks, &shutdown);
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));
     }

@@ -64,6 +64,7 @@ pub struct Config {
     pub node_id: String,
     pub time_zone: String,
     pub database: Database,
+    pub amqp: Amqp,
     pub access: Access,
     pub api: Api,
     pub catalogue: CatalogueConfig,
@@ -87,6 +88,15 @@ pub struct Config {
 pub struct Database {
     pub url: String,
     pub connections: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Amqp {
+    pub url: String,
+    pub password_file: PathBuf,
+    pub ca_file: PathBuf,
+    pub prefix: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -308,6 +318,8 @@ pub struct Overrides {
     pub hypervisor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<UrlOnly>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amqp: Option<UrlOnly>,
     /// The flag or the variable that gave a value, by its key.
     #[serde(skip)]
     pub came_from: BTreeMap<&'static str, String>,

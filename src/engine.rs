@@ -20,7 +20,7 @@ pub struct Engine {
     pub config: Config,
     pub db: Db,
     pub catalogue: Catalogue,
-    pub queue: Queue,
+    pub queue: Arc<Queue>,
     pub driver: Arc<dyn Driver>,
     pub objects: Objects,
     /// Where sealed files go.

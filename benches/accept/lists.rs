@@ -2,7 +2,6 @@
 //! the list by cursor and by filter. Each of these is to take about as long with a million as with ten thousand. What
 //! has to count or to skip is measured beside them, without a bound.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,6 +23,8 @@ const MOST: f64 = 2.0;
 const STEP: u64 = 50_000;
 /// Entries of a page.
 const PAGE: u64 = 20;
+/// Orders within a range of dates: a few pages.
+const RANGE: u64 = 100;
 /// Orders lie so far apart.
 const SECONDS_APART: i64 = 7;
 
@@ -41,7 +42,7 @@ const ASKED: &[Asked] = &[
     }),
     ("page in the middle, by a range of dates", true, |n, size, _| {
         let from = size / 4 + pick(n, size / 4);
-        let (after, before) = (date(from), date(from + 1000));
+        let (after, before) = (date(from), date(from + RANGE));
         format!("{ORDERS}?orderDate.gt={after}&orderDate.lt={before}&limit={PAGE}")
     }),
     ("page in the middle, by offset", false, |_, size, _| {
@@ -73,7 +74,59 @@ fn begin() -> chrono::DateTime<chrono::Utc> {
     chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(16_000)
 }
 
-pub async fn measure(database: &Database, data: &Path) -> anyhow::Result<Vec<Value>> {
+/// So many orders in a database of their own, and a server over it.
+struct Side {
+    size: u64,
+    database: Database,
+    server: Server,
+    client: Client,
+    /// Of a place in the middle of the list.
+    cursor: String,
+}
+
+pub async fn measure(kind: &str, folder: &Path) -> anyhow::Result<Vec<Value>> {
+    let mut sides = vec![];
+    for size in SIZES {
+        let data = folder.join(format!("{kind}-{size}"));
+        let Some(database) = Database::fresh(kind, &data, &format!("lists_{size}")).await? else {
+            return Ok(vec![]);
+        };
+        sides.push(filled(database, &data, size).await?);
+    }
+    println!("  median ms with {:>9} {:>9}   ratio", SIZES[0], SIZES[1]);
+    let mut figures = vec![];
+    for (what, bounded, path) in ASKED {
+        let requests = if *bounded { REQUESTS } else { SLOW_REQUESTS };
+        let took = timed(&mut sides, requests, !*bounded, *path).await;
+        let [(few, _), (many, stopped)] = took.with_context(|| (*what).to_owned())?[..] else { continue };
+        let ratio = round2(many / few);
+        let kept = !*bounded || ratio <= MOST;
+        println!(
+            "  {what:<42} {few:>7.2} {many:>9.2}   {ratio:>5}{}",
+            match (bounded, kept, stopped) {
+                (true, true, _) => "",
+                (true, false, _) => "  more than 2",
+                (false, _, false) => "  as measured",
+                (false, _, true) => "  ended by the time limit",
+            }
+        );
+        figures.push(json!({
+            "bench": "lists", "database": kind, "what": what, "orders": SIZES,
+            "msP50": [round2(few), round2(many)], "ratio": ratio, "bounded": bounded, "kept": kept,
+            "stopped": stopped,
+        }));
+    }
+    for side in sides {
+        drop(side.client);
+        side.server.stop().await?;
+        side.database.discard().await?;
+        std::fs::remove_dir_all(folder.join(format!("{kind}-{}", side.size)))?;
+    }
+    Ok(figures)
+}
+
+/// One order, placed at the door, and copies of it.
+async fn filled(database: Database, data: &Path, size: u64) -> anyhow::Result<Side> {
     let server = Server::start(database.url(), data, "api", "warn").await?;
     // One item, so that a million orders fit on any disk.
     let mut first = order("first");
@@ -82,52 +135,19 @@ pub async fn measure(database: &Database, data: &Path) -> anyhow::Result<Vec<Val
     }
     place(&mut server.connect().await?, &first).await?;
     server.stop().await?;
-    let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    let began = Instant::now();
     let mut made = 0;
-    for size in SIZES {
-        let began = Instant::now();
-        while made < size - 1 {
-            let next = (made + STEP).min(size - 1);
-            database.copies_of_the_order(made + 1, next, &begin().to_rfc3339(), SECONDS_APART).await?;
-            made = next;
-        }
-        database.recount().await?;
-        println!("{size} orders on {}, made in {:.0} s", database.kind(), began.elapsed().as_secs_f64());
-        let server = Server::start(database.url(), data, "api", "warn").await?;
-        let mut client = server.connect().await?;
-        let cursor = cursor_in_the_middle(&mut client, size).await?;
-        for (what, bounded, path) in ASKED {
-            let requests = if *bounded { REQUESTS } else { SLOW_REQUESTS };
-            times
-                .entry(*what)
-                .or_default()
-                .push(timed(&mut client, requests, |n| path(n, size, &cursor)).await?);
-        }
-        drop(client);
-        server.stop().await?;
+    while made < size - 1 {
+        let next = (made + STEP).min(size - 1);
+        database.copies_of_the_order(made + 1, next, &begin().to_rfc3339(), SECONDS_APART).await?;
+        made = next;
     }
-    let mut figures = vec![];
-    println!("  median ms with {:>9} {:>9}   ratio", SIZES[0], SIZES[1]);
-    for (what, bounded, _) in ASKED {
-        let [few, many] = times[what][..] else { continue };
-        let ratio = round2(many / few);
-        let kept = !*bounded || ratio <= MOST;
-        println!(
-            "  {what:<42} {:>7.2} {:>9.2}   {ratio:>5}{}",
-            few,
-            many,
-            match (bounded, kept) {
-                (true, true) => "",
-                (true, false) => "  more than 2",
-                (false, _) => "  as measured",
-            }
-        );
-        figures.push(json!({
-            "bench": "lists", "database": database.kind(), "what": what, "orders": SIZES,
-            "msP50": [round2(few), round2(many)], "ratio": ratio, "bounded": bounded, "kept": kept,
-        }));
-    }
-    Ok(figures)
+    database.recount().await?;
+    println!("{size} orders on {}, made in {:.0} s", database.kind(), began.elapsed().as_secs_f64());
+    let server = Server::start(database.url(), data, "api", "warn").await?;
+    let mut client = server.connect().await?;
+    let cursor = cursor_in_the_middle(&mut client, size).await?;
+    Ok(Side { size, database, server, client, cursor })
 }
 
 /// The cursor that a page in the middle of the list gives.
@@ -138,20 +158,36 @@ async fn cursor_in_the_middle(client: &mut Client, size: u64) -> anyhow::Result<
     Ok(cursor.context("the page has no cursor")?.to_owned())
 }
 
-/// Median of the times, in milliseconds.
-async fn timed(client: &mut Client, requests: u64, path: impl Fn(u64) -> String) -> anyhow::Result<f64> {
-    let mut times = vec![];
+/// Median of the times of each side, in milliseconds, and whether the time limit of lists ended a request, where that
+/// `may` be: one is enough then. The sides take turns, so that what else the machine does is the same for both.
+async fn timed(
+    sides: &mut [Side],
+    requests: u64,
+    may_stop: bool,
+    path: fn(n: u64, size: u64, cursor: &str) -> String,
+) -> anyhow::Result<Vec<(f64, bool)>> {
+    let mut times: Vec<Vec<f64>> = sides.iter().map(|_| vec![]).collect();
+    let mut stopped = vec![false; sides.len()];
     // The first ones warm up and are not counted.
     for n in 0..requests + requests / 4 {
-        let path = path(n);
-        let sent = Instant::now();
-        let (status, answer) = client.get(&path).await?;
-        let took: Duration = sent.elapsed();
-        ensure!(status == 200, "{path} was answered with {status}: {}", String::from_utf8_lossy(&answer));
-        ensure!(answer.len() > 2, "{path} finds nothing");
-        if n >= requests / 4 {
-            times.push(ms(took));
+        for ((side, times), stopped) in sides.iter_mut().zip(&mut times).zip(&mut stopped) {
+            if *stopped {
+                continue;
+            }
+            let path = path(n, side.size, &side.cursor);
+            let sent = Instant::now();
+            let (status, answer) = side.client.get(&path).await?;
+            let took: Duration = sent.elapsed();
+            if may_stop && status == 503 {
+                (*times, *stopped) = (vec![ms(took)], true);
+                continue;
+            }
+            ensure!(status == 200, "{path} was answered with {status}: {}", String::from_utf8_lossy(&answer));
+            ensure!(answer.len() > 2, "{path} finds nothing");
+            if n >= requests / 4 {
+                times.push(ms(took));
+            }
         }
     }
-    Ok(median(&mut times))
+    Ok(times.iter_mut().map(|t| median(t)).zip(stopped).collect())
 }

@@ -61,9 +61,9 @@ async fn main() -> anyhow::Result<()> {
     if wanted("soap-bad") {
         figures.push(soap::bad()?);
     }
-    let parts = ["accept", "first-job", "soap-orders", "lists"].into_iter().filter(|part| wanted(part));
+    let orders = ["accept", "first-job", "soap-orders"].into_iter().filter(|part| wanted(part));
     for kind in ["sqlite", "postgres"] {
-        for part in parts.clone().filter(|part| *part != "soap-orders" || kind == "sqlite") {
+        for part in orders.clone().filter(|part| *part != "soap-orders" || kind == "sqlite") {
             let data = folder.path().join(format!("{kind}-{part}"));
             let Some(database) = Database::fresh(kind, &data, &part.replace('-', "_")).await? else {
                 println!("\nTEST_DATABASE_URL is not set: nothing is measured on PostgreSQL.");
@@ -72,11 +72,13 @@ async fn main() -> anyhow::Result<()> {
             match part {
                 "accept" => figures.extend(acceptance(&database, &data).await?),
                 "first-job" => figures.push(latency::measure(&database, &data).await?),
-                "soap-orders" => figures.push(soap::orders(&database, &data).await?),
-                _ => figures.extend(lists::measure(&database, &data).await?),
+                _ => figures.push(soap::orders(&database, &data).await?),
             }
             database.discard().await?;
             std::fs::remove_dir_all(&data)?;
+        }
+        if wanted("lists") {
+            figures.extend(lists::measure(kind, folder.path()).await?);
         }
     }
     println!();

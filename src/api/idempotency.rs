@@ -2,9 +2,13 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::problem::Problem;
+use super::tmf630::Ask;
+use crate::orders::keys::{self, Taken};
+use crate::store::{Tenant, Tx};
 
 /// The header that gives the key.
 const HEADER: &str = "Idempotency-Key";
@@ -37,15 +41,51 @@ pub fn replayed(response: &mut Response) {
     response.headers_mut().insert(name, HeaderValue::from_static("true"));
 }
 
-/// 409: the key was used with other content. Names what the client sent: the header, or its member `external_id`.
+/// Takes the key that a request gives for the entry of this kind that it is to make; what was made under it before, if
+/// anything was.
+///
+/// # Errors
+/// 400 for a key that is none, 409 when it was used with other content.
+pub async fn made_before(
+    ask: &Ask,
+    tx: &mut Tx<Tenant>,
+    kind: &str,
+    given: &Value,
+    made: Uuid,
+) -> Result<Option<Uuid>, Problem> {
+    let Some(key) = key(&ask.headers)? else { return Ok(None) };
+    let content = keys::canonical(given);
+    match keys::take(ask.engine(), tx, (&ask.caller, kind), &key, &content, made).await? {
+        Taken::New => Ok(None),
+        Taken::Same(uid) => Ok(Some(uid)),
+        Taken::Other(uid) => Err(conflict(&key, &format!("{kind} {uid}"), HEADER)),
+    }
+}
+
+/// 201 with what a key made before, as it is now.
+///
+/// # Errors
+/// 409 when it was deleted since.
+pub fn again(ask: &Ask, shown: Option<Value>) -> Result<Response, Problem> {
+    let Some(shown) = shown else {
+        let message = format!("{HEADER}: what was made under this key has been deleted since");
+        return Err(Problem::conflict("idempotencyConflict", message));
+    };
+    let mut response = ask.created(shown);
+    replayed(&mut response);
+    Ok(response)
+}
+
+/// 409: the key was used with other content, and made `made` then. Names what the client sent: the header, or its
+/// member `external_id`.
 #[must_use]
-pub fn conflict(key: &str, order: Uuid, external_id: &str) -> Problem {
+pub fn conflict(key: &str, made: &str, external_id: &str) -> Problem {
     let (name, value) = match (key.strip_prefix(OF_HEADER), key.strip_prefix(OF_EXTERNAL_ID)) {
         (Some(value), _) => (HEADER, value),
         (None, Some(value)) => (external_id, value),
         (None, None) => ("key", key),
     };
-    let message = format!("{name}: {value:?} was used before with other content, for order {order}");
+    let message = format!("{name}: {value:?} was used before with other content, for {made}");
     Problem::new(StatusCode::CONFLICT, "idempotencyConflict", "the idempotency key is used", message)
 }
 
@@ -74,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_clash_names_what_the_client_sent() {
-        let told = |key| conflict(key, Uuid::nil(), "externalId").message;
+        let told = |key| conflict(key, "order 1", "externalId").message;
         assert!(told("key:ext:7").starts_with("Idempotency-Key: \"ext:7\" was used"));
         assert!(told("ext:key:7").starts_with("externalId: \"key:7\" was used"));
     }

@@ -77,8 +77,8 @@ impl Problem {
             OrderError::Forbidden { item, message } => {
                 Self::conflict("forbiddenState", message_at(item, message))
             }
-            OrderError::KeyConflict { key, order } => {
-                idempotency::conflict(&key, order, &path(None, &Member::ExternalId))
+            OrderError::KeyConflict { key, what, made } => {
+                idempotency::conflict(&key, &format!("{what} {made}"), &path(None, &Member::ExternalId))
             }
             OrderError::Changed => etag::changed(),
             OrderError::NotFound(id) => Self::not_found("order", &id),

@@ -62,6 +62,9 @@ pub struct Global {
     /// sqlite:PATH or postgres://… (default: a file in the data folder).
     #[arg(long, global = true, env = "TELVISOR_DATABASE", value_name = "URL", hide_env_values = true)]
     pub database: Option<String>,
+    /// amqp://… or amqps://…, several nodes with commas between (default: none).
+    #[arg(long, global = true, env = "TELVISOR_AMQP", value_name = "URL", hide_env_values = true)]
+    pub amqp: Option<String>,
     /// sim, or sim+unix:PATH.
     #[arg(long, global = true, env = "TELVISOR_HYPERVISOR", value_name = "URL")]
     pub hypervisor: Option<String>,
@@ -144,6 +147,7 @@ impl Cli {
             ("role", "role"),
             ("hypervisor", "hypervisor"),
             ("database", "database.url"),
+            ("amqp", "amqp.url"),
         ] {
             let from = match matches.value_source(arg) {
                 Some(ValueSource::CommandLine) => format!("--{arg}"),
@@ -181,6 +185,7 @@ impl Global {
             role: self.role,
             hypervisor: self.hypervisor.clone(),
             database: self.database.clone().map(|url| UrlOnly { url }),
+            amqp: self.amqp.clone().map(|url| UrlOnly { url }),
             came_from: self.came_from.clone(),
         }
     }

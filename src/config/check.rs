@@ -5,10 +5,10 @@ use ipnet::IpNet;
 
 use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describe};
 
-/// Where orders come from: the channels that an order shows.
 /// Namespaces of the managed objects and of contract A.
 const MO: &str = "urn:telvisor:mo:v1";
 const ORDERS: &str = "urn:telvisor:orders:v1";
+/// Where orders come from: the channels that an order shows.
 const CHANNELS: [&str; 8] = ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
 /// Most days that anything is kept: a hundred years.
 const DAYS_MOST: i64 = 36_500;
@@ -52,6 +52,19 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     }
     if config.role != Role::All && config.database_url().starts_with("sqlite:") && config.role != Role::Api {
         return wrong("role", "SQLite allows one server process".into(), "use role = \"all\", or PostgreSQL");
+    }
+    for url in config.amqp.url.split(',').map(str::trim).filter(|_| !config.amqp.url.is_empty()) {
+        if !(url.starts_with("amqp://") || url.starts_with("amqps://")) {
+            let problem = format!("{:?} is no amqp or amqps URL", describe::masked_url(url));
+            return wrong(
+                "amqp.url",
+                problem,
+                "use amqp://USER@HOST:5672/VHOST, several with commas between",
+            );
+        }
+    }
+    if config.amqp.prefix.is_empty() || config.amqp.prefix.len() > 100 {
+        return wrong("amqp.prefix", "must be 1 to 100 octets".into(), "leave it at telvisor");
     }
     let has_host = |scheme| config.base_url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty());
     if !(config.base_url.is_empty() || has_host("http://") || has_host("https://")) {

@@ -9,11 +9,12 @@ use super::Overrides;
 pub(super) const COMMAND_LINE: &str = "command line";
 
 /// Variables that stand for a flag or have a short name, or that the command line reads itself.
-const OF_FLAGS: [&str; 9] = [
+const OF_FLAGS: [&str; 10] = [
     "TELVISOR_CALLBACK_ALLOW",
     "TELVISOR_CONFIG",
     "TELVISOR_DATA",
     "TELVISOR_DATABASE",
+    "TELVISOR_AMQP",
     "TELVISOR_HYPERVISOR",
     "TELVISOR_LISTEN",
     "TELVISOR_ROLE",
@@ -40,6 +41,7 @@ pub fn keys() -> Vec<String> {
 pub fn variable(key: &str) -> String {
     match key {
         "database.url" => "TELVISOR_DATABASE".into(),
+        "amqp.url" => "TELVISOR_AMQP".into(),
         "notify.callback_allow" => "TELVISOR_CALLBACK_ALLOW".into(),
         key => format!("TELVISOR_{}", key.replace('.', "__").to_uppercase()),
     }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use reqwest::Url;
 
+mod changes;
 pub mod check;
 pub mod client;
 pub mod listener;

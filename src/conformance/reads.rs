@@ -1,9 +1,11 @@
 //! Checks of the APIs that are looked at rather than ordered by: catalogues, inventories, customers, usage. They read,
-//! and send what must be refused, so they need a server that holds something; `telvisor conformance seed` puts it there.
+//! send what must be refused, and make, change and take away entries of their own ([`changes`]). They need a server that
+//! holds something; `telvisor conformance seed` puts it there.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::changes;
 use super::check::{Checks, Held, Stop, hold};
 use super::client::Client;
 use super::lists::{self, Collection};
@@ -11,7 +13,7 @@ use super::orders::bench::{listed, refused, text};
 use crate::clock::new_id;
 
 /// What is checked, by name.
-pub const SECTIONS: [&str; 3] = ["reads", "refusals", "hub"];
+pub const SECTIONS: [&str; 4] = ["reads", "refusals", "changes", "hub"];
 
 /// Collections of subtypes, which a server need not have beside the one that holds them all.
 const OPTIONAL: [&str; 2] = ["/logicalResource", "/physicalResource"];
@@ -38,6 +40,10 @@ pub async fn run(
         if wanted("refusals") && status != 404 {
             checks.section("refusals");
             Box::pin(wrong(checks, client, &path, any_implementation)).await;
+        }
+        if wanted("changes") && status != 404 {
+            checks.section("changes");
+            Box::pin(changes::run(checks, client, &path, any_implementation)).await;
         }
     }
     if wanted("hub") {

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::{run, sweep};
 use crate::engine::Engine;
 use crate::orders::line;
-use crate::queue::MACHINE_JOBS;
+use crate::queue::amqp::Ticket;
+use crate::queue::{Line, MACHINE_JOBS};
 use crate::store::StoreError;
 
 /// How long a worker waits before it asks a database again that did not answer.
@@ -26,15 +27,25 @@ pub fn start(engine: &Arc<Engine>, tasks: &mut JoinSet<()>, shutdown: &Cancellat
 }
 
 async fn worker(engine: Arc<Engine>, shutdown: CancellationToken) {
+    let mut ticket: Option<Ticket> = None;
     while !shutdown.is_cancelled() {
         match run::work(&engine, MACHINE_JOBS).await {
             Ok(true) => {}
-            Ok(false) => tokio::select! {
-                () = engine.queue.job_hinted() => {}
-                () = shutdown.cancelled() => {}
-            },
+            Ok(false) => {
+                // What the message told of is done, or somebody else does it.
+                if let Some(ticket) = ticket.take() {
+                    ticket.done().await;
+                }
+                tokio::select! {
+                    () = engine.queue.bells().job_hinted() => ticket = engine.queue.bells().take_ticket(),
+                    () = shutdown.cancelled() => {}
+                }
+            }
             Err(e) => {
                 tracing::warn!(error = %e, "a worker could not go on; the job is left to its lease");
+                if let Some(ticket) = ticket.take() {
+                    ticket.again().await;
+                }
                 trouble(&shutdown).await;
             }
         }
@@ -43,14 +54,18 @@ async fn worker(engine: Arc<Engine>, shutdown: CancellationToken) {
 
 async fn lines(engine: Arc<Engine>, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
-        let Some((tenant, customer_id)) = engine.queue.take_line() else {
+        let Some(Line { tenant, customer_id, tickets }) = engine.queue.bells().take_line() else {
             tokio::select! {
-                () = engine.queue.line_hinted() => {}
+                () = engine.queue.bells().line_hinted() => {}
                 () = shutdown.cancelled() => {}
             }
             continue;
         };
-        if let Err(e) = line::look(&engine, &tenant, &customer_id).await {
+        let looked = line::look(&engine, &tenant, &customer_id).await;
+        for ticket in tickets {
+            if looked.is_ok() { ticket.done().await } else { ticket.again().await }
+        }
+        if let Err(e) = looked {
             tracing::warn!(error = %e, customer_id, "a line could not be looked at; the sweep comes back to it");
             trouble(&shutdown).await;
         }
@@ -72,17 +87,20 @@ pub async fn run_to_empty(engine: &Engine) -> Result<(), StoreError> {
     loop {
         let hints = sweep::look(engine).await?;
         let mut moved = false;
-        while let Some((tenant, customer_id)) = engine.queue.take_line() {
-            line::look(engine, &tenant, &customer_id).await?;
-        }
+        look_at_lines(engine).await?;
         while run::work(engine, MACHINE_JOBS).await? {
             moved = true;
-            while let Some((tenant, customer_id)) = engine.queue.take_line() {
-                line::look(engine, &tenant, &customer_id).await?;
-            }
+            look_at_lines(engine).await?;
         }
         if !moved && !hints {
             return Ok(());
         }
     }
+}
+
+async fn look_at_lines(engine: &Engine) -> Result<(), StoreError> {
+    while let Some(line) = engine.queue.bells().take_line() {
+        line::look(engine, &line.tenant, &line.customer_id).await?;
+    }
+    Ok(())
 }

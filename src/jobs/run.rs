@@ -35,7 +35,7 @@ pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
         return Ok(false);
     };
     // Where one job was due there may be another: wakes the next idle worker.
-    engine.queue.ring();
+    engine.queue.bells().ring_job();
     let span = tracing::info_span!(
         "job",
         order.id = job.order_id.map(tracing::field::display),

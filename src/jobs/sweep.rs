@@ -74,7 +74,7 @@ pub async fn fold(engine: &Engine) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Publishes a hint for everything that is due; whether there was anything.
+/// Wakes this process for everything that is due; whether there was anything.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -88,7 +88,7 @@ pub async fn look(engine: &Engine) -> Result<bool, StoreError> {
     for (tenant, customer_id) in tx.waiting_lines(MOST).await? {
         hints.push(Hint::Line { tenant, customer_id });
     }
-    engine.queue.publish(hints);
+    engine.queue.wake(hints);
     Ok(jobs)
 }
 

@@ -8,12 +8,16 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::config::Config;
+
+/// Longest that a registration waits for a name to be resolved.
+const LOOKING: Duration = Duration::from_secs(3);
 
 /// Longest callback, in octets.
 const LONGEST: usize = 2048;
@@ -91,9 +95,10 @@ impl Guard {
     /// [`Refused::InternalName`].
     pub async fn name(&self, url: &Url) -> Result<(), Refused> {
         let (None, Some(host)) = (literal(url), url.host_str()) else { return Ok(()) };
-        match tokio::net::lookup_host((host, 0)).await {
-            Ok(found) => self.choose(host, found).map(drop),
-            Err(_) => Ok(()),
+        let looking = tokio::net::lookup_host((host, 0));
+        match tokio::time::timeout(LOOKING, looking).await {
+            Ok(Ok(found)) => self.choose(host, found).map(drop),
+            _ => Ok(()),
         }
     }
 

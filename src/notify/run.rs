@@ -53,7 +53,7 @@ pub async fn run(engine: Arc<Engine>, shows: Shows, shutdown: CancellationToken)
         let engine = lead.engine.clone();
         tokio::select! {
             // Without a hint we look all the same.
-            _ = tokio::time::timeout(period, engine.queue.news_hinted()) => {}
+            _ = tokio::time::timeout(period, engine.queue.bells().news_hinted()) => {}
             () = shutdown.cancelled() => {}
         }
     }

@@ -1,6 +1,5 @@
 //! Accepting an order: one transaction, in which it gets its ids and its place in the customer's line.
 
-use serde_json::Value;
 use telvisor_model::plan::outline;
 use telvisor_model::{Action, Refusal, Resource, Verdict};
 use uuid::Uuid;
@@ -8,11 +7,12 @@ use uuid::Uuid;
 use super::draft::CUSTOMER_ACCOUNT;
 use super::expect::Estimates;
 use super::form::{check_form, is_customer_id, running_order};
+use super::keys::Taken;
 use super::moves::Moving;
 use super::resolve::{self, Resolved, Scene};
 use super::rows::{insert, reject};
 use super::{Ask, Draft, DraftItem, Member, OrderError};
-use super::{approval, drafts, line, view};
+use super::{approval, drafts, keys, line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
@@ -161,38 +161,14 @@ pub(super) async fn replayed(
     else {
         return Ok(None);
     };
-    let mut content = canonical(&draft.request, false);
+    let mut content = keys::canonical(&draft.request);
     if let Some(profile) = &draft.profile {
-        content.push_str(&canonical(profile, false));
+        content.push_str(&keys::canonical(profile));
     }
-    let digest = hex::encode(engine.secrets.digest("idempotency", &[content.as_bytes()]));
-    let client = caller.principal.name();
-    match tx.take_key(&client, caller.door.as_str(), &key, &digest, order).await? {
-        None => Ok(None),
-        Some((before, id)) if before == digest => Ok(Some(id)),
-        Some((_, id)) => Err(OrderError::KeyConflict { key, order: id }),
-    }
-}
-
-/// JSON text with sorted members, so that equal content gives equal text. What only tells the types of members says
-/// nothing of the content, and differs between the versions of an API; in a value of the client's own (`whole`)
-/// everything counts.
-fn canonical(value: &Value, whole: bool) -> String {
-    match value {
-        Value::Object(map) => {
-            let says = |k: &str| whole || !(k.starts_with('@') || k == "valueType");
-            let mut members: Vec<_> = map.iter().filter(|(k, _)| says(k)).collect();
-            members.sort_by_key(|(k, _)| *k);
-            let inner: Vec<String> = members
-                .into_iter()
-                .map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v, whole || k == "value")))
-                .collect();
-            format!("{{{}}}", inner.join(","))
-        }
-        Value::Array(list) => {
-            format!("[{}]", list.iter().map(|v| canonical(v, whole)).collect::<Vec<_>>().join(","))
-        }
-        other => other.to_string(),
+    match keys::take(engine, tx, (caller, caller.door.as_str()), &key, &content, order).await? {
+        Taken::New => Ok(None),
+        Taken::Same(id) => Ok(Some(id)),
+        Taken::Other(id) => Err(OrderError::KeyConflict { key, what: "order", made: id }),
     }
 }
 
@@ -335,28 +311,4 @@ async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderErr
         return Err(OrderError::Exists { item: Some(n), message });
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_content_has_equal_text() {
-        let a: Value = serde_json::from_str(r#"{"b":[1,{"y":2,"x":"\""}],"a":null}"#).unwrap();
-        let b: Value = serde_json::from_str(r#"{ "a":null, "b":[1, {"x":"\"","y":2}] }"#).unwrap();
-        let c: Value = serde_json::from_str(r#"{"b":[{"y":2,"x":"\""},1],"a":null}"#).unwrap();
-        assert_eq!(canonical(&a, false), canonical(&b, false));
-        assert_ne!(canonical(&a, false), canonical(&c, false));
-    }
-
-    #[test]
-    fn types_are_no_content_but_in_a_value() {
-        let text = |value: &str| canonical(&serde_json::from_str(value).unwrap(), false);
-        assert_eq!(
-            text(r#"{"@type":"A","p":[{"@type":"B","id":"1","valueType":"string"}]}"#),
-            text(r#"{"p":[{"id":"1"}]}"#)
-        );
-        assert_ne!(text(r#"{"value":{"@type":"A"}}"#), text(r#"{"value":{"@type":"B"}}"#));
-    }
 }

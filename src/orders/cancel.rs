@@ -5,6 +5,7 @@
 use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
 use uuid::Uuid;
 
+use super::keys::{self, Taken};
 use super::moves::Moving;
 use super::{OrderError, fallout, finish, line};
 use crate::access::{Caller, Door};
@@ -26,28 +27,33 @@ pub struct CancelRequest {
     pub order: Uuid,
     pub reason: Option<String>,
     pub requested_for: Option<chrono::DateTime<chrono::Utc>>,
+    /// The client's idempotency key, and the content that it stands for.
+    pub key: Option<(String, String)>,
 }
+
+/// What a cancel request answers: the task, and whether it is the one that its key made before.
+pub type Judged = (CancelRow, bool);
 
 /// Judges a cancel request. The task that it answers has ended unless something is being undone.
 ///
 /// # Errors
 /// [`OrderError::NotFound`], or [`OrderError::Forbidden`] when the order has ended, is being cancelled, or belongs to a
-/// product order.
-pub async fn cancel(
-    engine: &Engine,
-    caller: &Caller,
-    request: &CancelRequest,
-) -> Result<CancelRow, OrderError> {
+/// product order; [`OrderError::KeyConflict`].
+pub async fn cancel(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<Judged, OrderError> {
     retrying("cancel", || once(engine, caller, request)).await
 }
 
-async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<CancelRow, OrderError> {
+async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Result<Judged, OrderError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let missing = || OrderError::NotFound(request.order.to_string());
     let seen = tx.order_of(request.kind, request.order).await?.ok_or_else(missing)?;
     own(&seen)?;
     if let Some(customer_id) = &seen.customer_id {
         tx.lock_line(customer_id).await?;
+    }
+    let id = new_id();
+    if let Some(before) = made_before(engine, &mut tx, caller, request, id).await? {
+        return Ok((before, true));
     }
     let mut moving = Moving::load_placed(&mut tx, request.order).await?.ok_or_else(missing)?;
     tx.lock_jobs(moving.order.id).await?;
@@ -67,7 +73,7 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
         return forbidden("a cancel of the order is planned already".into());
     }
     let mut task = CancelRow {
-        id: new_id(),
+        id,
         order_id: request.order,
         kind: request.kind,
         state: "accepted".into(),
@@ -88,7 +94,24 @@ async fn once(engine: &Engine, caller: &Caller, request: &CancelRequest) -> Resu
     let detail = serde_json::json!({ "task": task.id, "state": task.state, "reason": task.reason });
     tx.audit(caller, "order.cancel", &request.order.to_string(), Some(&detail)).await?;
     settle(engine, tx, &moving.order).await?;
-    Ok(task)
+    Ok((task, false))
+}
+
+/// The task that the request's key made before, if it did.
+async fn made_before(
+    engine: &Engine,
+    tx: &mut Tx<Tenant>,
+    caller: &Caller,
+    request: &CancelRequest,
+    task: Uuid,
+) -> Result<Option<CancelRow>, OrderError> {
+    let Some((key, content)) = &request.key else { return Ok(None) };
+    let door = format!("{} cancel", caller.door.as_str());
+    match keys::take(engine, tx, (caller, &door), key, content, task).await? {
+        Taken::New => Ok(None),
+        Taken::Same(id) => Ok(tx.cancel(request.kind, id).await?),
+        Taken::Other(made) => Err(OrderError::KeyConflict { key: key.clone(), what: "cancel task", made }),
+    }
 }
 
 /// Gives the next order its turn where this one ended, and commits.

@@ -34,6 +34,12 @@ async fn hold_once(engine: &Engine, caller: &Caller, id: Uuid, reason: &str) -> 
     let message = match state {
         OrderState::Acknowledged | OrderState::InProgress => None,
         OrderState::Held if moving.order.hold.is_some() => None,
+        // It was released, and waits for its turn or its date: it stays as it is.
+        OrderState::Held if moving.order.goes_on => {
+            moving.order.goes_on = false;
+            moving.order.waits_for = None;
+            None
+        }
         OrderState::Held => Some("the order is held already: a job of it needs an operator".to_owned()),
         state if state.is_final() => Some(format!("the order has ended: it is {state}")),
         state => Some(format!("the order is {state}: there is nothing to hold")),
@@ -118,6 +124,9 @@ async fn release_once(
     tx.lock_jobs(moving.order.id).await?;
     if moving.order.hold.take().is_none() {
         let message = match moving.order.state {
+            OrderState::Held if moving.order.goes_on => {
+                "the order is released already, and waits for its turn or its date".to_owned()
+            }
             OrderState::Held => "a job of it needs an operator: retry, skip or abandon it".to_owned(),
             state => format!("no operator holds the order: it is {state}"),
         };

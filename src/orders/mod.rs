@@ -9,6 +9,7 @@
 //! * [`finish`]: an item's end and the end of the order; `outcome`: what a completed item leaves in the inventory.
 //! * [`approval`], [`hold`]: what waits for an operator's word.
 //! * [`expect`], [`jeopardy`], [`milestones`]: when it will be done, what endangers that, what is reached.
+//! * [`keys`]: a repeat makes nothing twice.
 //! * [`cancel`], [`fallout`]: stopping, undoing, and what an operator decides.
 
 pub mod accept;
@@ -24,6 +25,7 @@ pub mod finish;
 mod form;
 pub mod hold;
 pub mod jeopardy;
+pub mod keys;
 pub mod line;
 pub mod milestones;
 mod modify;
@@ -60,8 +62,8 @@ pub enum OrderError {
     #[error("{message}")]
     Forbidden { item: Option<usize>, message: String },
     /// The idempotency key was used with other content: 409.
-    #[error("the key {key:?} was used before with other content, for order {order}")]
-    KeyConflict { key: String, order: uuid::Uuid },
+    #[error("the key {key:?} was used before with other content, for {what} {made}")]
+    KeyConflict { key: String, what: &'static str, made: uuid::Uuid },
     /// The order is not at the version any more from which the change was made: 412, or it is made again.
     #[error("the order was changed in between")]
     Changed,

@@ -75,6 +75,19 @@ impl Tx<Tenant> {
         )
     }
 
+    /// The posted entry that has this id for its events.
+    pub async fn entry_by_uid(&mut self, uid: Uuid) -> Result<Option<EntryRow>, StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            optional: EntryRow,
+            "SELECT api, kind, id, uid, body, version, created_at, updated_at FROM catalogue_entries
+             WHERE tenant = $1 AND uid = $2",
+            &tenant,
+            uid
+        )
+    }
+
     /// Writes a new entry; false when one of its kind has this id.
     pub async fn insert_entry(&mut self, e: &EntryRow) -> Result<bool, StoreError> {
         let tenant = self.tenant();

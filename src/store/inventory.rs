@@ -1,5 +1,6 @@
 //! The inventories as lists: what was ordered and what was only written down, in one. Each part of a union comes by an
-//! index in the list's own order, so that a page costs what it shows. And the orders behind a service.
+//! index in the list's own order, so that a page costs what it shows. `TEXT_OF(x)` is an id as clients see it
+//! (`lists/text.rs`). And the orders behind a service.
 
 use uuid::Uuid;
 
@@ -26,7 +27,8 @@ pub struct OrderLink {
 }
 
 const SERVICES: &str = "(
-  SELECT c.tenant AS tenant, 'customer' AS entry, c.uid AS uid, c.customer_id AS customer_id, 'CFS' AS category,
+  SELECT c.tenant AS tenant, 'customer' AS entry, c.uid AS uid, c.customer_id AS id,
+    c.customer_id AS customer_id, 'CFS' AS category,
     'customer-account' AS specification, 'customer-account' AS of_type,
     CASE c.state WHEN 'pending' THEN 'reserved' WHEN 'active' THEN 'active' WHEN 'suspended' THEN 'inactive'
       ELSE 'terminated' END AS shown,
@@ -34,26 +36,27 @@ const SERVICES: &str = "(
     'Service' AS type_name
   FROM customers c
   UNION ALL
-  SELECT s.tenant, 'subscription', s.id, c.customer_id, 'CFS', s.application, s.application,
+  SELECT s.tenant, 'subscription', s.id, TEXT_OF(s.id), c.customer_id, 'CFS', s.application, s.application,
     CASE WHEN s.state = 'reserved' THEN 'reserved'
       WHEN s.state = 'suspended' OR (s.state = 'active' AND c.state = 'suspended') THEN 'inactive'
       WHEN s.state = 'active' THEN 'active' ELSE 'terminated' END,
     s.created_at, s.created_at, s.started_at, s.ended_at, 'Service'
   FROM subscriptions s JOIN customers c ON c.tenant = s.tenant AND c.uid = s.customer
   UNION ALL
-  SELECT m.tenant, 'machine', m.id, c.customer_id, 'RFS', 'machine', 'machine',
+  SELECT m.tenant, 'machine', m.id, TEXT_OF(m.id), c.customer_id, 'RFS', 'machine', 'machine',
     CASE WHEN m.ended_at IS NOT NULL THEN 'terminated' WHEN m.state = 'planned' THEN 'reserved'
       WHEN m.state = 'suspended' THEN 'inactive' ELSE 'active' END,
     m.created_at, m.created_at, m.created_at, m.ended_at, 'Service'
   FROM machines m JOIN customers c ON c.tenant = m.tenant AND c.uid = m.customer
   UNION ALL
-  SELECT r.tenant, 'record', r.uid, r.customer_id, r.category, r.specification, r.of_type, r.state,
+  SELECT r.tenant, 'record', r.uid, r.id, r.customer_id, r.category, r.specification, r.of_type, r.state,
     r.created_at, r.dated_at, r.started_at, r.ended_at, r.type_name
   FROM records_personal r WHERE r.kind = 'service'
 ) v WHERE v.tenant = $1";
 
 const PRODUCTS: &str = "(
-  SELECT c.tenant AS tenant, 'customer' AS entry, c.uid AS uid, c.customer_id AS customer_id,
+  SELECT c.tenant AS tenant, 'customer' AS entry, c.uid AS uid, c.customer_id AS id,
+    c.customer_id AS customer_id,
     'customer-account' AS specification, 'customer-account' AS of_type,
     CASE WHEN c.state = 'pending' THEN 'pendingActive'
       WHEN c.removing AND c.state IN ('active', 'suspended') THEN 'pendingTerminate'
@@ -62,7 +65,7 @@ const PRODUCTS: &str = "(
     'Product' AS type_name
   FROM customers c
   UNION ALL
-  SELECT s.tenant, 'subscription', s.id, c.customer_id, s.application, s.application || '.' || s.plan,
+  SELECT s.tenant, 'subscription', s.id, TEXT_OF(s.id), c.customer_id, s.application, s.application || '.' || s.plan,
     CASE WHEN s.state = 'reserved' THEN 'pendingActive'
       WHEN s.state IN ('active', 'suspended') AND (s.removing OR c.removing) THEN 'pendingTerminate'
       WHEN s.state = 'suspended' OR (s.state = 'active' AND c.state = 'suspended') THEN 'suspended'
@@ -70,13 +73,13 @@ const PRODUCTS: &str = "(
     s.created_at, s.created_at, s.started_at, s.ended_at, 'Product'
   FROM subscriptions s JOIN customers c ON c.tenant = s.tenant AND c.uid = s.customer
   UNION ALL
-  SELECT r.tenant, 'record', r.uid, r.customer_id, r.specification, r.of_type, r.state, r.created_at,
+  SELECT r.tenant, 'record', r.uid, r.id, r.customer_id, r.specification, r.of_type, r.state, r.created_at,
     r.dated_at, r.started_at, r.ended_at, r.type_name
   FROM records_personal r WHERE r.kind = 'product'
 ) v WHERE v.tenant = $1";
 
 const RESOURCES: &str = "(
-  SELECT m.tenant AS tenant, 'machine' AS entry, m.id AS uid, c.customer_id AS customer_id, m.name AS name,
+  SELECT m.tenant AS tenant, 'machine' AS entry, m.id AS uid, TEXT_OF(m.id) AS id, c.customer_id AS customer_id, m.name AS name,
     'machine' AS category, NULL AS specification,
     CASE WHEN m.ended_at IS NOT NULL THEN 'unknown' WHEN m.state = 'planned' THEN 'reserved'
       WHEN m.state = 'suspended' THEN 'suspended' ELSE 'available' END AS shown,
@@ -84,18 +87,19 @@ const RESOURCES: &str = "(
     'LogicalResource' AS type_name
   FROM machines m JOIN customers c ON c.tenant = m.tenant AND c.uid = m.customer
   UNION ALL
-  SELECT r.tenant, 'record', r.uid, r.customer_id, r.name, r.category, r.specification, r.state, r.created_at,
+  SELECT r.tenant, 'record', r.uid, r.id, r.customer_id, r.name, r.category, r.specification, r.state, r.created_at,
     r.started_at, r.ended_at, r.type_name
   FROM records_personal r WHERE r.kind = 'resource'
 ) v WHERE v.tenant = $1";
 
 const USAGES: &str = "(
-  SELECT s.tenant AS tenant, 'sdr' AS entry, s.record_id AS uid, j.customer_id AS customer_id,
+  SELECT s.tenant AS tenant, 'sdr' AS entry, s.record_id AS uid, TEXT_OF(s.record_id) AS id,
+    j.customer_id AS customer_id,
     s.type AS specification, s.type AS of_type, 'received' AS shown, s.record_time AS created_at,
     s.event_time AS dated_at, 'Usage' AS type_name
   FROM sdr s JOIN sdr_subjects j ON j.tenant = s.tenant AND j.subject = s.subject
   UNION ALL
-  SELECT r.tenant, 'record', r.uid, r.customer_id, r.specification, r.of_type, r.state, r.created_at,
+  SELECT r.tenant, 'record', r.uid, r.id, r.customer_id, r.specification, r.of_type, r.state, r.created_at,
     r.dated_at, r.type_name
   FROM records_personal r WHERE r.kind = 'usage'
 ) v WHERE v.tenant = $1";

@@ -19,6 +19,13 @@ mod text;
 
 use text::Text;
 
+/// State of an order, with that of a product order in progress parted by whether a job of it was ever claimed
+/// ([`Tx::work_has_begun`]).
+pub const PARTED_STATE: &str = "CASE WHEN state = 'inProgress' AND NOT EXISTS (
+   SELECT 1 FROM orders c JOIN jobs j ON j.tenant = c.tenant AND j.order_id = c.id
+   WHERE c.tenant = orders.tenant AND c.parent = orders.id AND j.attempt > 0)
+ THEN 'inProgress.accepted' ELSE state END";
+
 /// Rows that are looked at in one statement where a pattern decides.
 const BATCH: i64 = 1000;
 

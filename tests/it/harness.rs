@@ -293,7 +293,7 @@ impl TestApp {
             config: e.config.clone(),
             db: e.db.clone(),
             catalogue,
-            queue: Queue::default(),
+            queue: Arc::new(Queue::new(true, None)),
             driver: e.driver.clone(),
             objects: Objects::open(&self.data().join("backups")).unwrap(),
             files: Arc::new(Disk),

@@ -270,3 +270,53 @@ async fn backups_by_the_own_api_take_a_key_as_orders_do() {
     }
     assert_eq!(app.counts().await.0, orders);
 }
+
+#[tokio::test]
+async fn every_post_takes_a_key() {
+    let app = TestApp::new().await;
+    let order = app.place(json!([create("C1")])).await;
+    let order = json!({ "id": order["id"] });
+    let catalogue = "/tmf-api/productCatalogManagement/v4";
+    let services = "/tmf-api/serviceCatalogManagement/v4";
+    let mut posts: Vec<(String, Value, Value)> = crate::inventory::records::kinds()
+        .into_iter()
+        .map(|(list, body, _, _, _)| {
+            let mut other = body.clone();
+            other["description"] = json!("another one");
+            (list.to_owned(), body, other)
+        })
+        .collect();
+    posts.extend([
+        (format!("{catalogue}/category"), json!({ "name": "a" }), json!({ "name": "b" })),
+        (format!("{services}/serviceCategory"), json!({ "name": "a" }), json!({ "name": "b" })),
+        (
+            crate::harness::CANCELS.to_owned(),
+            json!({ "serviceOrder": order, "requestedCancellationDate": "2026-12-24T00:00:00Z" }),
+            json!({ "serviceOrder": order, "requestedCancellationDate": "2026-12-25T00:00:00Z" }),
+        ),
+    ]);
+    for (list, body, other) in posts {
+        let post = async |body: &Value| {
+            // Both versions of an API are one door.
+            let headers = [("idempotency-key", if list.contains("v5") { "K5" } else { "K1" })];
+            app.request(Method::POST, &list, &headers, Some(body.to_string().as_bytes())).await
+        };
+        let made = post(&body).await;
+        assert!(made.status == 201 && !replayed(&made), "{list}: {:#}", made.body);
+        let before = made.headers["location"].clone();
+        let made = made.expect(201);
+        let again = post(&body).await;
+        assert!(replayed(&again), "{list}");
+        assert_eq!(again.headers["location"], before);
+        assert_eq!(again.expect(201), made, "{list}");
+        let count = app.get(&list).await.headers["x-total-count"].clone();
+        let clash = post(&other).await.expect(409);
+        assert_eq!(clash["code"], "idempotencyConflict", "{list}: {clash}");
+        assert_eq!(app.get(&list).await.headers["x-total-count"], count, "{list}");
+        if !list.contains("cancel") {
+            let path = before.to_str().unwrap().strip_prefix("http://localhost:8080").unwrap();
+            assert_eq!(app.delete(path).await.status, 204, "{list}");
+            assert_eq!(post(&body).await.expect(409)["code"], "idempotencyConflict", "{list}");
+        }
+    }
+}

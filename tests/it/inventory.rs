@@ -3,7 +3,7 @@
 mod heard;
 mod machines;
 mod products;
-mod records;
+pub mod records;
 mod refusals;
 mod services;
 mod told;

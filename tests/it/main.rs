@@ -3,6 +3,7 @@
 
 mod access;
 mod actions;
+mod amqp;
 mod asking;
 mod audits;
 mod backups;

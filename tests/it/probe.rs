@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 use telvisor::jobs::{run, sweep};
 use telvisor::orders::line;
-use telvisor::queue::MACHINE_JOBS;
+use telvisor::queue::{Line, MACHINE_JOBS};
 use telvisor::store::hosts::Room;
 use telvisor::store::orders::ItemRow;
 use telvisor::store::{Tenant, Tx};
@@ -325,7 +325,7 @@ async fn inventory_is_as_built(app: &TestApp, orders: &[Value]) {
 /// Lets the lines move, and carries no job out: what can begin is in progress afterwards.
 pub async fn begin(app: &TestApp) {
     sweep::look(app.engine()).await.unwrap();
-    while let Some((tenant, customer)) = app.engine().queue.take_line() {
+    while let Some(Line { tenant, customer_id: customer, .. }) = app.engine().queue.bells().take_line() {
         line::look(app.engine(), &tenant, &customer).await.unwrap();
     }
 }

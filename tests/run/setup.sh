@@ -11,6 +11,7 @@ missing_packages() {
   [ -n "$(postgres_bin)" ] || echo postgresql-15
   # Debian's python3 can lack the venv module's ensurepip; only running it tells.
   python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo python3 python3-venv
+  [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
   command -v asn1c >/dev/null || echo asn1c
   command -v gcc >/dev/null && [ -e /usr/include/stdio.h ] || echo gcc libc6-dev
   php -m 2>/dev/null | grep -qx soap || echo php-cli php-soap

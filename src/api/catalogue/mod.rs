@@ -18,6 +18,7 @@ use telvisor_model::{EventKind, Resource as Told};
 
 use self::shelf::Shelf;
 use super::Doors;
+use super::idempotency::{again, made_before};
 use super::official::Official;
 use super::problem::Problem;
 use super::request::JsonBody;
@@ -180,16 +181,21 @@ async fn show_one(of: &'static Resource, ask: Ask, Path(id): Path<String>) -> Re
     Ok(ask.one(of.posted(&ask.base, &found(of.name, &id, entry)?)))
 }
 
-/// POST: 201 with the entry. The client may give an id that is free.
+/// POST: 201 with the entry. The client may give an id that is free. A repeat under the same key shows it as it is now.
 async fn create(of: &'static Resource, ask: Ask, JsonBody(given): JsonBody) -> Result<Response, Problem> {
     let engine = ask.engine();
     let entry = of.new_entry(&given, engine.db.clock().now())?;
     let id = &entry.id;
+    let kind = format!("{} {}", of.api.name, of.name);
     let taken = || Problem::conflict("alreadyExists", format!("id: there is a {} {id} already", of.name));
     if of.generated(&ask).iter().any(|v| v["id"] == id.as_str()) {
         return Err(taken());
     }
     let mut tx = engine.db.tenant(&ask.caller.tenant).await?;
+    if let Some(before) = made_before(&ask, &mut tx, &kind, &given, entry.uid).await? {
+        let entry = tx.entry_by_uid(before).await?;
+        return again(&ask, entry.map(|entry| of.posted(&ask.base, &entry)));
+    }
     of.has_room(&ask, &mut tx).await?;
     if !tx.insert_entry(&entry).await? {
         return Err(taken());

@@ -16,6 +16,7 @@ use telvisor_sdr::record::RecordType;
 use uuid::Uuid;
 
 use crate::api::Doors;
+use crate::api::idempotency::{again, made_before};
 use crate::api::official::Official;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
@@ -176,7 +177,8 @@ impl Records {
     /// POST: writes an entry down. `id` may be given, so that what comes from elsewhere keeps its own.
     ///
     /// # Errors
-    /// 400 with the path of the wrong member, 409 for an id that is taken.
+    /// 400 with the path of the wrong member, 409 for an id that is taken, and for a key that was used with other
+    /// content.
     async fn create(&self, ask: &Ask, body: Value) -> Result<Response, Problem> {
         let id = match &body["id"] {
             Value::Null => new_id().to_string(),
@@ -186,18 +188,23 @@ impl Records {
                 return Err(Problem::invalid("id", why));
             }
         };
-        let mut body = self.kept(&body)?;
+        let uid = new_id();
+        let mut kept = self.kept(&body)?;
         let mut tx = ask.engine().db.tenant(&ask.caller.tenant).await?;
+        if let Some(before) = made_before(ask, &mut tx, self.kind.as_str(), &body, uid).await? {
+            let row = tx.record_by_uid(before).await?;
+            return again(ask, row.map(|row| self.shown(&ask.base, &row)));
+        }
         let now = tx.now();
-        (self.complete)(&mut body, now);
+        (self.complete)(&mut kept, now);
         let row = RecordRow {
-            uid: new_id(),
+            uid,
             kind: self.kind,
             id: id.clone(),
             version: 1,
-            type_name: self.type_of(&body),
-            columns: (self.columns)(&body),
-            body: Json(body),
+            type_name: self.type_of(&kept),
+            columns: (self.columns)(&kept),
+            body: Json(kept),
             created_at: now,
             changed_at: now,
         };

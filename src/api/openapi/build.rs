@@ -11,7 +11,7 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{
-    ArrayBuilder, ComponentsBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type,
+    AnyOfBuilder, ArrayBuilder, ArrayItems, ComponentsBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type,
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
@@ -61,6 +61,8 @@ pub struct Resource<'a> {
     pub shown: &'a str,
     /// What lists can be filtered and sorted by.
     pub attributes: Vec<(&'static str, Kind)>,
+    /// Whether POST takes an idempotency key.
+    pub keyed: bool,
     /// Type of a POST body.
     pub create: Option<(&'a str, Examples)>,
     /// Type of a PATCH body.
@@ -123,6 +125,20 @@ impl Api {
         T::schemas(&mut self.schemas);
     }
 
+    /// Says that the entries of a member, an array, are each of one of these types.
+    pub fn items_of(&mut self, schema: &str, member: &str, kinds: &[&str]) {
+        let any = kinds.iter().fold(AnyOfBuilder::new(), |any, kind| any.item(Ref::from_schema_name(*kind)));
+        let name = format!("{}_Create", kinds[0].trim_end_matches("Add"));
+        for (_, of) in self.schemas.iter_mut().filter(|(name, _)| name == schema) {
+            if let RefOr::T(Schema::Object(object)) = of
+                && let Some(RefOr::T(Schema::Array(array))) = object.properties.get_mut(member)
+            {
+                array.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(&name).into()));
+            }
+        }
+        self.schemas.push((name, RefOr::T(Schema::AnyOf(any.build()))));
+    }
+
     pub fn push(&mut self, method: HttpMethod, path: impl Into<String>, operation: OperationBuilder) {
         self.operations.push(Op { method, path: path.into(), operation: operation.build() });
     }
@@ -153,11 +169,9 @@ impl Api {
             if r.delete {
                 created = created.link("delete", by_id(&format!("delete{upper}")));
             }
+            let key = header_parameter("Idempotency-Key", "A repeat under the same key makes nothing new");
             let create = operation(r, &format!("create{upper}"), &format!("Makes a {}", r.name))
-                .parameter(header_parameter(
-                    "Idempotency-Key",
-                    "A repeat under the same key makes nothing new",
-                ))
+                .parameters(r.keyed.then_some([key]))
                 .request_body(Some(request(body, &[JSON], examples)))
                 .response("201", created.build());
             self.push(HttpMethod::Post, &all, refusals(create, &["400", "409", "413", "415"]));

@@ -61,8 +61,8 @@ pub struct ExternalReference {
 #[schema(rename_all = "camelCase")]
 pub struct Characteristic {
     pub name: String,
-    /// Any JSON value.
-    pub value: Value,
+    /// Any JSON value; one that is null is left out.
+    pub value: Option<Value>,
     pub value_type: Option<String>,
     #[schema(rename = "@type")]
     pub type_: Option<String>,

@@ -70,6 +70,7 @@ pub fn api() -> Api {
         name: "customer",
         shown: "Customer",
         attributes: attributes(tmf629::ATTRIBUTES),
+        keyed: true,
         create: Some(("Customer_Create", vec![("a customer", create)])),
         change: Some(("Customer_Update", vec![("another name", json!({ "name": "Ada King" }))])),
         delete: true,

@@ -13,13 +13,17 @@ use super::build::{Api, answer, by_id, id, refusals, request};
 #[derive(ToSchema)]
 pub struct EventSubscription {
     pub id: String,
-    /// The address that events are POSTed to, exactly as registered.
+    /// The address that events are POSTed to, exactly as registered: an http or https URL.
+    #[schema(
+        pattern = "^https?://([A-Za-z0-9][A-Za-z0-9.-]*|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?(/[!-~]*)?$"
+    )]
     pub callback: String,
     /// Which events: `eventType=A,B` and attribute filters, as in a URL.
+    #[schema(pattern = "^([A-Za-z@][A-Za-z0-9.@]*=[^&;]*)?$")]
     pub query: Option<String>,
     pub href: Option<String>,
     /// What deliveries are signed with, in the form that docs/events.md tells; made for the client where it gives none.
-    #[schema(write_only)]
+    #[schema(write_only, pattern = "^whsec_([A-Za-z0-9+/]{4}){8,21}$")]
     pub secret: Option<String>,
     #[schema(rename = "@type")]
     pub type_: Option<String>,

@@ -20,12 +20,13 @@ pub struct ServiceOrder {
     pub id: String,
     pub href: String,
     /// The client's own id of the order; a repeat under it makes nothing new.
-    #[schema(max_length = 255)]
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
     pub external_id: Option<String>,
+    #[schema(max_length = 255)]
     pub category: Option<String>,
     pub description: Option<String>,
     /// 0 (most urgent) to 4.
-    #[schema(example = "2")]
+    #[schema(max_length = 255, example = "2")]
     pub priority: Option<String>,
     pub state: OrderState,
     pub order_date: DateTime<Utc>,
@@ -43,7 +44,7 @@ pub struct ServiceOrder {
     pub milestone: Option<Vec<Milestone>>,
     pub jeopardy_alert: Option<Vec<JeopardyAlert>>,
     pub error_message: Option<Vec<ErrorMessage>>,
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, max_items = 100)]
     pub service_order_item: Vec<ServiceOrderItem>,
     #[schema(rename = "@type")]
     pub type_: Option<String>,
@@ -80,7 +81,6 @@ pub enum ItemAction {
 #[schema(rename_all = "camelCase")]
 pub struct ServiceOrderItem {
     /// The client's own id of the item.
-    #[schema(min_length = 1, max_length = 64)]
     pub id: String,
     pub action: ItemAction,
     #[schema(minimum = 1, maximum = 1)]
@@ -93,6 +93,115 @@ pub struct ServiceOrderItem {
     pub error_message: Option<Vec<ErrorMessage>>,
     #[schema(rename = "@type")]
     pub type_: Option<String>,
+}
+
+/// An item of a new order that makes a service.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ServiceOrderItemAdd {
+    /// The client's own id of the item, one of its kind in the order.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub id: String,
+    pub action: Adds,
+    #[schema(minimum = 1, maximum = 1)]
+    pub quantity: Option<i64>,
+    pub service: ServiceToAdd,
+    pub service_order_item_relationship: Option<Vec<ItemRelationship>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// An item of a new order that changes a service.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ServiceOrderItemModify {
+    /// The client's own id of the item, one of its kind in the order.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub id: String,
+    pub action: Modifies,
+    pub service: ServiceToModify,
+    pub service_order_item_relationship: Option<Vec<ItemRelationship>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// An item of a new order that ends a service, or says that nothing is to be done to it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ServiceOrderItemNamed {
+    /// The client's own id of the item, one of its kind in the order.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub id: String,
+    pub action: Names,
+    pub service: NamedService,
+    pub service_order_item_relationship: Option<Vec<ItemRelationship>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub enum Adds {
+    Add,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub enum Modifies {
+    Modify,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub enum Names {
+    Delete,
+    NoChange,
+}
+
+/// A service to be made; its id is given by the server.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ServiceToAdd {
+    pub name: Option<String>,
+    pub category: Option<String>,
+    pub service_type: Option<String>,
+    /// An application of the catalogue, or `customer-account`.
+    pub service_specification: Option<EntityRef>,
+    /// What the specification declares, `plan` for instance.
+    pub service_characteristic: Option<Vec<Characteristic>>,
+    pub related_party: Option<Vec<RelatedParty>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// A service to be changed: by its state, or by characteristics.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ServiceToModify {
+    /// Id of a subscription or a customer.
+    pub id: String,
+    pub state: Option<WantedServiceState>,
+    pub service_characteristic: Option<Vec<Characteristic>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// A service as an item names it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct NamedService {
+    /// Id of a subscription or a customer.
+    pub id: String,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// State that a service can be brought to.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub enum WantedServiceState {
+    Active,
+    Inactive,
 }
 
 /// An item that must be completed before.
@@ -137,7 +246,6 @@ pub enum ServiceState {
     Inactive,
     Active,
     Terminated,
-    Suspended,
 }
 
 /// A request to cancel an order.
@@ -248,6 +356,11 @@ fn document(name: &'static str, version: &'static str, door: &'static Ordering) 
     api.add_shown::<ServiceOrder>();
     api.add_request::<ServiceOrder>("ServiceOrder_Create", GIVEN, &["serviceOrderItem"]);
     api.add_request::<ServiceOrder>("ServiceOrder_Update", FIXED, &[]);
+    api.add::<ServiceOrderItemAdd>();
+    api.add::<ServiceOrderItemModify>();
+    api.add::<ServiceOrderItemNamed>();
+    let kinds = ["ServiceOrderItemAdd", "ServiceOrderItemModify", "ServiceOrderItemNamed"];
+    api.items_of("ServiceOrder_Create", "serviceOrderItem", &kinds);
     api.add_shown::<CancelServiceOrder>();
     let given = ["id", "href", "state", "completionMessage", "effectiveCancellationDate", "errorMessage"];
     api.add_request::<CancelServiceOrder>("CancelServiceOrder_Create", &given, &["serviceOrder"]);
@@ -268,6 +381,7 @@ pub fn ordering(
         name: door.order,
         shown: order,
         attributes: attributes(door.attributes),
+        keyed: true,
         create: Some((&format!("{order}_Create"), orders)),
         change: Some((&format!("{order}_Update"), changes)),
         delete: true,
@@ -277,6 +391,7 @@ pub fn ordering(
         name: door.cancel,
         shown: &format!("Cancel{order}"),
         attributes: attributes(cancel::attributes(door)),
+        keyed: true,
         create: Some((&format!("Cancel{order}_Create"), cancels)),
         change: None,
         delete: false,

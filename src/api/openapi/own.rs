@@ -5,6 +5,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::link::{Link, LinkBuilder};
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::response::{Response, ResponseBuilder};
@@ -305,6 +306,11 @@ fn ordered(words: &str) -> Response {
         .build()
 }
 
+/// A link from an order to what can be done with the subscription of its first item.
+fn of_item(operation: &str) -> Link {
+    LinkBuilder::new().operation_id(operation).parameter("id", "$response.body#/items/0/subscription").build()
+}
+
 /// The document of our own API.
 #[must_use]
 pub fn api() -> Api {
@@ -337,7 +343,13 @@ pub fn api() -> Api {
 fn orders(api: &mut Api) {
     let show = op("orders", "readOrder", "An order with its items, jobs, steps, errors and history")
         .parameter(id())
-        .response("200", answer("It is there", "Order"));
+        .response(
+            "200",
+            ResponseBuilder::from(answer("It is there", "Order"))
+                .link("back-up", of_item("takeBackup"))
+                .link("backups", of_item("listBackups"))
+                .build(),
+        );
     api.push(HttpMethod::Get, "/orders/{id}", refusals(show, &["404"]));
     let jobs =
         op("jobs", "listJobs", "Jobs that have not ended").response("200", list_of("Job", "All of them"));

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::build::{Api, Examples, add_patches};
 use super::common::{Characteristic, EntityRef, Note, RelatedParty};
-use super::order::{CancelState, ItemAction, OrderState, ordering};
+use super::order::{Adds, CancelState, ItemAction, Modifies, Names, OrderState, ordering};
 use super::{hub, v5};
 use crate::api::ordering::Ordering;
 use crate::api::tmf622;
@@ -18,12 +18,13 @@ pub struct ProductOrder {
     pub id: String,
     pub href: String,
     /// The client's own id of the order; a repeat under it makes nothing new.
-    #[schema(max_length = 255)]
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
     pub external_id: Option<String>,
+    #[schema(max_length = 255)]
     pub category: Option<String>,
     pub description: Option<String>,
     /// 0 (most urgent) to 4.
-    #[schema(example = "2")]
+    #[schema(max_length = 255, example = "2")]
     pub priority: Option<String>,
     pub state: OrderState,
     pub order_date: DateTime<Utc>,
@@ -38,7 +39,7 @@ pub struct ProductOrder {
     /// Through which channel it was placed.
     pub channel: Option<Vec<EntityRef>>,
     pub note: Option<Vec<Note>>,
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, max_items = 100)]
     pub product_order_item: Vec<ProductOrderItem>,
     #[schema(rename = "@type")]
     pub type_: Option<String>,
@@ -48,7 +49,6 @@ pub struct ProductOrder {
 #[schema(rename_all = "camelCase")]
 pub struct ProductOrderItem {
     /// The client's own id of the item.
-    #[schema(min_length = 1, max_length = 64)]
     pub id: String,
     pub action: ItemAction,
     #[schema(minimum = 1, maximum = 1)]
@@ -60,6 +60,96 @@ pub struct ProductOrderItem {
     pub product_order_item_relationship: Option<Vec<ProductItemRelationship>>,
     #[schema(rename = "@type")]
     pub type_: Option<String>,
+}
+
+/// An item of a new order that makes a product.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductOrderItemAdd {
+    /// The client's own id of the item, one of its kind in the order.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub id: String,
+    pub action: Adds,
+    #[schema(minimum = 1, maximum = 1)]
+    pub quantity: Option<i64>,
+    /// `APP.PLAN`, or `customer-account`.
+    pub product_offering: EntityRef,
+    pub product: Option<ProductToAdd>,
+    pub product_order_item_relationship: Option<Vec<ProductItemRelationship>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// An item of a new order that changes a product.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductOrderItemModify {
+    /// The client's own id of the item, one of its kind in the order.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub id: String,
+    pub action: Modifies,
+    /// Another offering of the same application.
+    pub product_offering: Option<EntityRef>,
+    pub product: ProductToModify,
+    pub product_order_item_relationship: Option<Vec<ProductItemRelationship>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// An item of a new order that ends a product, or says that nothing is to be done to it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductOrderItemNamed {
+    /// The client's own id of the item, one of its kind in the order.
+    #[schema(min_length = 1, max_length = 100, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub id: String,
+    pub action: Names,
+    pub product: NamedProduct,
+    pub product_order_item_relationship: Option<Vec<ProductItemRelationship>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// A product to be made; its id is given by the server.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductToAdd {
+    pub name: Option<String>,
+    /// What the offering's specification declares.
+    pub product_characteristic: Option<Vec<Characteristic>>,
+    pub related_party: Option<Vec<RelatedParty>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// A product to be changed: by its status, or by characteristics.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct ProductToModify {
+    /// Id of a subscription or a customer.
+    pub id: String,
+    pub status: Option<WantedProductStatus>,
+    pub product_characteristic: Option<Vec<Characteristic>>,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// A product as an item names it.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct NamedProduct {
+    /// Id of a subscription or a customer.
+    pub id: String,
+    #[schema(rename = "@type")]
+    pub type_: Option<String>,
+}
+
+/// Status that a product can be brought to.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub enum WantedProductStatus {
+    Active,
+    Suspended,
 }
 
 /// An item that must be completed before.
@@ -178,6 +268,11 @@ fn document(name: &'static str, version: &'static str, door: &'static Ordering) 
     api.add_shown::<ProductOrder>();
     api.add_request::<ProductOrder>("ProductOrder_Create", GIVEN, &["productOrderItem"]);
     api.add_request::<ProductOrder>("ProductOrder_Update", FIXED, &[]);
+    api.add::<ProductOrderItemAdd>();
+    api.add::<ProductOrderItemModify>();
+    api.add::<ProductOrderItemNamed>();
+    let kinds = ["ProductOrderItemAdd", "ProductOrderItemModify", "ProductOrderItemNamed"];
+    api.items_of("ProductOrder_Create", "productOrderItem", &kinds);
     api.add_shown::<CancelProductOrder>();
     let given = ["id", "href", "state", "effectiveCancellationDate"];
     api.add_request::<CancelProductOrder>("CancelProductOrder_Create", &given, &["productOrder"]);

@@ -81,6 +81,7 @@ pub fn api() -> Api {
         name: "usage",
         shown: "Usage",
         attributes: attributes(tmf635::ATTRIBUTES),
+        keyed: true,
         create: Some(("Usage_Create", vec![("reported traffic", usage)])),
         change: Some(("Usage_Update", vec![("describe it", json!({ "description": "corrected by hand" }))])),
         delete: true,
@@ -91,6 +92,7 @@ pub fn api() -> Api {
         name: "usageSpecification",
         shown: "UsageSpecification",
         attributes: ["id", "name"].map(|n| (n, Kind::Text)).to_vec(),
+        keyed: true,
         create: Some(("UsageSpecification_Create", vec![("traffic", specification)])),
         change: Some((
             "UsageSpecification_Update",

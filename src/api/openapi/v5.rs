@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::build::Api;
+use super::common::EntityRef;
 use crate::api::v5::{self as versions, Kind};
 
 /// Who has to do with it: the reference is one level deeper than in version 4.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct RelatedPartyRefOrPartyRoleRef {
-    pub role: String,
+    pub role: Option<String>,
     pub party_or_party_role: PartyRef,
     #[schema(rename = "@type")]
     pub type_: String,
@@ -32,9 +33,19 @@ pub struct PartyRef {
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct ExternalIdentifier {
+    #[schema(min_length = 1, max_length = 255, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
     pub id: String,
     pub owner: Option<String>,
     pub external_identifier_type: Option<String>,
+    #[schema(rename = "@type")]
+    pub type_: String,
+}
+
+/// A channel that it came by: the reference is one level deeper than in version 4.
+#[derive(ToSchema)]
+pub struct RelatedChannel {
+    pub role: Option<String>,
+    pub channel: EntityRef,
     #[schema(rename = "@type")]
     pub type_: String,
 }
@@ -45,6 +56,9 @@ pub fn turn(api: &mut Api) {
     api.schemas.retain(|(name, _)| name != "RelatedParty");
     api.add::<RelatedPartyRefOrPartyRoleRef>();
     api.add::<ExternalIdentifier>();
+    if api.schemas.iter().any(|(name, _)| name == "ProductOrder") {
+        api.add::<RelatedChannel>();
+    }
 }
 
 /// Turns a document into one of version 5: `@type` on every object, parties one level deeper, external ids as a list.
@@ -66,12 +80,20 @@ pub fn document(document: &mut Value) {
 }
 
 fn of_schema(name: &str, schema: &mut Value) {
+    if matches!(name, "ServiceState" | "WantedServiceState")
+        && let Some(states) = schema.get_mut("enum").and_then(Value::as_array_mut)
+    {
+        states.push(json!("suspended"));
+    }
     let product_order = name.starts_with("ProductOrder") && !name.contains("Item");
     let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     let has_type = members.contains_key("@type");
     let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     if let Some(party) = members.get_mut("relatedParty") {
         *party = json!({ "type": "array", "items": reference("RelatedPartyRefOrPartyRoleRef") });
+    }
+    if product_order && let Some(channel) = members.get_mut("channel") {
+        *channel = json!({ "type": "array", "items": reference("RelatedChannel") });
     }
     if members.remove("externalId").is_some() && product_order {
         let list = json!({ "type": "array", "items": reference("ExternalIdentifier") });

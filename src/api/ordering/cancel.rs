@@ -9,12 +9,12 @@ use telvisor_model::OrderKind;
 use uuid::Uuid;
 
 use super::Ordering;
-use crate::api::Version;
 use crate::api::problem::Problem;
 use crate::api::request::{JsonBody, Object, typed};
 use crate::api::tmf630::{Ask, Attribute, Kind, found, uuid};
-use crate::orders::OrderError;
+use crate::api::{Version, idempotency};
 use crate::orders::cancel::{CancelRequest, cancel};
+use crate::orders::{OrderError, keys};
 
 /// What a task can be filtered and sorted by; the dates as they are shown.
 pub const OF_SERVICE_ORDERS: &[Attribute] = &[
@@ -66,7 +66,7 @@ struct OrderRef {
     id: String,
 }
 
-/// POST: judges a cancel request.
+/// POST: judges a cancel request. A repeat under the same key shows the task as it is now.
 ///
 /// # Errors
 /// 400 for an unknown order, 409 for one that has ended.
@@ -92,12 +92,17 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
         order,
         reason: body.cancellation_reason.clone(),
         requested_for: body.requested_cancellation_date,
+        key: idempotency::key(&ask.headers)?.map(|key| (key, keys::canonical(&members))),
     };
-    let task = cancel(ask.engine(), &ask.caller, &request).await.map_err(|e| match e {
+    let (task, repeated) = cancel(ask.engine(), &ask.caller, &request).await.map_err(|e| match e {
         OrderError::NotFound(_) => unknown(),
         other => Problem::of_order(other, |n, m| (api.path)(&given, n, m)),
     })?;
-    Ok(ask.created(api.show_task(&ask.base, &task)))
+    let mut response = ask.created(api.show_task(&ask.base, &task));
+    if repeated {
+        idempotency::replayed(&mut response);
+    }
+    Ok(response)
 }
 
 /// What a task can be filtered and sorted by.

@@ -13,6 +13,7 @@ use crate::api::tmf630::{Ask, found, uuid};
 use crate::api::{Version, idempotency};
 use crate::orders::accept::{Accepted, accept};
 use crate::orders::drafts;
+use crate::store::lists::{Compare, Condition, PARTED_STATE, Test, Value as Bound};
 use crate::store::orders::OrderRow;
 use crate::store::{StoreError, Tenant, Tx};
 
@@ -105,11 +106,16 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
 pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
-    match api.kind {
-        OrderKind::Service => by_product_order(&mut ask).await?,
-        OrderKind::Product => by_state(&mut ask)?,
-    }
-    let page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
+    let by_state = match (api.kind, api.version) {
+        (OrderKind::Product, Version::V5) => accepted_ones(&mut ask),
+        (OrderKind::Service, _) => {
+            by_product_order(&mut ask).await?;
+            vec![]
+        }
+        _ => vec![],
+    };
+    let mut page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
+    page.conditions.extend(by_state);
     let mut tx = ask.read().await?;
     let orders = tx.list_orders(api.kind, api.version == Version::V5, &page).await?;
     let mut all = vec![];
@@ -119,14 +125,26 @@ pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
     Ok(ask.list(&page, &orders, all))
 }
 
-/// `inProgress.accepted` is shown, not stored: who asks for it finds it under `inProgress`.
-fn by_state(ask: &mut Ask) -> Result<(), Problem> {
-    let Some(values) = ask.query.take("state") else { return Ok(()) };
-    if values.iter().any(|v| v == ACCEPTED) {
-        return Err(Problem::invalid("state", format!("{ACCEPTED} cannot be asked for; inProgress has it")));
+/// Takes a filter by states with `inProgress.accepted` among them out of the query: what it comes to. That state is
+/// shown, not stored; an order in it is also found under `inProgress`, which it is a part of.
+fn accepted_ones(ask: &mut Ask) -> Vec<Condition> {
+    let Some(values) = ask.query.take("state") else { return vec![] };
+    if !values.iter().any(|v| v == ACCEPTED) {
+        ask.query.equal("state", values);
+        return vec![];
     }
-    ask.query.equal("state", values);
-    Ok(())
+    let equal = |column, value: &str| Test {
+        column,
+        text: true,
+        compare: Compare::Equal,
+        value: Bound::Text(value.to_owned()),
+    };
+    let of = |value: &String| equal(if value == ACCEPTED { PARTED_STATE } else { "state" }, value);
+    let any_of: Vec<Test> = values.iter().map(of).collect();
+    // What is stored has an index.
+    let stored = |value: &String| if value == ACCEPTED { "inProgress".to_owned() } else { value.clone() };
+    let stored = values.iter().map(|v| equal("state", &stored(v))).collect();
+    vec![Condition { any_of: stored }, Condition { any_of }]
 }
 
 /// Turns a filter by the external references of service orders that names product orders into one by id.

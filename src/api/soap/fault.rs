@@ -121,7 +121,7 @@ impl Refusal {
             }
             OrderError::Exists { message, .. } => Self::new(What::AlreadyExists, message),
             OrderError::Forbidden { message, .. } => Self::new(What::InvalidState, message),
-            OrderError::KeyConflict { order, .. } => {
+            OrderError::KeyConflict { made: order, .. } => {
                 let message =
                     format!("the externalOrderId was used before with other content, for order {order}");
                 let (_, path) = at(&Member::ExternalId);

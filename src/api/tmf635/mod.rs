@@ -75,6 +75,7 @@ pub static SPECIFICATION: Records = Records {
 
 /// What lists of usage filter and sort by.
 pub const ATTRIBUTES: &[Attribute] = &[
+    ("id", "v.id", Kind::Text),
     ("usageType", "v.of_type", Kind::Text),
     ("status", "v.shown", Kind::Text),
     ("usageSpecification.id", "v.specification", Kind::Text),

@@ -53,6 +53,7 @@ pub static RECORDS: Records = Records {
 
 /// What lists filter and sort by.
 pub const ATTRIBUTES: &[Attribute] = &[
+    ("id", "v.id", Kind::Text),
     ("status", "v.shown", Kind::Text),
     ("relatedParty.id", "v.customer_id", Kind::Text),
     ("productOffering.id", "v.of_type", Kind::Text),

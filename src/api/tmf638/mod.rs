@@ -55,6 +55,7 @@ pub static RECORDS: Records = Records {
 
 /// What lists filter and sort by.
 pub const ATTRIBUTES: &[Attribute] = &[
+    ("id", "v.id", Kind::Text),
     ("state", "v.shown", Kind::Text),
     ("category", "v.category", Kind::Text),
     ("relatedParty.id", "v.customer_id", Kind::Text),

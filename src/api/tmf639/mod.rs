@@ -62,6 +62,7 @@ pub static RECORDS_V4: Records = Records {
 
 /// What lists filter and sort by.
 pub const ATTRIBUTES: &[Attribute] = &[
+    ("id", "v.id", Kind::Text),
     ("name", "v.name", Kind::Text),
     ("category", "v.category", Kind::Text),
     ("resourceStatus", "v.shown", Kind::Text),

@@ -55,6 +55,7 @@ pub fn objects<'a>(
 /// # Errors
 /// 400 with the path, below `path`, of what does not fit.
 pub fn members(map: &mut Map<String, Value>, path: &str) -> Result<(), Problem> {
+    types(map, path)?;
     let names: Vec<String> = map.keys().cloned().collect();
     for name in names {
         match kind(&name) {
@@ -88,6 +89,17 @@ pub fn members(map: &mut Map<String, Value>, path: &str) -> Result<(), Problem> 
         }
     }
     Ok(())
+}
+
+/// Members that say of what type an object is may be left out below the resource, where its place tells it; what they
+/// say is text.
+fn types(map: &Map<String, Value>, path: &str) -> Result<(), Problem> {
+    let is_type = |name: &str| matches!(name, "@type" | "@baseType" | "@schemaLocation" | "@referredType");
+    match map.iter().find(|(name, value)| is_type(name) && !(value.is_string() || value.is_null())) {
+        Some((name, _)) if path.is_empty() => Err(Problem::invalid(name, "must be text")),
+        Some((name, _)) => Err(Problem::invalid(&format!("{path}.{name}"), "must be text")),
+        None => Ok(()),
+    }
 }
 
 /// Takes an object out of its wrapper: `{role, INNER: {id, …}}` becomes `{role, id, …}`.

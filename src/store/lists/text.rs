@@ -1,5 +1,6 @@
 //! The text of a list's statements.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{Compare, Order, Page, Test, Value};
@@ -13,9 +14,28 @@ pub(super) struct Text {
     postgres: bool,
 }
 
+/// `TEXT_OF(x)`: an id as clients see it. PostgreSQL has a type for ids, SQLite keeps their octets.
+fn with_ids(postgres: bool, from: &str) -> Cow<'_, str> {
+    let mut parts = from.split("TEXT_OF(");
+    let first = parts.next().unwrap_or_default();
+    let mut out = Cow::Borrowed(first);
+    for part in parts {
+        let (id, rest) = part.split_once(')').unwrap_or((part, ""));
+        let text = if postgres {
+            format!("{id}::text")
+        } else {
+            let piece = |from: u8, length: u8| format!("substr(hex({id}), {from}, {length})");
+            let pieces = [piece(1, 8), piece(9, 4), piece(13, 4), piece(17, 4), piece(21, 12)];
+            format!("lower({})", pieces.join(" || '-' || "))
+        };
+        out = Cow::Owned(format!("{out}{text}{rest}"));
+    }
+    out
+}
+
 impl Text {
     pub fn new(postgres: bool, select: &str, from: &str) -> Self {
-        Self { text: format!("{select} {from}"), values: vec![], matches: 0, postgres }
+        Self { text: format!("{select} {}", with_ids(postgres, from)), values: vec![], matches: 0, postgres }
     }
 
     /// Reads `columns`, and beside them `key_N` for what the page is sorted by and `match_N` for what its patterns

@@ -82,6 +82,20 @@ impl Site {
 
     /// As [`Self::start`], on another hypervisor.
     pub async fn start_with(&mut self, hypervisor: &str, fault: Option<&str>) -> Start {
+        let fault: Vec<_> = fault.map(|f| ("TELVISOR_TEST__FAULT", f.to_owned())).into_iter().collect();
+        self.start_as(hypervisor, &fault).await
+    }
+
+    /// Starts one of several processes, with these variables, which has to become ready.
+    pub async fn process(&mut self, variables: &[(&str, String)]) -> Server {
+        let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
+        match self.start_as(&hypervisor, variables).await {
+            Start::Ready(server) => *server,
+            Start::Ended(status, words) => panic!("the process did not start: {status}\n{words}"),
+        }
+    }
+
+    async fn start_as(&mut self, hypervisor: &str, variables: &[(&str, String)]) -> Start {
         self.starts += 1;
         let log = self.root.join(format!("server-{}.log", self.starts));
         let mut command = telvisor(&log);
@@ -90,15 +104,14 @@ impl Site {
         if let Some(url) = &self.database {
             command.arg("--database").arg(url);
         }
-        if let Some(fault) = fault {
-            command.env("TELVISOR_TEST__FAULT", fault);
-        }
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().expect("it is piped");
         let started = tokio::time::timeout(PATIENCE, announced(BufReader::new(stdout))).await;
         match started.expect("a server is ready or ends in time") {
             Some(started) => {
-                let url = started["urls"][0].as_str().expect("a URL").to_owned();
+                // A process without doors has none.
+                let url = started["urls"][0].as_str().unwrap_or_default().to_owned();
                 Start::Ready(Box::new(Server { child, url, log }))
             }
             None => {

@@ -231,3 +231,38 @@ async fn no_change_of_an_entry_is_lost() {
     let both = app.get(&path).await.expect(200);
     assert_eq!((&both["name"], &both["description"]), (&json!("n"), &json!("d")));
 }
+
+#[tokio::test]
+async fn every_list_is_sorted_and_filtered_by_id_as_it_is_shown() {
+    let app = TestApp::new().await;
+    for (list, body, ..) in kinds() {
+        for id in ["z-9", "0-1", "m-5"] {
+            let mut body = body.clone();
+            body["id"] = json!(format!("{id}{}", list.contains("v5")));
+            app.post(list, &body).await.expect(201);
+        }
+    }
+    app.customer("Q1").await;
+    app.provision("Q1", CRM, "solo", None).await;
+    for (list, ..) in kinds() {
+        let mut wanted = ids(&app.get(list).await.expect(200));
+        assert!(wanted.len() > 3, "{list} has more than record-only entries");
+        wanted.sort();
+        assert_eq!(walk(&app, &format!("{list}?sort=id"), 2).await, wanted, "{list}");
+        let mut next = format!("{list}?sort=-id&limit=2");
+        let mut seen = vec![];
+        loop {
+            let page = app.get(&next).await;
+            let link = page.headers.get("link").map(|l| l.to_str().unwrap().to_owned()).unwrap_or_default();
+            seen.extend(ids(&page.expect(200)));
+            let Some(after) = link.split(", ").find(|l| l.contains("rel=\"next\"")) else { break };
+            let uri = after.split(['<', '>']).nth(1).unwrap();
+            next = uri.strip_prefix("http://localhost:8080").unwrap().to_owned();
+        }
+        wanted.reverse();
+        assert_eq!(seen, wanted, "{list}, by cursor");
+        let some = ids(&app.get(&format!("{list}?id.regex=^[zm]-&sort=id")).await.expect(200));
+        assert!(some.len() >= 2 && some.iter().all(|id| !id.starts_with('0')), "{list}: {some:?}");
+        assert_eq!(some, wanted.iter().rev().filter(|id| some.contains(id)).cloned().collect::<Vec<_>>());
+    }
+}

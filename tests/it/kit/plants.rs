@@ -226,6 +226,39 @@ pub const PLANTS: &[Plant] = &[
         }
     })
     .of("tmf633", 4),
+    answer(
+        "changes",
+        "/resource: POST makes an entry: 201, Location, shown as it was given",
+        |ask, reply| {
+            if ask.method == "POST" && reply.status == 201 && ask.body["description"].is_null() {
+                let keyed = ask.headers.iter().any(|(name, _)| name == "idempotency-key");
+                reply.header("location", keyed.then_some("/kept"));
+            }
+        },
+    )
+    .of("tmf639", 4),
+    answer("changes", "/resource: PATCH of id or href is 400, and changes nothing", |ask, reply| {
+        if ask.method == "PATCH" && !ask.body["id"].is_null() {
+            reply.edit(|error| error["message"] = json!("something is wrong"));
+        }
+    })
+    .of("tmf639", 4),
+    answer("changes", "/resource: DELETE takes an entry away: 204, then 404", |ask, reply| {
+        if ask.method == "DELETE" && reply.status == 412 {
+            reply.status = 204;
+        }
+    })
+    .of("tmf639", 4),
+    answer(
+        "changes",
+        "/customer: DELETE ends it by an order: 204; the entry stays readable, terminated",
+        |ask, reply| {
+            if ask.method == "DELETE" {
+                reply.header("link", None);
+            }
+        },
+    )
+    .of("tmf629", 4),
     answer("v5", "every object of an order says its @type", |ask, reply| {
         if posts_order(ask) && ask.body["requestedStartDate"].is_string() {
             reply.edit(|order| drop(order["serviceOrderItem"][0].as_object_mut().unwrap().remove("@type")));

@@ -1,13 +1,17 @@
 //! Orders that wait for approval.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use serde_json::json;
-use telvisor::config::Config;
+use telvisor::app;
+use telvisor::clock::TestClock;
+use telvisor::config::{Config, Overrides};
 use telvisor::orders::approval;
 
 use super::{operate, place_for, told, way};
 use crate::harness::{
-    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, take_backup,
+    CANCELS, CRM, ORDERS, TestApp, create, modify, provision, service_id, set_state, start_time, take_backup,
 };
 use crate::probe::{inside, read, validate};
 
@@ -201,4 +205,16 @@ async fn a_decision_is_in_the_audit_and_in_the_order() {
     let audit = read(&app).await.audited(order["id"].as_str().unwrap()).await.unwrap();
     let decision = audit.iter().find(|a| a.action == "order.approval").expect("it is in the audit");
     assert_eq!(decision.detail.as_ref().unwrap().0, json!({ "approve": false, "reason": "no credit" }));
+}
+
+#[tokio::test]
+async fn an_application_that_nobody_has_is_told_at_the_start() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut config = Config::load(None, &Overrides::default()).unwrap();
+    config.data = folder.path().join("var");
+    config.approval.applications = vec!["customer-account".into(), "kinfolkk".into()];
+    let clock = Arc::new(TestClock::at(start_time()));
+    let told = app::open(config, clock).await.err().expect("it does not start").to_string();
+    assert!(told.starts_with("approval.applications: there is no application \"kinfolkk\""), "{told}");
+    assert!(told.contains(CRM), "{told}");
 }

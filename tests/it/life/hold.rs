@@ -117,7 +117,14 @@ async fn an_order_for_later_is_held_and_still_waits_for_its_date() {
     let waits = app.show(&order).await;
     assert_eq!(waits["state"], "held", "the diagram has no way back: {waits:#}");
     assert_eq!(waits["note"][0]["text"], "waits for its date");
+    let twice = operate(&app, &order, "release", json!({})).await.expect(409);
+    assert!(twice["message"].as_str().unwrap().contains("released already"), "{twice}");
+    // It can be held again, and then its date does not start it.
+    hold(&app, &order).await;
     app.goto("2026-12-24T00:00:00Z");
+    app.run().await;
+    assert_eq!(app.show(&order).await["state"], "held");
+    release(&app, &order).await;
     app.run().await;
     assert_eq!(app.show(&order).await["state"], "completed");
     // One whose date passes while it is held waits for the release.

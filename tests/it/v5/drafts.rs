@@ -181,19 +181,65 @@ async fn an_order_is_accepted_until_its_first_job_is_claimed() {
     let path = format!("{PRODUCT_ORDERS_V5}/{}", placed["id"].as_str().unwrap());
     let shown = app.get(&path).await.expect(200);
     assert_eq!(shown["state"], "inProgress.accepted");
-    // For v4, and for filters, it is in progress.
+    // For v4 it is in progress, and so it is for who asks for all that are.
     let v4 = app.get(&format!("{PRODUCT_ORDERS}/{}", placed["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(v4["state"], "inProgress");
     assert_eq!(total(&app, &format!("{PRODUCT_ORDERS_V5}?state=inProgress")).await, "1");
-    let told = app.get(&format!("{PRODUCT_ORDERS_V5}?state=inProgress.accepted")).await.expect(400);
-    assert!(told["message"].as_str().unwrap().starts_with("state"), "{told}");
+    let asked = async |states: &str| {
+        let list = format!("{PRODUCT_ORDERS_V5}?state={states}");
+        let count = app.get(&list).await.expect(200).as_array().unwrap().len();
+        assert_eq!(total(&app, &list).await, count.to_string(), "{states}");
+        count
+    };
+    assert_eq!(asked("inProgress.accepted").await, 1);
+    assert_eq!(asked("held,inProgress.accepted").await, 1);
+    assert_eq!(asked("held,completed").await, 0);
+    app.get(&format!("{PRODUCT_ORDERS}?state=inProgress.accepted")).await.expect(200);
+    assert_eq!(total(&app, &format!("{PRODUCT_ORDERS}?state=inProgress.accepted")).await, "0", "not for v4");
     app.patch(&path, &shown).await.expect(200);
     app.patch(&path, &json!({ "state": "inProgress" })).await.expect(200);
     // It tries again after a while, and so is still at work.
     app.faults(json!({ "rules": [{ "operation": "install", "effect": "retry" }] }));
     crate::probe::work_once(&app).await;
     assert_eq!(app.get(&path).await.expect(200)["state"], "inProgress");
+    assert_eq!((asked("inProgress.accepted").await, asked("inProgress").await), (0, 1));
+    assert_eq!(asked("inProgress.accepted,inProgress").await, 1);
     app.mends();
     app.run().await;
     assert_eq!(app.get(&path).await.expect(200)["state"], "completed");
+}
+
+#[tokio::test]
+async fn a_submitted_draft_is_approved_and_expected_as_a_new_order_is() {
+    let app = TestApp::with(|c| c.approval.applications = vec![CRM.to_owned()]).await;
+    let (kept, path) = drafted(&app).await;
+    assert!(kept.get("expectedCompletionDate").is_none(), "{kept:#}");
+    let submitted = app.patch(&path, &json!({ "state": "acknowledged" })).await.expect(200);
+    app.customer("C2").await;
+    let items = json!([provision("C2", &format!("{CRM}.solo"))]);
+    let posted = app.post(PRODUCT_ORDERS_V5, &product_order5(&items)).await.expect(201);
+    assert_eq!(
+        (&submitted["state"], &posted["state"]),
+        (&json!("pending"), &json!("pending")),
+        "{submitted:#}"
+    );
+    assert!(submitted["expectedCompletionDate"].is_string(), "{submitted:#}");
+    let takes = |o: &Value, since: chrono::DateTime<chrono::Utc>| {
+        o["expectedCompletionDate"].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap()
+            - since
+    };
+    let now = app.engine().db.clock().now();
+    assert!((takes(&submitted, now) - takes(&posted, now)).abs() < chrono::TimeDelta::seconds(2));
+    let approve = format!("/api/v1/orders/{}/approval", kept["id"].as_str().unwrap());
+    app.run().await;
+    assert_eq!(app.get(&path).await.expect(200)["state"], "pending", "nothing is done before");
+    let told = app.post(&approve, &json!({ "approve": true })).await.expect(200);
+    assert!(
+        told["href"].as_str().unwrap().starts_with("http://localhost:8080/tmf-api/productOrdering"),
+        "{told}"
+    );
+    app.run().await;
+    let done = app.get(&path).await.expect(200);
+    assert_eq!(done["state"], "completed", "{done:#}");
+    validate(&app).await;
 }

@@ -44,6 +44,11 @@ async fn what_does_not_fit_is_refused_with_its_v5_path() {
         ("@type", untyped),
         ("@type", with(good.clone(), "/@type", json!(5))),
         ("the body must be a JSON object", json!([])),
+        ("serviceOrderItem[0].@type", with(good.clone(), "/serviceOrderItem/0/@type", json!(5))),
+        (
+            "serviceOrderItem[0].service.relatedParty[0].@referredType",
+            with(good.clone(), &format!("{party}/partyOrPartyRole/@referredType"), json!(["Individual"])),
+        ),
         ("serviceOrderItem", json!({ "@type": "ServiceOrder" })),
         (
             "relatedParty[0].partyOrPartyRole",
@@ -282,4 +287,24 @@ async fn fields_choose_what_post_answers() {
         json!({ "@type": "ServiceOrder", "serviceOrderItem": [item5(modify("C1", &[("name", "x")]))] });
     app.post(ORDERS_V5, &of_c1).await.expect(400);
     app.post(ORDERS_V5, &order5(&json!([terminate("C2")]))).await.expect(201);
+}
+
+#[tokio::test]
+async fn types_below_the_resource_may_be_left_out_and_are_always_shown() {
+    let app = TestApp::new().await;
+    let mut body = order5(&json!([create("C1"), provision("C1", CRM, "solo", None)]));
+    fn bare(value: &mut Value) {
+        match value {
+            Value::Object(map) => {
+                map.retain(|name, _| !name.starts_with('@'));
+                map.values_mut().for_each(bare);
+            }
+            Value::Array(list) => list.iter_mut().for_each(bare),
+            _ => {}
+        }
+    }
+    bare(&mut body);
+    body["@type"] = json!("ServiceOrder");
+    let placed = app.post(ORDERS_V5, &body).await.expect(201);
+    super::all_typed(&placed, "");
 }

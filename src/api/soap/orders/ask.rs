@@ -142,11 +142,12 @@ pub async fn cancel_order(
 ) -> Result<String, Refusal> {
     const OPERATION: &str = "CancelOrder";
     let order = order(doors, caller, OPERATION, name).await?;
-    let request = CancelRequest { kind: OrderKind::Service, order: order.id, reason, requested_for: None };
+    let request =
+        CancelRequest { kind: OrderKind::Service, order: order.id, reason, requested_for: None, key: None };
     let task = cancel(&doors.engine, caller, &request).await;
     let refusal = |e: OrderError| Refusal::of_order(e, |_| (What::OrderNotFound, None));
     let named = |r: Refusal| Refusal { order: Some(order.id), external_id: order.external_id.clone(), ..r };
-    let task = task.map_err(refusal).map_err(named)?;
+    let (task, _) = task.map_err(refusal).map_err(named)?;
     if task.state == "terminatedWithError" {
         let message = task.message.unwrap_or_else(|| "the order is past its point of no return".to_owned());
         return Err(named(Refusal::new(What::InvalidState, message)));

@@ -1,0 +1,211 @@
+//! Hints over RabbitMQ (AMQP 0-9-1): what a commit in one process tells the workers of all.
+//!
+//! ```text
+//! publish ─> pending ─> relay: confirmed ─> exchange telvisor ─┬─> telvisor.lines         quorum, one process gets it
+//!                                                              ├─> telvisor.jobs.machine  quorum, one process gets it
+//!                                                              └─> telvisor.news.ID       each process that works
+//! consumer ─> bells ─> task ─> done: ack          a message that is none ─> telvisor.dead, with the reason
+//! ```
+//! A broker that is away holds up nothing: what waits is kept, once for each row that it names, and the sweep finds
+//! what was let go.
+
+mod consume;
+mod message;
+mod relay;
+mod topology;
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use consume::Ticket;
+
+use super::Queue;
+use crate::store::Hint;
+
+/// Most hints that wait for a broker; more are let go, as the sweep finds the rows.
+const MOST: usize = 100_000;
+/// Longest wait between two tries to reach a broker.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest time that a broker gets to take a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Where the brokers of one cluster are, and what this process has still to tell them.
+pub struct Broker {
+    /// Tried in turn.
+    nodes: Vec<AMQPUri>,
+    /// What queues and exchange begin with.
+    prefix: String,
+    /// PEM certificates of whom else to trust, for `amqps`.
+    trusted: Option<String>,
+    pending: Mutex<Pending>,
+    bell: Notify,
+}
+
+/// Hints in the order of their commits, each once.
+#[derive(Default)]
+struct Pending {
+    order: VecDeque<Hint>,
+    known: HashSet<Hint>,
+}
+
+impl Pending {
+    fn measure(&self) {
+        let waiting = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("telvisor_amqp_hints_pending").set(waiting);
+    }
+}
+
+/// The process that is told, and tells.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Names it among all processes.
+    pub name: String,
+    /// How many jobs it does at once; none where it does no work.
+    pub slots: Option<u16>,
+}
+
+/// Why a broker is not reached, or lost.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    #[error("amqp.url {0:?} is no amqp or amqps URL: {1}")]
+    Url(String, String),
+    #[error("{0} cannot be read: {1}")]
+    File(String, std::io::Error),
+    #[error(transparent)]
+    Amqp(#[from] lapin::Error),
+    #[error("the broker does not answer")]
+    Silent,
+    #[error("the broker did not take a message: {0}")]
+    Refused(String),
+}
+
+impl Broker {
+    /// Reads the configuration; nothing is connected yet. None where no broker is configured.
+    ///
+    /// # Errors
+    /// For a URL that is none, or a file that cannot be read.
+    pub fn configured(config: &crate::config::Amqp) -> Result<Option<Self>, BrokerError> {
+        if config.url.is_empty() {
+            return Ok(None);
+        }
+        let file = |path: &std::path::Path| {
+            std::fs::read_to_string(path).map_err(|e| BrokerError::File(path.display().to_string(), e))
+        };
+        let password = match config.password_file.as_os_str().is_empty() {
+            true => None,
+            false => Some(file(&config.password_file)?.trim_end_matches(['\r', '\n']).to_owned()),
+        };
+        let mut nodes = vec![];
+        for url in config.url.split(',').map(str::trim) {
+            let mut uri: AMQPUri =
+                url.parse().map_err(|e| BrokerError::Url(crate::config::describe::masked_url(url), e))?;
+            if let Some(password) = &password {
+                uri.authority.userinfo.password.clone_from(password);
+            }
+            uri.query.heartbeat.get_or_insert(10);
+            nodes.push(uri);
+        }
+        let trusted = match config.ca_file.as_os_str().is_empty() {
+            true => None,
+            false => Some(file(&config.ca_file)?),
+        };
+        let (pending, bell) = Default::default();
+        Ok(Some(Self { nodes, prefix: config.prefix.clone(), trusted, pending, bell }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps hints for the relay.
+    pub fn publish(&self, hints: Vec<Hint>) {
+        let mut pending = self.lock();
+        for hint in hints {
+            if pending.order.len() >= MOST {
+                metrics::counter!("telvisor_amqp_hints_dropped_total").increment(1);
+            } else if pending.known.insert(hint.clone()) {
+                pending.order.push_back(hint);
+            }
+        }
+        pending.measure();
+        drop(pending);
+        self.bell.notify_one();
+    }
+
+    /// Up to so many hints that wait, out of the waiting.
+    fn take(&self, most: usize) -> Vec<Hint> {
+        let mut pending = self.lock();
+        let n = pending.order.len().min(most);
+        let taken: Vec<Hint> = pending.order.drain(..n).collect();
+        for hint in &taken {
+            pending.known.remove(hint);
+        }
+        pending.measure();
+        taken
+    }
+
+    async fn connect(&self, node: &AMQPUri, name: &str) -> Result<Connection, BrokerError> {
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let tls = lapin::tcp::OwnedTLSConfig { identity: None, cert_chain: self.trusted.clone() };
+        let runtime = lapin::runtime::default_runtime()?;
+        let connecting = Connection::connect_uri_with_config(node.clone(), properties, tls, runtime);
+        let connection =
+            tokio::time::timeout(CONNECT, connecting).await.map_err(|_| BrokerError::Silent)??;
+        Ok(connection)
+    }
+}
+
+/// Starts the relay and, where this process works, the consumers. Both come back after every loss.
+pub fn start(queue: &Arc<Queue>, process: Process, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
+    if queue.broker().is_some() {
+        tasks.spawn(run(queue.clone(), process, shutdown.clone()));
+    }
+}
+
+async fn run(queue: Arc<Queue>, process: Process, shutdown: CancellationToken) {
+    let Some(broker) = queue.broker() else { return };
+    let mut wait = Duration::from_millis(100);
+    for node in broker.nodes.iter().cycle() {
+        let ended = tokio::select! {
+            () = shutdown.cancelled() => return,
+            ended = session(&queue, broker, node, &process, &shutdown, &mut wait) => ended,
+        };
+        metrics::gauge!("telvisor_amqp_connected").set(0.0);
+        let Err(e) = ended else { return };
+        let host = &node.authority.host;
+        tracing::warn!(error = %e, host, "the broker is away; orders go on, and the next node is tried");
+        if tokio::time::timeout(wait, shutdown.cancelled()).await.is_ok() {
+            return;
+        }
+        wait = (wait * 2).min(PATIENCE);
+    }
+}
+
+/// One connection from its beginning to its loss, or to the end of the process.
+async fn session(
+    queue: &Queue,
+    broker: &Broker,
+    node: &AMQPUri,
+    process: &Process,
+    shutdown: &CancellationToken,
+    wait: &mut Duration,
+) -> Result<(), BrokerError> {
+    let connection = broker.connect(node, &format!("telvisor {}", process.name)).await?;
+    let topology = topology::declare(&connection, &broker.prefix, process).await?;
+    metrics::gauge!("telvisor_amqp_connected").set(1.0);
+    *wait = Duration::from_millis(100);
+    tracing::info!(host = node.authority.host, "the broker is connected");
+    let relay = relay::run(broker, &connection, &topology.exchange, shutdown);
+    let Some(slots) = process.slots else { return relay.await };
+    tokio::select! {
+        ended = relay => ended,
+        ended = consume::run(queue, &connection, &topology, slots) => ended,
+    }
+}

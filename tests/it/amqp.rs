@@ -1,0 +1,179 @@
+//! Hints over RabbitMQ, with processes of their own. Where `TEST_RABBITMQ` does not name the script that starts a
+//! private broker, or there is no PostgreSQL, there is nothing to try: one process needs no broker.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use lapin::options::{BasicGetOptions, BasicPublishOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Connection, ConnectionProperties};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+use tokio::sync::watch;
+
+use crate::crash::client::Client;
+use crate::crash::site::{Server, Site};
+use crate::harness::{CRM, ORDERS, create, provision, service_id, setting};
+use crate::process::{Looks, PATIENCE};
+
+/// A private broker.
+struct Broker {
+    script: PathBuf,
+    folder: TempDir,
+    url: String,
+}
+
+impl Broker {
+    /// None where the test run has none.
+    async fn open() -> Option<Self> {
+        let script = PathBuf::from(setting("TEST_RABBITMQ")?);
+        setting("TEST_DATABASE_URL")?;
+        let folder = TempDir::new().unwrap();
+        // The broker runs as another user.
+        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+        let url = run(&script, "start", &folder.path().join("node")).await;
+        Some(Self { script, folder, url })
+    }
+
+    fn node(&self) -> PathBuf {
+        self.folder.path().join("node")
+    }
+
+    async fn kill(&self) {
+        run(&self.script, "kill", &self.node()).await;
+    }
+
+    async fn begin_again(&self) {
+        assert_eq!(run(&self.script, "start", &self.node()).await, self.url);
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let mut command = std::process::Command::new(&self.script);
+        command.arg("stop").arg(self.node()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok();
+    }
+}
+
+async fn run(script: &Path, what: &str, folder: &Path) -> String {
+    let mut command = Command::new(script);
+    let out = command.arg(what).arg(folder).stderr(Stdio::inherit()).output().await.unwrap();
+    assert!(out.status.success(), "{what}: {}", out.status);
+    String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+/// A process of one role that finds nothing by looking: without the broker it would wait for ten minutes.
+async fn process(site: &mut Site, role: &str, amqp: &str) -> Server {
+    let variables = [
+        ("TELVISOR_ROLE", role.to_owned()),
+        ("TELVISOR_AMQP", amqp.to_owned()),
+        ("TELVISOR_JOBS__SWEEP_MS", "600000".to_owned()),
+    ];
+    site.process(&variables).await
+}
+
+fn client(api: &Server) -> Client {
+    Client::new(watch::channel(api.url.clone()).1, watch::channel(0).0)
+}
+
+async fn place(client: &Client, item: &Value) -> Value {
+    client.post(ORDERS, &json!({ "serviceOrderItem": [item] })).await.expect(201)
+}
+
+/// The order when it has ended, which has to be well.
+async fn completed(client: &Client, order: &Value) -> Value {
+    let order = client.order_ended(order["id"].as_str().unwrap()).await;
+    assert_eq!(order["state"], "completed", "{order:#}");
+    order
+}
+
+async fn metric(api: &Server, name: &str) -> f64 {
+    let text = telvisor::http::client().build().unwrap().get(format!("{}/metrics", api.url)).send().await;
+    let text = text.unwrap().text().await.unwrap();
+    let line = text.lines().find_map(|l| l.strip_prefix(name)?.trim().parse().ok());
+    line.unwrap_or(0.0)
+}
+
+#[tokio::test]
+async fn orders_accepted_by_one_process_are_done_by_another() {
+    let Some(broker) = Broker::open().await else { return };
+    let mut site = Box::pin(Site::open()).await;
+    // The first node of the cluster is down: the next one is tried.
+    let nodes = format!("amqp://guest:guest@127.0.0.1:1/%2f,{}", broker.url);
+    let api = process(&mut site, "api", &nodes).await;
+    let workers = [process(&mut site, "worker", &nodes).await, process(&mut site, "worker", &nodes).await];
+    let client = client(&api);
+    let created = place(&client, &create("C-1")).await;
+    completed(&client, &created).await;
+    let provisioned = completed(&client, &place(&client, &provision("C-1", CRM, "solo", None)).await).await;
+    assert!(!service_id(&provisioned, 0).is_empty());
+    assert!(
+        metric(&api, "telvisor_amqp_published_total").await >= 2.0,
+        "told by messages that were confirmed"
+    );
+
+    what_is_no_hint_is_buried_with_the_reason(&broker).await;
+    completed(&client, &place(&client, &create("C-2")).await).await;
+    drop(workers);
+}
+
+async fn what_is_no_hint_is_buried_with_the_reason(broker: &Broker) {
+    let connection = Connection::connect(&broker.url, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let options = BasicPublishOptions::default();
+    let properties = BasicProperties::default();
+    channel.basic_publish("".into(), "telvisor.lines".into(), options, b"hello", properties).await.unwrap();
+    let mut looks = Looks::until("the message lies with the dead letters", PATIENCE);
+    let dead = loop {
+        let got = channel.basic_get("telvisor.dead".into(), BasicGetOptions { no_ack: true }).await.unwrap();
+        if let Some(got) = got {
+            break got.delivery;
+        }
+        looks.again().await;
+    };
+    assert_eq!(dead.data, b"hello");
+    let headers: FieldTable = dead.properties.headers().clone().unwrap();
+    let reason =
+        headers.inner().iter().find(|(name, _)| name.as_str() == "x-telvisor-reason").map(|(_, v)| v);
+    let Some(AMQPValue::LongString(reason)) = reason else { panic!("{headers:?}") };
+    assert!(reason.to_string().contains("no hint"), "{reason}");
+}
+
+#[tokio::test]
+async fn orders_go_on_being_accepted_without_the_broker_and_are_done_when_it_is_back() {
+    let Some(broker) = Broker::open().await else { return };
+    let mut site = Box::pin(Site::open()).await;
+    let api = process(&mut site, "api", &broker.url).await;
+    let _worker = process(&mut site, "worker", &broker.url).await;
+    let client = client(&api);
+    completed(&client, &place(&client, &create("C-0")).await).await;
+    for round in 0..2 {
+        broker.kill().await;
+        let mut placed = vec![];
+        for n in 0..20 {
+            placed.push(place(&client, &create(&format!("C-{round}-{n}"))).await);
+        }
+        let mut looks = Looks::until("the hints wait for the broker", PATIENCE);
+        while metric(&api, "telvisor_amqp_hints_pending").await < 1.0 {
+            looks.again().await;
+        }
+        for order in &placed {
+            let shown = client.order(order["id"].as_str().unwrap()).await;
+            assert_eq!(shown["state"], "acknowledged", "nobody was told");
+        }
+        broker.begin_again().await;
+        for order in &placed {
+            completed(&client, order).await;
+        }
+    }
+    tokio::time::timeout(Duration::from_secs(60), async {
+        let mut looks = Looks::until("nothing waits any more", PATIENCE);
+        while metric(&api, "telvisor_amqp_hints_pending").await > 0.0 {
+            looks.again().await;
+        }
+    })
+    .await
+    .unwrap();
+}
