@@ -206,6 +206,17 @@ group_soap() {
     fail "soap-gsoap (the client was not generated)"
   fi
   stop_server || fail "soap (the server did not end with status 0 on SIGTERM)"
+
+  # A server that asks who calls.
+  TELVISOR_DATA=$scratch/soap-secured TELVISOR_LISTEN=127.0.0.1:$(free_port) \
+    "$cargo_target/debug/telvisor" client add bss --digest --json >"$scratch/bss.json" || fail "soap-secured (no client was made)"
+  if ! TELVISOR_ACCESS__MODE=required start_server "$scratch/soap-secured"; then
+    fail "soap-secured (the server did not become ready, log in target/test-logs/server.log)"
+    return
+  fi
+  step soap-zeep-secured 5 "$venv/bin/python" tests/soap/zeep_secured_client.py zeep-secured \
+    "$server_url/soap/orders?wsdl" "$scratch/bss.json" || true
+  stop_server || fail "soap-secured (the server did not end with status 0 on SIGTERM)"
 }
 
 # libFuzzer over what strangers send: half a minute here, as long as FUZZ_SECONDS says in `make fuzz`. What it

@@ -1,6 +1,7 @@
 //! Reading a tree against a closed, ordered content model.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::error::{ParseError, Violation};
 use crate::lexical::is_space;
@@ -9,36 +10,60 @@ use crate::tree::{Element, XSI};
 /// Longest part of a name from the message that goes into an error's path, in characters.
 const NAME_IN_PATH: usize = 64;
 
-/// One element and its path from the root.
+/// Where an element stands. The path is written only where an error needs it.
+#[derive(Debug, Clone)]
+struct Place<'a> {
+    element: &'a Element,
+    /// Its number among those of its name, where there may be several.
+    number: Option<usize>,
+    /// Where its parent stands; none at the top, which has this before it.
+    parent: Option<Arc<Place<'a>>>,
+    before: &'static str,
+}
+
+impl Place<'_> {
+    fn path(&self) -> String {
+        let mut path = self.parent.as_ref().map_or_else(|| self.before.to_owned(), |p| p.path());
+        path.push('/');
+        path.push_str(&shown(&self.element.name));
+        if let Some(number) = self.number {
+            path.push_str(&format!("[{number}]"));
+        }
+        path
+    }
+}
+
+/// One element, and where it stands.
 #[derive(Debug, Clone)]
 pub struct Node<'a> {
-    element: &'a Element,
-    path: String,
+    place: Place<'a>,
     type_checked: bool,
 }
 
 impl<'a> Node<'a> {
     /// The root of a tree, or of the part of it that is read as one document.
     pub fn root(element: &'a Element) -> Self {
-        let path = format!("/{}", shown(&element.name));
-        Self { element, path, type_checked: element.xsi_type.is_none() }
+        Self::at(Place { element, number: None, parent: None, before: "" })
     }
 
     /// The first child of an element that is known to have one, under the path of the element.
-    pub(crate) fn below(parent: &'a Element, path: &str) -> Self {
-        let element = &parent.children[0];
-        let path = format!("{path}/{}", shown(&element.name));
-        Self { element, path, type_checked: element.xsi_type.is_none() }
+    pub(crate) fn below(parent: &'a Element, path: &'static str) -> Self {
+        Self::at(Place { element: &parent.children[0], number: None, parent: None, before: path })
+    }
+
+    fn at(place: Place<'a>) -> Self {
+        let type_checked = place.element.xsi_type.is_none();
+        Self { place, type_checked }
     }
 
     /// The element itself.
     pub fn element(&self) -> &'a Element {
-        self.element
+        self.place.element
     }
 
     /// The path, as in `/Envelope/Body/item[2]`.
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn path(&self) -> String {
+        self.place.path()
     }
 
     /// Names the schema type that is declared for the element. An `xsi:type` must name exactly this one:
@@ -47,7 +72,7 @@ impl<'a> Node<'a> {
     /// # Errors
     /// [`Violation::ForeignType`].
     pub fn of_type(mut self, ns: &str, name: &str) -> Result<Self, ParseError> {
-        match &self.element.xsi_type {
+        match &self.place.element.xsi_type {
             Some(named) if *named.ns != *ns || named.name != name => Err(self.refuse(Violation::ForeignType)),
             _ => {
                 self.type_checked = true;
@@ -62,10 +87,10 @@ impl<'a> Node<'a> {
     /// Child elements, attributes, `xsi:nil` or an `xsi:type` that [`of_type`](Self::of_type) has not seen.
     pub fn text(&self) -> Result<&'a str, ParseError> {
         self.check_attributes(&[])?;
-        if !self.element.children.is_empty() {
+        if !self.place.element.children.is_empty() {
             return Err(self.refuse(Violation::UnexpectedChildren));
         }
-        Ok(&self.element.text)
+        Ok(&self.place.element.text)
     }
 
     /// The text as a value, the space around it removed (as XML Schema does for numbers, dates, booleans
@@ -94,10 +119,10 @@ impl<'a> Node<'a> {
     /// As [`children`](Self::children).
     pub fn children_beside(&self, attributes: &[&str]) -> Result<Cursor<'a>, ParseError> {
         self.check_attributes(attributes)?;
-        if !self.element.text.chars().all(is_space) {
+        if !self.place.element.text.chars().all(is_space) {
             return Err(self.refuse(Violation::UnexpectedText));
         }
-        Ok(Cursor { element: self.element, path: self.path.clone(), next: 0 })
+        Ok(Cursor { place: Arc::new(self.place.clone()), next: 0 })
     }
 
     /// Any children that are in a namespace, but not in this one (`xsd:any`, `##other`, lax): what is in them is not
@@ -108,7 +133,7 @@ impl<'a> Node<'a> {
     pub fn children_of_other_namespaces(&self, ns: &str) -> Result<(), ParseError> {
         let cursor = self.children()?;
         let own = |e: &&Element| e.ns.is_empty() || *e.ns == *ns;
-        match self.element.children.iter().find(own) {
+        match self.place.element.children.iter().find(own) {
             Some(found) => Err(cursor.refuse(found, Violation::UnexpectedElement)),
             None => Ok(()),
         }
@@ -116,7 +141,7 @@ impl<'a> Node<'a> {
 
     /// Refuses this element; for rules that the cursor does not know, such as facets of a type.
     pub fn refuse(&self, violation: Violation) -> ParseError {
-        ParseError::schema(violation, self.path.as_str())
+        ParseError::schema(violation, self.path())
     }
 
     /// Few elements of our schemas have attributes; those of the XSI namespace may stand on any element.
@@ -126,7 +151,7 @@ impl<'a> Node<'a> {
     }
 
     fn check_known_attributes(&self, own: &[&str]) -> Result<(), ParseError> {
-        for attribute in &self.element.attributes {
+        for attribute in &self.place.element.attributes {
             if attribute.ns.is_empty() && own.contains(&attribute.name.as_str()) {
                 continue;
             }
@@ -143,9 +168,11 @@ impl<'a> Node<'a> {
 
     /// Whether `xsi:nil` says that there is no value; a nil element must be empty.
     fn nil(&self) -> Result<bool, ParseError> {
-        match self.element.attribute(XSI, "nil").map(|value| value.trim_matches(is_space)) {
+        match self.place.element.attribute(XSI, "nil").map(|value| value.trim_matches(is_space)) {
             None | Some("false" | "0") => Ok(false),
-            Some("true" | "1") if self.element.children.is_empty() && self.element.text.is_empty() => {
+            Some("true" | "1")
+                if self.place.element.children.is_empty() && self.place.element.text.is_empty() =>
+            {
                 Ok(true)
             }
             Some("true" | "1") => Err(self.refuse(Violation::Nil)),
@@ -159,8 +186,7 @@ impl<'a> Node<'a> {
 #[derive(Debug)]
 #[must_use = "a cursor that is not brought to its end accepts unknown elements"]
 pub struct Cursor<'a> {
-    element: &'a Element,
-    path: String,
+    place: Arc<Place<'a>>,
     next: usize,
 }
 
@@ -174,7 +200,7 @@ impl<'a> Cursor<'a> {
         if let Some(element) = self.take(ns, name) {
             return Ok(self.node(element, None));
         }
-        let rest = &self.element.children[self.next..];
+        let rest = &self.place.element.children[self.next..];
         Err(match rest.first() {
             Some(found) if found.name == name => {
                 self.refuse(found, Violation::WrongNamespace { expected: ns.to_owned() })
@@ -182,7 +208,7 @@ impl<'a> Cursor<'a> {
             Some(found) if rest.iter().any(|element| element.is(ns, name)) => {
                 self.refuse(found, Violation::OutOfOrder { expected: name.to_owned() })
             }
-            _ => ParseError::schema(Violation::Missing, format!("{}/{name}", self.path)),
+            _ => ParseError::schema(Violation::Missing, format!("{}/{name}", self.place.path())),
         })
     }
 
@@ -232,7 +258,7 @@ impl<'a> Cursor<'a> {
 
     /// The next child, whatever it is.
     pub fn any(&mut self) -> Option<Node<'a>> {
-        let element = self.element.children.get(self.next)?;
+        let element = self.place.element.children.get(self.next)?;
         self.next += 1;
         Some(self.node(element, None))
     }
@@ -243,28 +269,24 @@ impl<'a> Cursor<'a> {
     /// The path of the first child left: [`Violation::Repeated`] if one of its name was read before, else
     /// [`Violation::UnexpectedElement`].
     pub fn end(self) -> Result<(), ParseError> {
-        let (read, rest) = self.element.children.split_at(self.next);
+        let (read, rest) = self.place.element.children.split_at(self.next);
         let Some(found) = rest.first() else { return Ok(()) };
         let repeated = read.iter().any(|element| element.is(&found.ns, &found.name));
         Err(self.refuse(found, if repeated { Violation::Repeated } else { Violation::UnexpectedElement }))
     }
 
     fn take(&mut self, ns: &str, name: &str) -> Option<&'a Element> {
-        let element = self.element.children.get(self.next).filter(|element| element.is(ns, name))?;
+        let element = self.place.element.children.get(self.next).filter(|element| element.is(ns, name))?;
         self.next += 1;
         Some(element)
     }
 
     fn node(&self, element: &'a Element, number: Option<usize>) -> Node<'a> {
-        let mut path = format!("{}/{}", self.path, shown(&element.name));
-        if let Some(number) = number {
-            path.push_str(&format!("[{number}]"));
-        }
-        Node { element, path, type_checked: element.xsi_type.is_none() }
+        Node::at(Place { element, number, parent: Some(self.place.clone()), before: "" })
     }
 
     fn refuse(&self, found: &Element, violation: Violation) -> ParseError {
-        ParseError::schema(violation, format!("{}/{}", self.path, shown(&found.name)))
+        ParseError::schema(violation, format!("{}/{}", self.place.path(), shown(&found.name)))
     }
 }
 

@@ -10,6 +10,23 @@ pub(crate) fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
+/// Where the first character stands that production 2 does not have. Of what a `str` can hold these are the control
+/// characters below the space, U+FFFE and U+FFFF: looked for by octets, which is several times as fast.
+pub(crate) fn illegal_char(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let odd = |b: u8| b < b' ' || b == 0xEF;
+    let mut from = 0;
+    while let Some(at) = bytes[from..].iter().position(|&b| odd(b)).map(|at| from + at) {
+        match bytes[at] {
+            b'\t' | b'\n' | b'\r' => {}
+            0xEF if !matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])) => {}
+            _ => return Some(at),
+        }
+        from = at + 1;
+    }
+    None
+}
+
 /// Production 3, `S`.
 pub(crate) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
@@ -30,6 +47,10 @@ fn is_name_char(c: char) -> bool {
 }
 
 fn is_ncname(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    if name.bytes().all(plain) {
+        return name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    }
     name.starts_with(is_name_start) && name.chars().all(is_name_char)
 }
 
@@ -68,11 +89,11 @@ pub(crate) fn resolve_reference(reference: &str) -> Result<char, Malformed> {
 /// An attribute value as the application sees it: references resolved, each literal space character a
 /// space (XML 1.0, 3.3.3).
 pub(crate) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, Malformed> {
+    if !raw.bytes().any(|b| matches!(b, b'<' | b'&' | b'\t' | b'\r' | b'\n')) {
+        return Ok(Cow::Borrowed(raw));
+    }
     if raw.contains('<') {
         return Err(Malformed::AttributeSyntax);
-    }
-    if !raw.contains(['&', '\t', '\r', '\n']) {
-        return Ok(Cow::Borrowed(raw));
     }
     let mut value = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -114,6 +135,15 @@ pub(crate) fn next_attribute<'a>(rest: &mut &'a str) -> Result<Option<(&'a str, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn illegal_characters_are_found_by_their_octets() {
+        for c in (0..=0x10_FFFF).filter_map(char::from_u32) {
+            let text = format!("aé{c}\u{FFFD}");
+            assert_eq!(illegal_char(&text), (!is_char(c)).then_some(3), "{c:?}");
+        }
+        assert_eq!(illegal_char("\u{FEFF}\u{F000}\t \r\n\u{FFFD}"), None);
+    }
 
     #[test]
     fn names() {

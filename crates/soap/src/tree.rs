@@ -13,7 +13,7 @@ use quick_xml::name::{NamespaceError, QName, ResolveResult};
 
 use crate::encoding::{Encoding, decode};
 use crate::error::{Limit, Malformed, ParseError, Position};
-use crate::lexical::{attribute_value, is_char, is_qname, is_space, next_attribute, resolve_reference};
+use crate::lexical::{attribute_value, illegal_char, is_qname, is_space, next_attribute, resolve_reference};
 use crate::limits::{Limits, Meter, Passed};
 
 /// The namespace of `xsi:type` and `xsi:nil`.
@@ -80,7 +80,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element, ParseError> {
     limits.check_size(bytes.len()).map_err(|passed| Refusal::Limit(passed).at(Position::START))?;
     let (text, encoding) = decode(bytes)
         .map_err(|(kind, before)| Refusal::Malformed(kind).at(Position::of(&before, before.len())))?;
-    if let Some((offset, _)) = text.char_indices().find(|&(_, c)| !is_char(c)) {
+    if let Some(offset) = illegal_char(&text) {
         return Err(Refusal::Malformed(Malformed::Character).at(Position::of(&text, offset)));
     }
     // The reader would take a second byte order mark for one, too.
@@ -149,15 +149,28 @@ impl From<ReaderError> for Refusal {
 /// One shared copy of each namespace name, by its raw spelling: a long name that is declared once and used
 /// by every element must not be stored once per element.
 #[derive(Default)]
-struct Names(HashMap<String, Arc<str>>);
+struct Names {
+    all: HashMap<String, Arc<str>>,
+    /// The one asked for last: neighbours are mostly in one namespace.
+    last: Option<(String, Arc<str>)>,
+}
 
 impl Names {
     fn shared(&mut self, raw: &str) -> Result<Arc<str>, Malformed> {
-        if let Some(name) = self.0.get(raw) {
+        if let Some((last, name)) = &self.last
+            && last == raw
+        {
             return Ok(name.clone());
         }
-        let name: Arc<str> = attribute_value(raw)?.into();
-        self.0.insert(raw.to_owned(), name.clone());
+        let name = match self.all.get(raw) {
+            Some(name) => name.clone(),
+            None => {
+                let name: Arc<str> = attribute_value(raw)?.into();
+                self.all.insert(raw.to_owned(), name.clone());
+                name
+            }
+        };
+        self.last = Some((raw.to_owned(), name.clone()));
         Ok(name)
     }
 

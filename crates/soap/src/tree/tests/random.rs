@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::super::*;
 use super::utf16;
+use crate::lexical::is_char;
 
 /// Writes a tree with one prefix per element and every special character escaped.
 fn write(element: &Element, out: &mut String) {
