@@ -481,3 +481,23 @@ async fn a_listener_of_the_hub_is_told_of_customers_of_every_door() {
     assert_eq!(first[2]["event"]["customer"], active, "as GET shows it");
     assert_eq!(first[4]["event"]["customer"], ended);
 }
+
+#[tokio::test]
+async fn a_customer_whose_order_waits_for_its_date_is_neither_moved_nor_ended() {
+    let app = TestApp::new().await;
+    let body = json!({
+        "requestedStartDate": "2026-12-24T00:00:00Z",
+        "serviceOrderItem": [crate::harness::create("C1")],
+    });
+    app.post(crate::harness::ORDERS, &body).await.expect(201);
+    app.run().await;
+    let path = "/tmf-api/customerManagement/v4/customer/C1";
+    assert_eq!(app.get(path).await.expect(200)["status"], "pending");
+    for told in [app.delete(path).await, app.patch(path, &json!({ "status": "suspended" })).await] {
+        let told = told.expect(409);
+        assert!(told["message"].as_str().unwrap().contains("not there yet"), "{told}");
+    }
+    app.goto("2026-12-24T00:00:00Z");
+    app.run().await;
+    assert_eq!(app.get(path).await.expect(200)["status"], "active");
+}

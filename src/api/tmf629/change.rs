@@ -67,7 +67,7 @@ async fn set_status(ask: &Ask, row: &CustomerRow, patched: &Patched) -> Result<R
     if patched.changed.iter().any(|name| name == reason) {
         draft.profile = Some(kept(row, patched));
     }
-    let accepted = place(ask, &draft, &patched.value).await?;
+    let accepted = place(ask, &draft, &patched.value).await.map_err(|p| not_yet(row, p))?;
     let (_, shown) = load(&mut ask.read().await?, &ask.base, &row.customer_id).await?;
     let mut response = ask.one(shown);
     placed(ask, &mut response, &accepted);
@@ -81,6 +81,17 @@ fn exists(row: &CustomerRow) -> Result<(), Problem> {
         return Err(Problem::conflict("forbiddenState", message));
     }
     Ok(())
+}
+
+/// What is wrong with an order that we wrote ourselves is not the request, but that the customer is still to come: the
+/// order that creates it waits.
+fn not_yet(row: &CustomerRow, problem: Problem) -> Problem {
+    if problem.status == StatusCode::BAD_REQUEST && row.state == "pending" {
+        let message =
+            format!("status: customer {} is not there yet: the order that creates it waits", row.customer_id);
+        return Problem::conflict("forbiddenState", message);
+    }
+    problem
 }
 
 /// The order that brings the customer's account to a state; none: that terminates it.
@@ -166,7 +177,7 @@ pub async fn delete(ask: Ask, Path(id): Path<String>) -> Result<Response, Proble
     let (row, stored) = load(&mut ask.read().await?, &ask.base, &id).await?;
     ask.must_match(&stored)?;
     exists(&row)?;
-    let accepted = place(&ask, &order(&ask, &row, None)?, &stored).await?;
+    let accepted = place(&ask, &order(&ask, &row, None)?, &stored).await.map_err(|p| not_yet(&row, p))?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     placed(&ask, &mut response, &accepted);
     Ok(response)
