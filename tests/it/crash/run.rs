@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use telvisor::fault::POINTS;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,6 +16,7 @@ use super::draw::Draw;
 use super::evidence::Evidence;
 use super::load::{Books, Faults, Life, download};
 use super::site::{Server, Site, Start};
+use crate::notify::Ear;
 use crate::process::Looks;
 
 /// Customers who live at the same time.
@@ -28,6 +29,8 @@ const BOUND: usize = 60;
 const STALL: Duration = Duration::from_secs(60);
 /// Time in which the record of the last download has to come.
 const JOURNAL: Duration = Duration::from_secs(15);
+/// Where the listener registers.
+const HUB: &str = "/tmf-api/serviceOrdering/v4/hub";
 /// Time that everything open gets to end without kills.
 const CALM: Duration = Duration::from_secs(180);
 
@@ -54,6 +57,9 @@ pub struct Run {
     server: Option<Server>,
     deaths: Vec<Death>,
     began: std::time::Instant,
+    /// Who is told of the orders, and how it comes to be.
+    ear: Ear,
+    listens: JoinHandle<Value>,
 }
 
 impl Run {
@@ -65,10 +71,29 @@ impl Run {
         let books = Arc::new(Mutex::new(Books::default()));
         let faults = Arc::new(Faults::new(&site.world()));
         let stop = CancellationToken::new();
+        // Somebody listens, so that deliveries are among what is under way when a server dies.
+        let ear = Ear::open().await;
+        let register = json!({ "callback": ear.url });
+        let listener = client.clone();
+        let listens = tokio::spawn(async move { listener.post(HUB, &register).await.expect(201) });
         let load = tokio::spawn(live(seed, client.clone(), books.clone(), faults, stop.clone()));
         let sealer = tokio::spawn(seal(client.clone(), posted.subscribe(), stop.clone()));
         let began = std::time::Instant::now();
-        Self { site, url, posted, client, books, stop, load, sealer, server: None, deaths: vec![], began }
+        Self {
+            site,
+            url,
+            posted,
+            client,
+            books,
+            stop,
+            load,
+            sealer,
+            server: None,
+            deaths: vec![],
+            began,
+            ear,
+            listens,
+        }
     }
 
     /// Points drawn from the seed, every fifth kill at a random moment.
@@ -216,6 +241,8 @@ impl Run {
         }
         self.stop.cancel();
         self.load.await.expect("every life went as it had to");
+        self.listens.await.expect("the listener was registered");
+        assert!(!self.ear.taken().is_empty(), "the listener was told of the orders");
         self.sealer.await.expect("every seal went as it had to");
         let (client, books) = (self.client, self.books.lock().unwrap().clone());
         let mut looks = Looks::until("nothing is open", CALM);
