@@ -11,12 +11,10 @@ use super::show::{self, Context};
 use crate::access::Caller;
 use crate::api::Doors;
 use crate::api::soap::fault::{Refusal, What};
-use crate::api::soap::wait::{load, until_settled};
 use crate::orders::accept::{Accepted, accept};
 use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::orders::{Ask, Draft, DraftItem, Given, Member, customers, service_item};
 use crate::store::customers::CustomerRow;
-use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{Tenant, Tx};
 
@@ -145,6 +143,9 @@ pub async fn act(
     object: &Object,
     transaction: Option<&str>,
 ) -> Result<Acted, Refusal> {
+    if let Some(order) = running(doors, caller, context, object).await? {
+        return Ok(Acted::Placed(order));
+    }
     let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let loose = doors.engine.config.soap.loose_errors;
     let done = |keys: &Named| {
@@ -154,10 +155,6 @@ pub async fn act(
             }
         }))
     };
-    let running = running(doors, caller, context, object).await?;
-    if let Some(order) = running {
-        return Ok(Acted::Placed(order));
-    }
     let wake = object.attribute("state") == Some("active");
     let (customer_id, ask) = match (context.act, object.kind) {
         (Act::Get, Kind::Customer) => {
@@ -170,7 +167,7 @@ pub async fn act(
             return Ok(Acted::Done(got(context, object.kind, &keys, &attributes)));
         }
         (Act::Create, _) => {
-            if let Some(keys) = live_keys(&mut tx, object).await?.filter(|_| loose) {
+            if loose && let Some(keys) = live_keys(&mut tx, object).await? {
                 return Ok(done(&keys));
             }
             (object.key("customerId").map(str::to_owned), add(object))
@@ -189,7 +186,7 @@ pub async fn act(
             (None, set(object, s.id.to_string()))
         }
         (Act::Delete, Kind::Customer) => match customer(&mut tx, object, false).await {
-            Err(_) if loose => return Ok(done(&object.keys)),
+            Err(r) if loose && r.what == What::CustomerNotFound => return Ok(done(&object.keys)),
             found => {
                 let id = found?.customer_id;
                 (Some(id.clone()), Ask::Delete { service: id })
@@ -285,11 +282,13 @@ async fn running(
         return Ok(None);
     }
     let (client, door, key) = (caller.principal.name(), caller.door.as_str(), fingerprint(context, object));
-    let mut tx = doors.engine.db.tenant(&caller.tenant).await?;
+    let mut tx = doors.engine.db.read(&caller.tenant).await?;
     let Some(id) = tx.order_of_key(&client, door, &key).await? else { return Ok(None) };
     if tx.order_even_hidden(id).await?.is_some_and(|o| !o.state.is_final()) {
         return Ok(Some(id));
     }
+    drop(tx);
+    let mut tx = doors.engine.db.tenant(&caller.tenant).await?;
     tx.free_key(&client, door, &key, id).await?;
     tx.commit().await?;
     Ok(None)
@@ -368,19 +367,4 @@ async fn set_data(doors: &Doors, caller: &Caller, id: &str, object: &Object) -> 
     tx.audit(caller, "customer.change", id, Some(&json!({ "changed": changed }))).await?;
     doors.engine.queue.publish(tx.commit().await?);
     Ok(())
-}
-
-/// The order's end, within the time that an answer may wait.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn settled(
-    doors: &Doors,
-    caller: &Caller,
-    order: Uuid,
-) -> Result<(OrderRow, Vec<ItemRow>), Refusal> {
-    match doors.engine.config.soap.ne_wait_seconds {
-        0 => load(doors, caller, order).await,
-        seconds => until_settled(doors, caller, order, seconds).await,
-    }
 }

@@ -23,18 +23,12 @@ use crate::store::orders::OrderBody;
 const FAULT: &str = "http://www.w3.org/2005/08/addressing/soap/fault";
 /// Where the address stands in a request.
 const ADDRESS: &str = "/Envelope/Header/ReplyTo/Address";
-/// Longest `wsa:MessageID`.
-const LONGEST: usize = 1024;
 
-/// Judges an address, and what the answer is to name, before anything is done.
+/// Judges an address before anything is done.
 ///
 /// # Errors
-/// That the address may not be called; a fault of addressing for an identifier that is too long to keep.
-pub async fn judge(doors: &Doors, to: &str, message_id: &str) -> Result<(), Refused> {
-    if message_id.len() > LONGEST {
-        let message = format!("wsa:MessageID must not be longer than {LONGEST} octets");
-        return Err(Refused::addressing("InvalidAddressingHeader", &message));
-    }
+/// That the address may not be called.
+pub async fn judge(doors: &Doors, to: &str) -> Result<(), Refused> {
     let judged = soap::judge(&doors.engine, to).await;
     judged.map_err(|why| refusal(why.into(), ADDRESS.to_owned()).into())
 }

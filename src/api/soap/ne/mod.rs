@@ -20,6 +20,7 @@ use self::show::Context;
 use super::fault::{Refusal, Refused, What};
 use super::message::{self, Answer, Early, Message, check_action, related};
 use super::security;
+use super::wait::until_settled;
 use crate::access::check::{AccessError, Credentials};
 use crate::access::sessions::{self, SessionError};
 use crate::access::{Caller, Door};
@@ -136,8 +137,8 @@ async fn operate(
             security::allow(&caller, scope)?;
             let context = Context { ns: ns.to_owned(), act, kind: object.kind, echo: echo.clone() };
             let transaction = sent(echo, "TransactionId");
-            if let Some((to, message_id)) = reply_to {
-                later::judge(doors, to, message_id).await?;
+            if let Some((to, _)) = reply_to {
+                later::judge(doors, to).await?;
             }
             match act::act(doors, &caller, &context, &object, transaction).await? {
                 Acted::Done(body) => answer(body),
@@ -146,7 +147,8 @@ async fn operate(
                         later::promise(doors, &caller, &context, order, to, message_id).await?;
                         return Ok(Answer::Later);
                     }
-                    let (order, items) = act::settled(doors, &caller, order).await?;
+                    let seconds = doors.engine.config.soap.ne_wait_seconds;
+                    let (order, items) = until_settled(doors, &caller, order, seconds).await?;
                     answer(show::ended(&context, &order, &items)?)
                 }
             }
