@@ -41,6 +41,8 @@ pub struct Run {
     /// By their place in [`ROLES`]; none while it is dead.
     members: Vec<Option<Member>>,
     client: Client,
+    /// Where the front is, which never changes; clients wait on it.
+    _url: watch::Sender<String>,
     posted: watch::Sender<usize>,
     books: Arc<Mutex<Books>>,
     stop: CancellationToken,
@@ -70,8 +72,6 @@ impl Run {
         let url = watch::Sender::new(format!("http://{}", front.address));
         let posted = watch::Sender::new(0);
         let client = Client::new(url.subscribe(), posted.clone());
-        // The address of the front never changes.
-        std::mem::forget(url);
         let books = Arc::new(Mutex::new(Books::default()));
         let stop = CancellationToken::new();
         let nobody = [
@@ -91,6 +91,7 @@ impl Run {
             front,
             members: ROLES.iter().map(|_| None).collect(),
             client,
+            _url: url,
             posted,
             books,
             stop,
@@ -199,15 +200,15 @@ impl Run {
 
     /// Notes who has died, which only those may who were told to.
     fn bury(&mut self) {
-        for member in 0..ROLES.len() {
-            let Some(living) = &mut self.members[member] else { continue };
+        for (place, role) in ROLES.iter().enumerate() {
+            let Some(living) = &mut self.members[place] else { continue };
             let Some(status) = living.server.has_ended() else { continue };
             let log = living.server.log();
             let told = living.fault.is_some_and(|(point, _)| log.contains(&last_words(point)));
-            assert!(told, "{} {member} ended by itself: {status}\n{}", ROLES[member], end_of(&log));
+            assert!(told, "{role} {place} ended by itself: {status}\n{}", end_of(&log));
             self.deaths += 1;
             *self.struck.entry("at a fault point".into()).or_default() += 1;
-            self.members[member] = None;
+            self.members[place] = None;
         }
         self.lead();
     }

@@ -1,5 +1,6 @@
 //! Servers of others that a test has for itself, and may kill.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -35,7 +36,7 @@ impl Private {
     }
 
     /// The URL by which it is reached at another address.
-    pub fn url_at(&self, address: impl ToString) -> String {
+    pub fn url_at(&self, address: SocketAddr) -> String {
         self.url.replace(self.address(), &address.to_string())
     }
 

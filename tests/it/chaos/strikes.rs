@@ -33,7 +33,7 @@ pub enum Line {
 
 /// Fault points that a role passes often in a mixed load, with the highest passing that is drawn. Mediation
 /// seals at the ends of periods, which a run does not see, so that it is killed at random moments only.
-const POINTS: [(&str, &[(&'static str, usize)]); 2] = [
+const POINTS: [(&str, &[(&str, usize)]); 2] = [
     (
         "api",
         &[
@@ -116,8 +116,8 @@ impl Deck {
     fn shuffled(&mut self) -> Vec<Strike> {
         let draw = &mut self.draw;
         let mut deck: Vec<Strike> = (0..ROLES.len()).map(Strike::Kill).collect();
-        for member in 0..ROLES.len() {
-            let points = POINTS.iter().find(|(role, _)| *role == ROLES[member]).map_or(&[][..], |p| p.1);
+        for (member, role) in ROLES.iter().enumerate() {
+            let points = POINTS.iter().find(|(of, _)| of == role).map_or(&[][..], |p| p.1);
             for _ in 0..points.len().min(2) {
                 let (point, most) = *draw.pick(points);
                 deck.push(Strike::Fault(member, point, draw.between(1, most)));
