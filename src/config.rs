@@ -14,6 +14,8 @@ pub mod describe;
 pub mod document;
 mod password;
 
+pub use check::CHANNELS;
+
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 

@@ -13,6 +13,7 @@ mod model;
 mod planted;
 pub mod run;
 pub mod site;
+pub mod under_load;
 
 use run::Run;
 use site::{Site, Start};
