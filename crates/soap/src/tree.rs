@@ -10,7 +10,7 @@ use crate::lexical::{
     attribute_value, illegal_char, is_space, line_ends, next_attribute, qname, resolve_reference,
 };
 use crate::limits::{Limits, Meter, Passed};
-use crate::markup::{Piece, next_piece};
+use crate::markup::{Piece, Pieces};
 
 /// The namespace of `xsi:type` and `xsi:nil`.
 pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -170,11 +170,14 @@ impl<'t> Builder<'t> {
     }
 
     fn build(mut self) -> Result<Element, ParseError> {
-        let mut rest = self.text;
-        while !rest.is_empty() {
-            let start = self.text.len() - rest.len();
-            let piece = next_piece(&mut rest).map_err(Refusal::from);
-            let taken = piece.and_then(|piece| self.piece(piece, start));
+        let mut pieces = Pieces::of(self.text).map_err(|kind| Refusal::from(kind).at(Position::START))?;
+        loop {
+            let start = pieces.at();
+            let taken = match pieces.next() {
+                Ok(Some(piece)) => self.piece(piece, start),
+                Ok(None) => break,
+                Err(kind) => Err(kind.into()),
+            };
             taken.map_err(|refusal| refusal.at(Position::of(self.text, start)))?;
         }
         let kind = if self.open.is_empty() { Malformed::Empty } else { Malformed::Truncated };
