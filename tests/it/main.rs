@@ -3,6 +3,7 @@
 
 mod access;
 mod actions;
+mod alarms;
 mod amqp;
 mod asking;
 mod audits;
@@ -40,6 +41,7 @@ mod notify;
 mod openapi;
 mod packages;
 mod pending;
+mod performance;
 mod probe;
 mod process;
 mod reading;
