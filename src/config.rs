@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 mod check;
 pub mod describe;
 pub mod document;
+mod password;
 
 pub use check::CHANNELS;
 
@@ -91,6 +92,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     pub url: String,
+    pub password_file: PathBuf,
     pub connections: u32,
 }
 
@@ -328,6 +330,7 @@ pub struct SimulatorConfig {
 #[serde(deny_unknown_fields)]
 pub struct Test {
     pub fault: String,
+    pub clock_offset_s: i64,
 }
 
 /// Flags of the command line that set a key. Those that are none leave it alone.
@@ -406,8 +409,15 @@ impl Config {
     /// Naming the key, its source and the fix.
     pub fn load(file: Option<&PathBuf>, flags: &Overrides) -> Result<Self, ConfigError> {
         let figment = layers(file, flags);
-        let config: Self = figment.extract().map_err(|e| ConfigError::Read(Box::new(e)))?;
+        let mut config: Self = figment.extract().map_err(|e| ConfigError::Read(Box::new(e)))?;
         check::check(&config, &figment, flags)?;
+        if !config.database.password_file.as_os_str().is_empty() {
+            let url = password::with_password(&config.database.url, &config.database.password_file);
+            config.database.url = url.map_err(|(problem, fix)| {
+                let key = "database.password_file";
+                ConfigError::Wrong { key, source_of: describe::source_of(&figment, flags, key), problem, fix }
+            })?;
+        }
         Ok(config)
     }
 

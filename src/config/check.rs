@@ -99,6 +99,10 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
             return wrong(key, format!("{value} is too little"), "use 1 or more");
         }
     }
+    if config.test.clock_offset_s.unsigned_abs() > 86_400 {
+        let got = config.test.clock_offset_s.to_string();
+        return wrong("test.clock_offset_s", got, "use -86400 to 86400");
+    }
     for (key, days) in [
         ("terminate.retention_days", config.terminate.retention_days),
         ("backup.keep_days", config.backup.keep_days),

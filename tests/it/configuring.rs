@@ -45,6 +45,19 @@ fn a_wrong_value_is_told_with_where_it_was_set() {
         (&[], &[("TELVISOR_CONFIG", file)], &format!("jobs.attempts ({file}): 0 is too little")),
         // Wrong together with a default: what is in force is named.
         (&[], &[("TELVISOR_API__PAGE_MOST", "5")], "api.page (default): 100 is more than api.page_most, 5"),
+        (
+            &[],
+            &[
+                ("TELVISOR_DATABASE", "postgres://telvisor@127.0.0.1/telvisor"),
+                ("TELVISOR_DATABASE__PASSWORD_FILE", "/nowhere/password"),
+            ],
+            "database.password_file (TELVISOR_DATABASE__PASSWORD_FILE): /nowhere/password cannot be read",
+        ),
+        (
+            &[],
+            &[("TELVISOR_TEST__CLOCK_OFFSET_S", "90000")],
+            "test.clock_offset_s (TELVISOR_TEST__CLOCK_OFFSET_S): 90000",
+        ),
         (&[], &[("TELVISOR_BASE_URL", "example.com")], "base_url (TELVISOR_BASE_URL): \"example.com\""),
     ] {
         let (words, status) = check(flags, variables);

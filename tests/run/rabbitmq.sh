@@ -2,7 +2,9 @@
 # A private RabbitMQ node for the tests: every port of it on loopback and free, in a folder of its own, never as root.
 #   rabbitmq.sh start DIR   makes a node in DIR (or begins that of an earlier call again), prints its URL
 #   rabbitmq.sh kill DIR    kills it at once, as a crash would; start begins it again with what it kept
+#   rabbitmq.sh run DIR COMMAND...   runs a command of RabbitMQ on it, such as rabbitmq-diagnostics
 #   rabbitmq.sh stop DIR    ends it and removes DIR; no error if it is already gone
+# RABBITMQ_SETTINGS=FILE adds what the file says to rabbitmq.conf.
 source "$(dirname "$0")/common.sh"
 
 user=telvisor-test
@@ -39,6 +41,7 @@ RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}
 SETTINGS
   echo '[].' >"$dir/plugins"
   printf 'log.console = false\nvm_memory_high_watermark.absolute = 512MiB\ndisk_free_limit.absolute = 50MB\n' >"$dir/rabbitmq.conf"
+  [ -z "${RABBITMQ_SETTINGS:-}" ] || cat "$RABBITMQ_SETTINGS" >>"$dir/rabbitmq.conf"
   if [ "$(id -u)" = 0 ]; then
     id "$user" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin "$user"
     chown -R "$user:$user" "$dir"
@@ -79,7 +82,7 @@ end() {
   fi
 }
 
-[ $# = 2 ] || die "usage: rabbitmq.sh start|kill|stop DIR"
+[ $# -ge 2 ] || die "usage: rabbitmq.sh start|kill|run|stop DIR"
 case $2 in
   /*) dir=$2 ;;
   *) die "DIR must be an absolute path" ;;
@@ -88,11 +91,15 @@ esac
 case $1 in
   start) start ;;
   kill) end node ;;
+  run)
+    cd "$dir"
+    unprivileged "$bin/$3" "${@:4}"
+    ;;
   stop)
     end all
     if [ -e "$dir/environment" ]; then
       rm -rf "$dir"
     fi
     ;;
-  *) die "usage: rabbitmq.sh start|kill|stop DIR" ;;
+  *) die "usage: rabbitmq.sh start|kill|run|stop DIR" ;;
 esac

@@ -38,6 +38,11 @@ pub enum Start {
 impl Site {
     /// Makes the folder and starts the simulator, with a host that has room for everything.
     pub async fn open() -> Self {
+        Self::open_on(database().await).await
+    }
+
+    /// As [`Self::open`], on this database; none: SQLite.
+    pub async fn open_on(database: Option<String>) -> Self {
         let folder = TempDir::new().unwrap();
         let root = folder.path().to_owned();
         let world = root.join("world");
@@ -53,7 +58,6 @@ impl Site {
         while !socket.exists() {
             looks.again().await;
         }
-        let database = database().await;
         Self { folder: Some(folder), root, data: "data".into(), database, simulator, starts: 0 }
     }
 
@@ -88,11 +92,16 @@ impl Site {
 
     /// Starts one of several processes, with these variables, which has to become ready.
     pub async fn process(&mut self, variables: &[(&str, String)]) -> Server {
-        let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
-        match self.start_as(&hypervisor, variables).await {
+        match self.start_one(variables).await {
             Start::Ready(server) => *server,
             Start::Ended(status, words) => panic!("the process did not start: {status}\n{words}"),
         }
+    }
+
+    /// Starts one of several processes, with these variables.
+    pub async fn start_one(&mut self, variables: &[(&str, String)]) -> Start {
+        let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
+        self.start_as(&hypervisor, variables).await
     }
 
     async fn start_as(&mut self, hypervisor: &str, variables: &[(&str, String)]) -> Start {
@@ -154,10 +163,20 @@ impl Server {
 
     /// Asks it to drain and stop, and waits for its end.
     pub async fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().expect("it runs");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().await.unwrap();
-        assert!(sent.success(), "the signal is sent");
+        self.signal("TERM").await;
         tokio::time::timeout(PATIENCE, self.ended()).await.expect("a drained server ends in time")
+    }
+
+    /// Sends it a signal by its name.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs");
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().await.unwrap();
+        assert!(sent.success(), "the signal is sent");
+    }
+
+    /// Its status, once it has ended.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// What it wrote on standard error.
