@@ -46,7 +46,7 @@ async fn everything_that_happened_is_counted_once() {
     // Counting begins with the first round.
     close(&app).await;
     app.customer("C1").await;
-    app.faults(json!({ "rules": [{ "operation": "install", "nth": 1, "effect": "fail" }] }));
+    app.faults(json!({ "rules": [{ "operation": "install", "nth": 1, "effect": "retry" }] }));
     let s = app.provision("C1", CRM, "solo", None).await;
     app.mends();
     let item =
