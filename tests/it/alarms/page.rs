@@ -20,7 +20,7 @@ fn every_alarm_is_raised_by_the_code_and_by_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = |folder: &str| -> String {
         let files = crate::harness::files_below(&root.join(folder));
-        files.into_iter().map(|(_, octets)| String::from_utf8_lossy(&octets).into_owned()).collect()
+        files.into_values().map(|octets| String::from_utf8_lossy(&octets).into_owned()).collect()
     };
     let (code, tests) = (text("src"), text("tests/it/alarms"));
     for alarm in Alarm::ALL.iter().filter(|a| **a != Alarm::OrderStuck) {

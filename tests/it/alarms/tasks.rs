@@ -162,7 +162,7 @@ async fn an_operator_works_on_alarms_at_the_command_line() {
     let id = made[0]["id"].as_str().unwrap();
     let say = async |line: String| {
         let mut text = vec![];
-        let line = format!("telvisor {line} --server {}", server);
+        let line = format!("telvisor {line} --server {server}");
         let cli = Cli::parse_from(line.split(' '));
         let json = line.contains("--json");
         let status = run(cli, &mut Out::new(&mut text, json)).await.unwrap();

@@ -114,6 +114,8 @@ async fn machines_and_hypervisor_are_compared() {
     look(&mut here, app.engine()).await;
     assert!(open(&app, "machineMissing").await.is_empty());
     let lost = Engine { driver: empty.clone(), ..app.another().await };
+    // One compares for all; the other does when that one has not been heard of for a while.
+    app.clock.advance(TimeDelta::minutes(1));
     look(&mut there, &lost).await;
     let alarm = one(&app, "machineMissing").await;
     let machines = app.get("/tmf-api/resourceInventoryManagement/v4/resource").await.expect(200);
