@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::memory::Memory;
+use crate::alarms;
 use crate::api::io::Counting;
 use crate::api::{self, Doors};
 use crate::apps::catalogue::{self, Catalogue};
@@ -29,6 +30,7 @@ use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
+use crate::performance;
 use crate::queue::Queue;
 use crate::queue::amqp::{self, Broker, Process};
 use crate::secrets::Secrets;
@@ -276,6 +278,10 @@ pub async fn serve(
     let slots = u16::try_from(engine.config.jobs.workers).unwrap_or(u16::MAX).max(1);
     let process = Process { name: engine.worker.clone(), slots: role.has_worker().then_some(slots) };
     amqp::start(&engine.queue, process, &mut tasks, &shutdown);
+    tasks.spawn(alarms::watch::run(engine.clone(), shutdown.clone()));
+    if role.has_worker() {
+        tasks.spawn(performance::run(engine.clone(), shutdown.clone()));
+    }
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));
     }

@@ -4,6 +4,7 @@
 //! into every query, [`Tx<System>`] is for claims, sweeps and sequencers. Nothing is written unless `commit` is
 //! called.
 
+pub mod alarms;
 pub mod audit;
 pub mod backups;
 pub mod cancels;
@@ -31,6 +32,7 @@ pub mod migrate;
 pub mod nonces;
 pub mod orders;
 pub mod packages;
+pub mod performance;
 pub mod records;
 pub mod retry;
 pub mod sdr;
