@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::memory::Memory;
+use crate::alarms;
 use crate::api::io::Counting;
 use crate::api::{self, Doors};
 use crate::apps::catalogue::{self, Catalogue};
@@ -29,9 +30,11 @@ use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
+use crate::performance;
 use crate::queue::Queue;
 use crate::queue::amqp::{self, Broker, Process};
 use crate::secrets::Secrets;
+use crate::store::drift::Corrected;
 use crate::store::{Db, DbOptions, migrate};
 
 /// The demo catalogue, built into the binary.
@@ -57,6 +60,7 @@ pub struct Running {
     pub engine: Arc<Engine>,
     /// The in-process simulator, where it is one.
     pub simulator: Option<Arc<Simulator>>,
+    clock: Arc<Corrected>,
     /// Held as long as the process uses the data folder.
     lock: Option<File>,
 }
@@ -86,7 +90,9 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
     let options = DbOptions { url: config.database_url(), connections: config.database.connections };
-    let db = Db::open(&options, clock).await.context("database.url")?;
+    let clock = Arc::new(Corrected::new(clock));
+    let db = Db::open(&options, clock.clone()).await.context("database.url")?;
+    clock.correct(&db).await?;
     migrate::run(&db).await?;
     let installation = same_world(&db, driver.as_ref()).await?;
     let catalogue = Catalogue::default();
@@ -111,7 +117,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     };
     seal::configure(&engine).await?;
     sweep::hosts(&engine).await?;
-    Ok(Running { engine: Arc::new(engine), simulator, lock })
+    Ok(Running { engine: Arc::new(engine), simulator, clock, lock })
 }
 
 /// An application that nobody has would let the orders through that were to wait for an approval.
@@ -264,6 +270,7 @@ pub async fn serve(
             });
         }
     }
+    tasks.spawn(running.clock.clone().keep(engine.db.clone(), shutdown.clone()));
     if role.has_worker() {
         pool::start(&engine, &mut tasks, &shutdown);
         tasks.spawn(notify::run::run(engine.clone(), api::hub::apis::SHOWS, shutdown.clone()));
@@ -271,6 +278,10 @@ pub async fn serve(
     let slots = u16::try_from(engine.config.jobs.workers).unwrap_or(u16::MAX).max(1);
     let process = Process { name: engine.worker.clone(), slots: role.has_worker().then_some(slots) };
     amqp::start(&engine.queue, process, &mut tasks, &shutdown);
+    tasks.spawn(alarms::watch::run(engine.clone(), shutdown.clone()));
+    if role.has_worker() {
+        tasks.spawn(performance::run(engine.clone(), shutdown.clone()));
+    }
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));
     }

@@ -4,6 +4,7 @@
 //! into every query, [`Tx<System>`] is for claims, sweeps and sequencers. Nothing is written unless `commit` is
 //! called.
 
+pub mod alarms;
 pub mod audit;
 pub mod backups;
 pub mod cancels;
@@ -13,6 +14,7 @@ pub mod clients;
 pub mod counters;
 pub mod customers;
 pub mod deliveries;
+pub mod drift;
 pub mod durations;
 pub mod events;
 pub mod followers;
@@ -30,6 +32,7 @@ pub mod migrate;
 pub mod nonces;
 pub mod orders;
 pub mod packages;
+pub mod performance;
 pub mod records;
 pub mod retry;
 pub mod sdr;

@@ -3,6 +3,7 @@
 
 mod access;
 mod actions;
+mod alarms;
 mod amqp;
 mod asking;
 mod audits;
@@ -41,6 +42,7 @@ mod notify;
 mod openapi;
 mod packages;
 mod pending;
+mod performance;
 mod probe;
 mod process;
 mod reading;

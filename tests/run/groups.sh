@@ -118,11 +118,13 @@ group_it_postgres() {
   tests/run/postgres.sh stop "$scratch/postgres"
 }
 
-# docker-compose.yml: by the schema of its format, and run as local processes; stays up in `make cluster`.
+# How it is run: docker-compose.yml by the schema of its format and as local processes, the root of the image, and the
+# units of systemd.
 group_cluster() {
   step cluster-schema 2 "$venv/bin/check-jsonschema" --builtin-schema vendor.compose-spec docker-compose.yml || true
   build cluster-build || return 0
   step cluster-rootfs 2 tests/run/rootfs.sh "$cargo_target/debug/telvisor" "$scratch/rootfs" || true
+  step units 2 tests/run/units.sh "$cargo_target/debug/telvisor" "$scratch/units" || true
   step cluster 5 env PATH="$(postgres_bin):$PATH" "$venv/bin/python" tests/py/cluster.py --check "$cargo_target/debug/telvisor" || true
 }
 
@@ -158,7 +160,7 @@ group_demo() {
 # Our own kit against every API and version that we serve.
 group_conformance() {
   local api apis=("tmf641 4" "tmf641 5" "tmf622 4" "tmf622 5")
-  apis+=("tmf620 4" "tmf629 4" "tmf633 4" "tmf635 4" "tmf637 4" "tmf638 4" "tmf639 4" "tmf639 5")
+  apis+=("tmf620 4" "tmf629 4" "tmf633 4" "tmf635 4" "tmf637 4" "tmf638 4" "tmf639 4" "tmf639 5" "tmf642 4")
   build conformance-build || return 0
   if ! start_server "$scratch/conformance"; then
     fail "conformance (the server did not become ready, log in target/test-logs/server.log)"
