@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use compact_str::CompactString;
+
 use crate::encoding::{Encoding, decode};
 use crate::error::{Malformed, ParseError, Position};
 use crate::lexical::{
@@ -23,7 +25,7 @@ pub struct Element {
     /// Namespace name; empty for none. Shared by all elements of the message that are in it.
     pub ns: Arc<str>,
     /// Local name.
-    pub name: String,
+    pub name: CompactString,
     /// Attributes in document order, without namespace declarations.
     pub attributes: Vec<Attribute>,
     /// What `xsi:type` names, resolved with the declarations in scope. A value that is no name, or has an
@@ -31,7 +33,7 @@ pub struct Element {
     pub xsi_type: Option<QualifiedName>,
     /// All text directly inside the element, joined over comments, CDATA sections, references and children;
     /// line ends are `\n`, other space is kept.
-    pub text: String,
+    pub text: CompactString,
     /// Child elements in document order.
     pub children: Vec<Element>,
 }
@@ -42,9 +44,9 @@ pub struct Attribute {
     /// Namespace name; empty for an attribute without prefix.
     pub ns: Arc<str>,
     /// Local name.
-    pub name: String,
+    pub name: CompactString,
     /// Value with references resolved.
-    pub value: String,
+    pub value: CompactString,
 }
 
 /// A namespace name (empty for none) and a local name.
@@ -53,7 +55,7 @@ pub struct QualifiedName {
     /// Namespace name; empty for none.
     pub ns: Arc<str>,
     /// Local name.
-    pub name: String,
+    pub name: CompactString,
 }
 
 impl Element {
@@ -252,10 +254,10 @@ impl<'t> Builder<'t> {
         let (attributes, xsi_type) = self.attributes()?;
         let element = Element {
             ns,
-            name: local.to_owned(),
+            name: local.into(),
             attributes,
             xsi_type,
-            text: String::new(),
+            text: CompactString::default(),
             children: Vec::new(),
         };
         self.open.push(Open { element, name, outer });
@@ -299,11 +301,11 @@ impl<'t> Builder<'t> {
             if attributes.iter().any(|a| a.name == local && a.ns == ns) {
                 return Err(Malformed::DuplicateAttribute);
             }
-            let value = attribute_value(value)?.into_owned();
+            let value = CompactString::from(attribute_value(value)?);
             if *ns == *XSI && local == "type" {
                 xsi_type = Some(self.type_name(&value));
             }
-            attributes.push(Attribute { ns, name: local.to_owned(), value });
+            attributes.push(Attribute { ns, name: local.into(), value });
         }
         Ok((attributes, xsi_type))
     }
@@ -312,7 +314,7 @@ impl<'t> Builder<'t> {
         let written = value.trim_matches(is_space);
         let named = qname(written).and_then(|(prefix, local)| Some((self.scope.of(prefix)?, local)));
         let (ns, name) = named.unwrap_or((self.scope.none.clone(), written));
-        QualifiedName { ns, name: name.to_owned() }
+        QualifiedName { ns, name: name.into() }
     }
 
     /// `version="1.0"`, then optionally encoding and standalone, in this order (production 23).
