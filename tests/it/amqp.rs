@@ -128,14 +128,19 @@ async fn copies_of_jobs(broker: &Broker) -> (Connection, Channel) {
     let own = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
     channel.queue_declare("copies".into(), own, FieldTable::default()).await.unwrap();
     let (options, key) = (QueueBindOptions::default(), "jobs.machine".into());
-    channel.queue_bind("copies".into(), "telvisor".into(), key, options, FieldTable::default()).await.unwrap();
+    channel
+        .queue_bind("copies".into(), "telvisor".into(), key, options, FieldTable::default())
+        .await
+        .unwrap();
     (connection, channel)
 }
 
 async fn a_message_carries_the_trace((_, channel): &(Connection, Channel)) {
     let got = channel.basic_get("copies".into(), BasicGetOptions { no_ack: true }).await.unwrap();
     let headers = got.expect("a job was told").delivery.properties.headers().clone().unwrap();
-    let Some(AMQPValue::LongString(trace)) = headers.inner().get("traceparent") else { panic!("{headers:?}") };
+    let Some(AMQPValue::LongString(trace)) = headers.inner().get("traceparent") else {
+        panic!("{headers:?}")
+    };
     let lengths: Vec<_> = trace.to_string().split('-').map(str::len).collect();
     assert_eq!(lengths, [2, 32, 16, 2], "{trace}");
 }

@@ -30,7 +30,8 @@ impl Log {
     /// From now on, of this thread.
     fn keep(&self) -> tracing::subscriber::DefaultGuard {
         let log = self.clone();
-        let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(move || log.clone());
+        let lines =
+            tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(move || log.clone());
         let filter = tracing_subscriber::EnvFilter::new("telvisor=info");
         tracing::subscriber::set_default(tracing_subscriber::registry().with(filter).with(lines))
     }
@@ -59,7 +60,8 @@ async fn a_trace_goes_from_the_door_to_the_worker_and_the_callback() {
     let body = json!({ "serviceOrderItem": [provision("C1", CRM, "solo", None)] });
     let header = format!("00-{TRACE}-00f067aa0ba902b7-01");
     let headers = [("traceparent", header.as_str())];
-    let order = app.request(Method::POST, ORDERS, &headers, Some(body.to_string().as_bytes())).await.expect(201);
+    let order =
+        app.request(Method::POST, ORDERS, &headers, Some(body.to_string().as_bytes())).await.expect(201);
     app.run().await;
     drop(kept);
     app.notify_all().await;

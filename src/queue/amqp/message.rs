@@ -94,13 +94,22 @@ mod tests {
         for hint in [
             Hint::Line { tenant: "t".into(), customer_id: "C-1".into(), trace: trace.clone() },
             Hint::Job { class: "machine".into(), tenant: "t".into(), id: Uuid::nil(), trace: trace.clone() },
-            Hint::Job { class: "machine".into(), tenant: "t".into(), id: Uuid::nil(), trace: Trace::default() },
+            Hint::Job {
+                class: "machine".into(),
+                tenant: "t".into(),
+                id: Uuid::nil(),
+                trace: Trace::default(),
+            },
             Hint::News,
         ] {
             let headers = headers(&hint);
             let came = read(&write(&hint), Some(&headers)).unwrap();
             assert_eq!((&came, came.trace()), (&hint, hint.trace()));
-            assert_eq!(read(&write(&hint), None).unwrap().trace(), None, "from a release that tells no trace");
+            assert_eq!(
+                read(&write(&hint), None).unwrap().trace(),
+                None,
+                "from a release that tells no trace"
+            );
         }
         assert_eq!(
             key(&Hint::Job { class: "machine".into(), tenant: "t".into(), id: Uuid::nil(), trace }),
