@@ -21,6 +21,8 @@ missing_packages() {
   command -v g++ >/dev/null || echo g++
   command -v curl >/dev/null || echo curl
   command -v setpriv >/dev/null || echo util-linux
+  command -v systemd-analyze >/dev/null || echo systemd
+  command -v ssh-keygen >/dev/null || echo openssh-client
   [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
 }
 
