@@ -314,8 +314,7 @@ impl Tx<System> {
 
     /// The hosts that a hypervisor ever listed.
     pub async fn hosts_of(&mut self, hypervisor: &str) -> Result<Vec<String>, StoreError> {
-        let rows =
-            sql!(self, all: (String,), "SELECT name FROM hosts WHERE hypervisor = $1 ORDER BY name", hypervisor)?;
+        let rows = sql!(self, all: (String,), "SELECT name FROM hosts WHERE hypervisor = $1 ORDER BY name", hypervisor)?;
         Ok(rows.into_iter().map(|(name,)| name).collect())
     }
 
