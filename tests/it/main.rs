@@ -58,5 +58,6 @@ mod tmf622;
 mod tmf629;
 mod tmf630;
 mod tmf633;
+mod traces;
 mod v5;
 mod walls;

@@ -65,7 +65,7 @@ async fn take(
         channel.basic_consume(queue.clone(), "".into(), options, FieldTable::default()).await?;
     while let Some(delivery) = messages.next().await {
         let delivery = delivery?;
-        match message::read(&delivery.data) {
+        match message::read(&delivery.data, delivery.properties.headers().as_ref()) {
             Ok(Hint::News) => {
                 hints.bells().ring(Hint::News, None);
                 Ticket(delivery.acker).done().await;
