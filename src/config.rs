@@ -64,7 +64,9 @@ pub struct Config {
     pub node_id: String,
     pub time_zone: String,
     pub database: Database,
+    pub store: Store,
     pub amqp: Amqp,
+    pub health: Health,
     pub access: Access,
     pub api: Api,
     pub catalogue: CatalogueConfig,
@@ -87,7 +89,24 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     pub url: String,
+    pub password_file: PathBuf,
+    pub owner_url: String,
     pub connections: u32,
+    pub wait_s: u64,
+    pub statement_timeout_s: u64,
+    pub idle_timeout_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    pub shared: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    pub listen: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -404,6 +423,12 @@ impl Config {
         } else {
             self.secrets.key_file.clone()
         }
+    }
+
+    /// Where health and metrics alone are told; checked at load.
+    #[must_use]
+    pub fn health_listen(&self) -> Option<SocketAddr> {
+        self.health.listen.parse().ok()
     }
 
     /// The proxies whose word on the client's address is taken; checked at load.

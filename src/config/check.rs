@@ -53,6 +53,21 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     if config.role != Role::All && config.database_url().starts_with("sqlite:") && config.role != Role::Api {
         return wrong("role", "SQLite allows one server process".into(), "use role = \"all\", or PostgreSQL");
     }
+    if config.role != Role::All && !config.database_url().starts_with("sqlite:") && !config.store.shared {
+        return wrong(
+            "store.shared",
+            format!(
+                "with role = {:?} other processes, maybe on other hosts, work on the same backups and SDR files, which lie in {}",
+                config.role,
+                config.data.display()
+            ),
+            "put data on storage that all of them see, then set store.shared = true",
+        );
+    }
+    if !config.health.listen.is_empty() && config.health_listen().is_none() {
+        let problem = format!("{:?} is no address with a port", config.health.listen);
+        return wrong("health.listen", problem, "use one such as 127.0.0.1:9100, or leave it empty");
+    }
     for url in config.amqp.url.split(',').map(str::trim).filter(|_| !config.amqp.url.is_empty()) {
         if !(url.starts_with("amqp://") || url.starts_with("amqps://")) {
             let problem = format!("{:?} is no amqp or amqps URL", describe::masked_url(url));
@@ -73,6 +88,7 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     }
     for (key, value) in [
         ("database.connections", i64::from(config.database.connections)),
+        ("database.wait_s", whole(config.database.wait_s)),
         ("api.body_limit_kib", whole(config.api.body_limit_kib)),
         ("api.page", config.api.page),
         ("api.page_most", config.api.page_most),
@@ -94,6 +110,15 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     ] {
         if value < 1 {
             return wrong(key, format!("{value} is too little"), "use 1 or more");
+        }
+    }
+    for (key, seconds) in [
+        ("database.wait_s", config.database.wait_s),
+        ("database.statement_timeout_s", config.database.statement_timeout_s),
+        ("database.idle_timeout_s", config.database.idle_timeout_s),
+    ] {
+        if seconds > 86_400 {
+            return wrong(key, "more than a day".into(), "lower it");
         }
     }
     for (key, days) in [

@@ -33,10 +33,7 @@ pub async fn run(engine: Arc<Engine>, shutdown: CancellationToken) {
 
 async fn sweep(engine: &Engine, round: u64) -> Result<(), StoreError> {
     look(engine).await?;
-    let mut tx = engine.db.system().await?;
-    let leader = tx.lease("sweep", &engine.worker, Duration::from_secs(10)).await?;
-    engine.commit(tx, ["sweep.before_commit", "sweep.after_commit"]).await?;
-    if !leader {
+    if !engine.leads("sweep").await? {
         return Ok(());
     }
     if round.is_multiple_of(60) {

@@ -15,8 +15,6 @@ use super::send::Post;
 use super::{NotifyError, Shows, keep, sequence};
 use crate::engine::Engine;
 
-/// How long the leader leads without a sign of life, at most; it gives one four times in that time.
-const LEASE: Duration = Duration::from_secs(10);
 /// Rounds between two looks for what is to be forgotten.
 const FORGET_EVERY: u64 = 600;
 
@@ -73,12 +71,9 @@ struct Lead {
 
 impl Lead {
     async fn round(&mut self) -> Result<(), NotifyError> {
-        let lease = LEASE.min(Duration::from_secs(self.engine.config.jobs.lease_s));
-        if self.led.is_none_or(|at| at.elapsed() > lease / 4) {
-            let mut tx = self.engine.db.system().await?;
-            let leader = tx.lease("notify", &self.engine.worker, lease).await?;
-            tx.commit().await?;
-            self.led = leader.then(Instant::now);
+        // A sign of life four times in the time of a lease.
+        if self.led.is_none_or(|at| at.elapsed() > self.engine.lead_time() / 4) {
+            self.led = self.engine.leads("notify").await?.then(Instant::now);
         }
         if self.led.is_none() {
             self.stop_all().await;

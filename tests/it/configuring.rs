@@ -45,6 +45,12 @@ fn a_wrong_value_is_told_with_where_it_was_set() {
         (&[], &[("TELVISOR_CONFIG", file)], &format!("jobs.attempts ({file}): 0 is too little")),
         // Wrong together with a default: what is in force is named.
         (&[], &[("TELVISOR_API__PAGE_MOST", "5")], "api.page (default): 100 is more than api.page_most, 5"),
+        (
+            &["--role", "worker", "--database", "postgres://h/d"],
+            &[],
+            "store.shared (default): with role = Worker other processes",
+        ),
+        (&[], &[("TELVISOR_HEALTH__LISTEN", "here")], "health.listen (TELVISOR_HEALTH__LISTEN): \"here\""),
         (&[], &[("TELVISOR_BASE_URL", "example.com")], "base_url (TELVISOR_BASE_URL): \"example.com\""),
     ] {
         let (words, status) = check(flags, variables);

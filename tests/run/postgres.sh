@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # A private PostgreSQL for the tests: on loopback, on a free port, in a folder of its own, never as root.
-#   postgres.sh start DIR   makes a cluster in DIR (must not exist, or be empty), starts it, prints its URL
-#   postgres.sh stop DIR    stops it and removes DIR; no error if it is already gone
+#   postgres.sh start DIR           makes a cluster in DIR (must not exist, or be empty), starts it, prints its URL
+#   postgres.sh standby DIR OTHER   makes OTHER a streaming standby of DIR, which waits for it at each commit; prints its URL
+#   postgres.sh promote DIR         makes a standby the primary
+#   postgres.sh kill DIR            stops it as a crash would
+#   postgres.sh stop DIR            stops it and removes DIR; no error if it is already gone
+# It takes TLS, too: DIR/tls/ca.pem is to be trusted. Nobody needs a password but those who come by TLS as with_password.
 # POSTGRES_DURABLE=1 keeps fsync on, as a benchmark needs; the tests kill the server's clients, not the database.
 source "$(dirname "$0")/common.sh"
 
@@ -16,37 +20,24 @@ unprivileged() {
   fi
 }
 
-start() {
-  local port attempt durable=off
-  [ "${POSTGRES_DURABLE:-0}" = 1 ] && durable=on
-  [ ! -e "$dir/data" ] || die "$dir holds a cluster already"
-  mkdir -p "$dir"
+own() {
   if [ "$(id -u)" = 0 ]; then
     id "$user" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin "$user"
-    chown "$user:$user" "$dir"
+    chown -R "$user:$user" "$dir"
   fi
   chmod 700 "$dir"
+}
+
+# begin: starts what lies in DIR, and prints its URL. `settings PORT` writes its settings.
+begin() {
+  local port attempt
   cd "$dir" # where the unprivileged user may be
-  unprivileged "$bin/initdb" --pgdata="$dir/data" --username=telvisor --auth=trust \
-    --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions >"$dir/initdb.log" 2>&1 ||
-    die "initdb failed: $(cat "$dir/initdb.log")"
   for attempt in 1 2 3 4 5; do
     port=$(free_port)
-    cat >"$dir/settings.conf" <<SETTINGS
-listen_addresses = '127.0.0.1'
-port = $port
-unix_socket_directories = ''
-max_connections = 200
-fsync = $durable
-full_page_writes = $durable
-synchronous_commit = $durable
-log_min_messages = warning
-SETTINGS
-    chmod 644 "$dir/settings.conf"
-    grep -q settings.conf "$dir/data/postgresql.conf" ||
-      echo "include '$dir/settings.conf'" >>"$dir/data/postgresql.conf"
+    "settings_of_$1" "$port"
     if unprivileged "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/server.log" --timeout=60 --wait --silent start \
       >/dev/null 2>&1 </dev/null; then
+      echo "$port" >"$dir/port"
       echo "postgres://telvisor@127.0.0.1:$port/postgres"
       return
     fi
@@ -55,13 +46,83 @@ SETTINGS
   die "PostgreSQL did not start: $(tail -5 "$dir/server.log" 2>/dev/null)"
 }
 
+settings_of_primary() {
+  local durable=off
+  [ "${POSTGRES_DURABLE:-0}" = 1 ] && durable=on
+  cat >"$dir/settings.conf" <<SETTINGS
+listen_addresses = '127.0.0.1'
+port = $1
+unix_socket_directories = ''
+max_connections = 200
+fsync = $durable
+full_page_writes = $durable
+synchronous_commit = $durable
+log_min_messages = warning
+ssl = on
+ssl_cert_file = '$dir/tls/server.pem'
+ssl_key_file = '$dir/tls/server.key'
+SETTINGS
+  chmod 644 "$dir/settings.conf"
+  grep -q settings.conf "$dir/data/postgresql.conf" ||
+    echo "include '$dir/settings.conf'" >>"$dir/data/postgresql.conf"
+}
+
+# What comes last holds.
+settings_of_standby() {
+  echo "port = $1" >>"$dir/data/postgresql.auto.conf"
+}
+
+start() {
+  [ ! -e "$dir/data" ] || die "$dir holds a cluster already"
+  mkdir -p "$dir"
+  tests/run/tls.sh "$dir/tls"
+  own
+  (
+    cd "$dir"
+    unprivileged "$bin/initdb" --pgdata="$dir/data" --username=telvisor --auth=trust \
+      --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions >"$dir/initdb.log" 2>&1 ||
+      die "initdb failed: $(cat "$dir/initdb.log")"
+  )
+  sed -i '1i hostssl all with_password 127.0.0.1/32 scram-sha-256\nhostnossl all with_password 127.0.0.1/32 reject' \
+    "$dir/data/pg_hba.conf"
+  begin primary
+}
+
+standby() {
+  local primary=$dir port
+  port=$(cat "$primary/port")
+  dir=$1
+  [ ! -e "$dir/data" ] || die "$dir holds a cluster already"
+  mkdir -p "$dir"
+  own
+  (
+    cd "$dir"
+    unprivileged "$bin/pg_basebackup" --pgdata="$dir/data" --write-recovery-conf --checkpoint=fast --no-sync \
+      --dbname="host=127.0.0.1 port=$port user=telvisor application_name=standby" >"$dir/initdb.log" 2>&1 ||
+      die "pg_basebackup failed: $(cat "$dir/initdb.log")"
+  )
+  begin standby
+  local setting
+  for setting in "synchronous_standby_names = '*'" "synchronous_commit = on"; do
+    "$bin/psql" --quiet --no-psqlrc --dbname="postgres://telvisor@127.0.0.1:$port/postgres" \
+      --command="ALTER SYSTEM SET $setting" --command="SELECT pg_reload_conf()" >/dev/null
+  done
+}
+
+end() {
+  cd "$dir"
+  unprivileged "$bin/pg_ctl" --pgdata="$dir/data" --mode="$1" --timeout=60 --wait --silent stop >/dev/null 2>&1
+}
+
+promote() {
+  cd "$dir"
+  unprivileged "$bin/pg_ctl" --pgdata="$dir/data" --timeout=60 --wait --silent promote >/dev/null
+}
+
 stop() {
   if [ -f "$dir/data/postmaster.pid" ]; then
-    cd "$dir"
     # Immediate is the last resort; the data is thrown away in any case.
-    unprivileged "$bin/pg_ctl" --pgdata="$dir/data" --mode=fast --timeout=60 --wait --silent stop >/dev/null 2>&1 ||
-      unprivileged "$bin/pg_ctl" --pgdata="$dir/data" --mode=immediate --timeout=30 --wait --silent stop >/dev/null 2>&1 ||
-      echo "PostgreSQL in $dir could not be stopped" >&2
+    end fast || end immediate || echo "PostgreSQL in $dir could not be stopped" >&2
     cd /
   fi
   # Only a folder that holds a cluster of ours, or nothing, is removed.
@@ -70,15 +131,22 @@ stop() {
   fi
 }
 
-[ $# = 2 ] || die "usage: postgres.sh start|stop DIR"
-case $2 in
-  /*) dir=$2 ;;
-  *) die "DIR must be an absolute path" ;;
-esac
+usage="usage: postgres.sh start|promote|kill|stop DIR, or postgres.sh standby DIR OTHER"
+[ $# -ge 2 ] || die "$usage"
+for folder in "${@:2}"; do
+  [[ $folder == /* ]] || die "$folder must be an absolute path"
+done
+dir=$2
 bin=$(postgres_bin)
 [ -n "$bin" ] || die "no PostgreSQL found: run tests/run/setup.sh"
 case $1 in
   start) start ;;
+  standby)
+    [ $# = 3 ] || die "$usage"
+    standby "$3"
+    ;;
+  promote) promote ;;
+  kill) end immediate ;;
   stop) stop ;;
-  *) die "usage: postgres.sh start|stop DIR" ;;
+  *) die "$usage" ;;
 esac

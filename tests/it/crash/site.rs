@@ -25,6 +25,8 @@ pub struct Site {
 pub struct Server {
     child: Child,
     pub url: String,
+    /// Where it tells health and metrics alone; empty: nowhere.
+    pub health: String,
     log: PathBuf,
 }
 
@@ -38,6 +40,11 @@ pub enum Start {
 impl Site {
     /// Makes the folder and starts the simulator, with a host that has room for everything.
     pub async fn open() -> Self {
+        Self::on(database().await).await
+    }
+
+    /// As [`Self::open`], on this database; none: SQLite.
+    pub async fn on(database: Option<String>) -> Self {
         let folder = TempDir::new().unwrap();
         let root = folder.path().to_owned();
         let world = root.join("world");
@@ -53,7 +60,6 @@ impl Site {
         while !socket.exists() {
             looks.again().await;
         }
-        let database = database().await;
         Self { folder: Some(folder), root, data: "data".into(), database, simulator, starts: 0 }
     }
 
@@ -74,6 +80,11 @@ impl Site {
         self.database.is_some()
     }
 
+    /// The URL of the database; none: SQLite.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     /// Starts a server that dies at `fault` (`point:n`), or at none.
     pub async fn start(&mut self, fault: Option<&str>) -> Start {
         let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
@@ -86,10 +97,15 @@ impl Site {
         self.start_as(hypervisor, &fault).await
     }
 
+    /// Starts a server with these variables.
+    pub async fn begin(&mut self, variables: &[(&str, String)]) -> Start {
+        let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
+        self.start_as(&hypervisor, variables).await
+    }
+
     /// Starts one of several processes, with these variables, which has to become ready.
     pub async fn process(&mut self, variables: &[(&str, String)]) -> Server {
-        let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
-        match self.start_as(&hypervisor, variables).await {
+        match self.begin(variables).await {
             Start::Ready(server) => *server,
             Start::Ended(status, words) => panic!("the process did not start: {status}\n{words}"),
         }
@@ -111,8 +127,8 @@ impl Site {
         match started.expect("a server is ready or ends in time") {
             Some(started) => {
                 // A process without doors has none.
-                let url = started["urls"][0].as_str().unwrap_or_default().to_owned();
-                Start::Ready(Box::new(Server { child, url, log }))
+                let first = |of: &str| started[of][0].as_str().unwrap_or_default().to_owned();
+                Start::Ready(Box::new(Server { child, url: first("urls"), health: first("health"), log }))
             }
             None => {
                 let status = child.wait().await.unwrap();
@@ -147,6 +163,11 @@ impl Server {
         self.child.wait().await.unwrap()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Ends it as a crash would.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
@@ -171,6 +192,8 @@ const CONFIGURATION: &str = r#"
 listen = ["127.0.0.1:0"]
 [database]
 connections = 8
+[store]
+shared = true
 [api]
 page_most = 1000
 [backup]
