@@ -13,6 +13,8 @@ mod check;
 pub mod describe;
 pub mod document;
 
+pub use check::CHANNELS;
+
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 

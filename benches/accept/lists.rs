@@ -34,6 +34,9 @@ type Asked = (&'static str, bool, fn(n: u64, size: u64, cursor: &str) -> String)
 const ASKED: &[Asked] = &[
     ("order by id", true, |n, size, _| format!("{ORDERS}/{}", id(pick(n, size)))),
     ("by externalId", true, |n, size, _| format!("{ORDERS}?externalId=e-{}", pick(n, size))),
+    ("by v5 externalReference.id", true, |n, size, _| {
+        format!("{}?externalReference.id=e-{}", ORDERS.replace("/v4/", "/v5/"), pick(n, size))
+    }),
     ("first page", true, |_, _, _| format!("{ORDERS}?limit={PAGE}")),
     ("first page of a state", true, |_, _, _| format!("{ORDERS}?state=failed&limit={PAGE}")),
     ("page in the middle, by cursor", true, |_, _, cursor| format!("{ORDERS}?limit={PAGE}&cursor={cursor}")),

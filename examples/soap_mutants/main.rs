@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use telvisor::api::soap::fault::Refused;
 use telvisor::api::soap::orders::read;
+use telvisor::api::soap::orders::request::OPERATIONS;
 use telvisor_soap::{Limits, Node, parse};
 
 use model::Model;
@@ -29,7 +30,7 @@ fn main() -> anyhow::Result<()> {
         ["mutants", count, seed] => {
             let (count, seed): (usize, u64) = (count.parse()?, seed.parse()?);
             let model = Model::read(XSD)?;
-            for (n, operation) in read::OPERATIONS.into_iter().enumerate() {
+            for (n, operation) in OPERATIONS.into_iter().enumerate() {
                 let mut random = Random(seed.wrapping_mul(1000).wrapping_add(n as u64));
                 for _ in 0..count {
                     let (body, changes) = mutant(&model, operation, &mut random);

@@ -42,7 +42,7 @@ fn read(octets: &[u8], contract: fn(&Envelope<'_>) -> Result<(), Refused>) -> Re
 fn orders(envelope: &Envelope<'_>) -> Result<(), Refused> {
     let operation = orders::read::operation(&envelope.operation)?;
     let request = orders::read::request(operation, &envelope.operation)?;
-    if let orders::read::Request::Place(info, wanted) = request {
+    if let orders::request::Request::Place(info, wanted) = request {
         let _draft = orders::place::draft(&info, &wanted);
     }
     Ok(())

@@ -9,7 +9,8 @@ use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describ
 const MO: &str = "urn:telvisor:mo:v1";
 const ORDERS: &str = "urn:telvisor:orders:v1";
 /// Where orders come from: the channels that an order shows.
-const CHANNELS: [&str; 8] = ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
+pub const CHANNELS: [&str; 8] =
+    ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
 /// Most days that anything is kept: a hundred years.
 const DAYS_MOST: i64 = 36_500;
 

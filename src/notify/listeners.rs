@@ -100,7 +100,7 @@ async fn once(
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     // What was committed before is placed before: it is not this listener's.
     tx.lock_positions().await?;
-    while sequence::place(engine, shows, &mut tx).await?.is_some() {}
+    while sequence::place(engine, shows, &mut tx).await? {}
     if let Some(known) = tx.listener_like(api.name, &asked.callback, &asked.query).await? {
         return Err(ListenerError::Known(known.id));
     }
@@ -275,14 +275,15 @@ async fn replay_batch(
 ) -> Result<(usize, Option<i64>), StoreError> {
     let mut tx = engine.db.tenant(&caller.tenant).await?;
     let events = tx.events_from(from, BATCH).await?;
-    let mut again = 0;
+    let mut given = vec![];
     for e in &events {
         let told = !listener.named || !tx.replies(listener.id, e.resource_id).await?.is_empty();
         if told && sequence::wants(engine, shows, listener, e) {
-            tx.give(listener.id, e, e.position.unwrap_or_default()).await?;
-            again += 1;
+            given.push((listener.id, e, e.position.unwrap_or_default()));
         }
     }
+    tx.give(&given).await?;
+    let again = given.len();
     let next = events.last().and_then(|e| e.position).map(|p| p + 1);
     tx.commit().await?;
     Ok((again, next))

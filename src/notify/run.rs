@@ -44,9 +44,13 @@ pub async fn run(engine: Arc<Engine>, shows: Shows, shutdown: CancellationToken)
     };
     let period = Duration::from_millis(lead.engine.config.jobs.sweep_ms);
     while !shutdown.is_cancelled() {
-        if let Err(e) = lead.round().await {
-            tracing::warn!(error = %e, "events could not be passed on; they are looked at again");
-            drop(tokio::time::timeout(period, shutdown.cancelled()).await);
+        match lead.round().await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(e) => {
+                tracing::warn!(error = %e, "events could not be passed on; they are looked at again");
+                drop(tokio::time::timeout(period, shutdown.cancelled()).await);
+            }
         }
         let engine = lead.engine.clone();
         tokio::select! {
@@ -70,17 +74,20 @@ struct Lead {
 }
 
 impl Lead {
-    async fn round(&mut self) -> Result<(), NotifyError> {
+    /// Places a batch of events of each tenant and wakes the lanes that have something to send. Returns whether more
+    /// events may wait: the lanes are not kept waiting until none come any more.
+    async fn round(&mut self) -> Result<bool, NotifyError> {
         // A sign of life four times in the time of a lease.
         if self.led.is_none_or(|at| at.elapsed() > self.engine.lead_time() / 4) {
             self.led = self.engine.leads("notify").await?.then(Instant::now);
         }
         if self.led.is_none() {
             self.stop_all().await;
-            return Ok(());
+            return Ok(false);
         }
+        let mut more = false;
         for tenant in self.engine.db.read_system().await?.tenants_with_news().await? {
-            sequence::sequence(&self.engine, &self.shows, &tenant).await?;
+            more |= sequence::sequence(&self.engine, &self.shows, &tenant).await?;
         }
         let mut tx = self.engine.db.read_system().await?;
         let waiting = tx.waiting_listeners().await?;
@@ -96,7 +103,7 @@ impl Lead {
             keep::forget(&self.engine).await?;
         }
         self.round += 1;
-        Ok(())
+        Ok(more)
     }
 
     /// Wakes the lane of a listener; opens one where there is none.
@@ -141,7 +148,7 @@ impl Lead {
 /// When the database does not answer.
 pub async fn run_due(engine: &Arc<Engine>, shows: Shows, post: &Post) -> Result<(), NotifyError> {
     for tenant in engine.db.read_system().await?.tenants_with_news().await? {
-        sequence::sequence(engine, &shows, &tenant).await?;
+        while sequence::sequence(engine, &shows, &tenant).await? {}
     }
     let waiting = engine.db.read_system().await?.waiting_listeners().await?;
     let mut lanes = vec![];

@@ -3,7 +3,7 @@
 //! A position is given after the commit of its event, by one transaction at a time, so that positions have no gap and
 //! no event comes to light behind one that was passed on already.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -19,56 +19,47 @@ use crate::store::{Tenant, Tx, retrying};
 /// Events that begin a batch; those of the same resources come along.
 const BATCH: i64 = 200;
 
-/// Places every event of the tenant that has been committed. Returns the listeners that have something to be sent.
+/// Places a batch of the tenant's events that have been committed. Returns whether there was one: more may wait.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sequence(engine: &Engine, shows: &Shows, tenant: &str) -> Result<HashSet<Uuid>, NotifyError> {
-    let mut given = HashSet::new();
-    loop {
-        let placed = retrying("events", || batch(engine, shows, tenant)).await?;
-        let Some(more) = placed else { return Ok(given) };
-        given.extend(more);
-    }
+pub async fn sequence(engine: &Engine, shows: &Shows, tenant: &str) -> Result<bool, NotifyError> {
+    retrying("events", || batch(engine, shows, tenant)).await
 }
 
-async fn batch(engine: &Engine, shows: &Shows, tenant: &str) -> Result<Option<HashSet<Uuid>>, NotifyError> {
+async fn batch(engine: &Engine, shows: &Shows, tenant: &str) -> Result<bool, NotifyError> {
     let mut tx = engine.db.tenant(tenant).await?;
     tx.lock_positions().await?;
-    let given = place(engine, shows, &mut tx).await?;
-    if given.is_some() {
+    let placed = place(engine, shows, &mut tx).await?;
+    if placed {
         engine.commit(tx, ["events.before_commit", "events.after_commit"]).await?;
     }
-    Ok(given)
+    Ok(placed)
 }
 
-/// Places a batch of events under the lock of positions; none when there was nothing to place.
+/// Places a batch of events under the lock of positions. Returns whether there was one.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn place(
-    engine: &Engine,
-    shows: &Shows,
-    tx: &mut Tx<Tenant>,
-) -> Result<Option<HashSet<Uuid>>, NotifyError> {
+pub async fn place(engine: &Engine, shows: &Shows, tx: &mut Tx<Tenant>) -> Result<bool, NotifyError> {
     let events = in_order(tx.unplaced_events(BATCH).await?);
     if events.is_empty() {
-        return Ok(None);
+        return Ok(false);
     }
     let listeners = tx.unnamed_listeners().await?;
     let followers = tx.followers_of_news().await?;
     let mut position = tx.last_position().await?;
-    let mut given = HashSet::new();
+    let (mut placed, mut given) = (vec![], vec![]);
     for event in &events {
         position += 1;
-        tx.place_event(event.id, position).await?;
+        placed.push((event.id, position));
         let named = followers.iter().filter(|f| f.order_id == event.resource_id).map(|f| &f.listener);
-        for l in listeners.iter().chain(named).filter(|l| wants(engine, shows, l, event)) {
-            tx.give(l.id, event, position).await?;
-            given.insert(l.id);
-        }
+        let wanting = listeners.iter().chain(named).filter(|l| wants(engine, shows, l, event));
+        given.extend(wanting.map(|l| (l.id, event, position)));
     }
-    Ok(Some(given))
+    tx.place_events(&placed).await?;
+    tx.give(&given).await?;
+    Ok(true)
 }
 
 /// By time, and those of one resource by their numbers, whatever the clocks of the processes that wrote them said.

@@ -124,7 +124,7 @@ pub async fn subscribe(
         let mut tx = engine.db.tenant(&caller.tenant).await?;
         // What was committed before is placed before: it is not this listener's.
         tx.lock_positions().await?;
-        while sequence::place(engine, shows, &mut tx).await?.is_some() {}
+        while sequence::place(engine, shows, &mut tx).await? {}
         let (listener, new) = listener(&mut tx, caller, Kind::Orders, address, &query).await?;
         if !new && listener.client != caller.principal.name() {
             return Err(ListenerError::Known(listener.id));
@@ -194,13 +194,14 @@ async fn follow(
     retrying("follow", async || {
         let mut tx = engine.db.tenant(&caller.tenant).await?;
         tx.lock_positions().await?;
-        while sequence::place(engine, shows, &mut tx).await?.is_some() {}
+        while sequence::place(engine, shows, &mut tx).await? {}
         let (listener, _) = listener(&mut tx, caller, kind, address, "").await?;
         if tx.follow(listener.id, order, message_id, context).await? {
             // What happened before it was named is its own, too.
-            for event in tx.events_of(order).await?.iter().filter(|e| kind.wants(&listener, e)) {
-                tx.give(listener.id, event, event.position.unwrap_or_default()).await?;
-            }
+            let events = tx.events_of(order).await?;
+            let own = events.iter().filter(|e| kind.wants(&listener, e));
+            let given: Vec<_> = own.map(|e| (listener.id, e, e.position.unwrap_or_default())).collect();
+            tx.give(&given).await?;
         }
         tx.hint(Hint::News);
         engine.queue.publish(tx.commit().await?);
@@ -301,7 +302,7 @@ pub async fn delivered(
         tx.end_follow(listener.id, order, &reply.message_id).await?;
     }
     if tx.replies(listener.id, order).await?.iter().any(|r| r.ended_at.is_none()) {
-        tx.give(listener.id, event, event.position.unwrap_or_default()).await?;
+        tx.give(&[(listener.id, event, event.position.unwrap_or_default())]).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::events::EventRow;
-use super::{StoreError, System, Tenant, Tx, sql};
+use super::{StoreError, System, Tenant, Tx, bulk, sql};
 
 /// A delivery that is due, with its event.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -32,22 +32,17 @@ impl Tx<System> {
 }
 
 impl Tx<Tenant> {
-    /// Gives a listener an event that it is to be sent; one that it has had already is sent again.
-    pub async fn give(&mut self, listener: Uuid, event: &EventRow, position: i64) -> Result<(), StoreError> {
+    /// Gives listeners events that they are to be sent, each with the event's position; one that a listener has had
+    /// already is sent again.
+    pub async fn give(&mut self, given: &[(Uuid, &EventRow, i64)]) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        bulk!(
             self,
-            execute,
-            "INSERT INTO deliveries (tenant, listener, position, event, resource_id, tries)
-             VALUES ($1,$2,$3,$4,$5,0)
-             ON CONFLICT (tenant, listener, position) DO UPDATE SET delivered_at = NULL, tries = 0
-             WHERE deliveries.delivered_at IS NOT NULL",
-            &tenant,
-            listener,
-            position,
-            event.id,
-            event.resource_id
-        )?;
+            "INSERT INTO deliveries (tenant, listener, position, event, resource_id, tries) ",
+            given => |(listener, event, position)| (&tenant, listener, position, event.id, event.resource_id, 0_i64),
+            " ON CONFLICT (tenant, listener, position) DO UPDATE SET delivered_at = NULL, tries = 0
+             WHERE deliveries.delivered_at IS NOT NULL"
+        );
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use telvisor_model::{EventKind, Resource};
 use uuid::Uuid;
 
-use super::{Hint, Json, StoreError, System, Tenant, Tx, sql};
+use super::{Hint, Json, StoreError, System, Tenant, Tx, bulk, sql};
 use crate::clock::new_id;
 
 /// An event to write. `number` is the next of its resource. `body` is the whole resource, version-neutral, and holds
@@ -88,16 +88,16 @@ impl Tx<Tenant> {
         Ok(last)
     }
 
-    pub async fn place_event(&mut self, id: Uuid, position: i64) -> Result<(), StoreError> {
+    /// Gives events their positions.
+    pub async fn place_events(&mut self, placed: &[(Uuid, i64)]) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        bulk!(
             self,
-            execute,
-            "UPDATE events SET position = $3 WHERE tenant = $1 AND id = $2",
-            &tenant,
-            id,
-            position
-        )?;
+            "WITH placed (tenant, id, position) AS (",
+            placed => |(id, position)| (&tenant, id, position),
+            ") UPDATE events SET position = placed.position FROM placed
+             WHERE events.tenant = placed.tenant AND events.id = placed.id"
+        );
         Ok(())
     }
 

@@ -170,6 +170,29 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
+/// Rows that one statement of [`bulk`] takes at most: all their values have to fit into what a database binds.
+const BULK: usize = 1000;
+
+/// Executes a statement over many rows: `head`, the rows as `VALUES` lists, `tail`.
+macro_rules! bulk {
+    ($tx:expr, $head:literal, $rows:expr => |$row:pat_param| ($($value:expr),+), $tail:literal) => {
+        for some in $rows.chunks($crate::store::BULK) {
+            let done = match $tx.conn_mut() {
+                $crate::store::Conn::Sqlite(c) => $crate::store::bulk!(@ sqlx::Sqlite, c, $head, some, $row, ($($value),+), $tail),
+                $crate::store::Conn::Postgres(c) => $crate::store::bulk!(@ sqlx::Postgres, c, $head, some, $row, ($($value),+), $tail),
+            };
+            done.map_err(|e| $crate::store::StoreError::at($head, e))?;
+        }
+    };
+    (@ $db:ty, $conn:expr, $head:literal, $rows:expr, $row:pat_param, ($($value:expr),+), $tail:literal) => {{
+        let mut statement = sqlx::QueryBuilder::<$db>::new($head);
+        statement.push_values($rows, |mut binds, $row| { binds$(.push_bind($value))+; });
+        statement.push($tail);
+        statement.build().execute(&mut **$conn).await.map(drop)
+    }};
+}
+pub(crate) use bulk;
+
 /// The open transaction on one of the two databases.
 pub enum Conn {
     Sqlite(Transaction<'static, Sqlite>),

@@ -325,6 +325,20 @@ impl TestApp {
         (totals[0].clone(), totals[1].clone())
     }
 
+    /// Changes the database behind the server's back.
+    pub async fn sql(&self, statements: &'static str) {
+        let url = self.config.database_url();
+        if url.starts_with("sqlite:") {
+            let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
+            sqlx::raw_sql(statements).execute(&pool).await.unwrap();
+            pool.close().await;
+        } else {
+            let pool = sqlx::PgPool::connect(&url).await.unwrap();
+            sqlx::raw_sql(statements).execute(&pool).await.unwrap();
+            pool.close().await;
+        }
+    }
+
     /// The jobs of an order.
     pub async fn jobs(&self, order: &Value) -> Vec<Value> {
         let order = self.get(&format!("/api/v1/orders/{}", order["id"].as_str().unwrap())).await.expect(200);

@@ -4,13 +4,13 @@ use axum::extract::Path;
 use axum::response::Response;
 use serde_json::Value;
 use telvisor_model::{OrderKind, OrderState};
-use uuid::Uuid;
 
 use super::Ordering;
 use crate::api::problem::Problem;
 use crate::api::request::JsonBody;
 use crate::api::tmf630::{Ask, found, uuid};
 use crate::api::{Version, idempotency};
+use crate::config::CHANNELS;
 use crate::orders::accept::{Accepted, accept};
 use crate::orders::drafts;
 use crate::store::lists::{Compare, Condition, PARTED_STATE, Test, Value as Bound};
@@ -106,16 +106,13 @@ pub async fn create(api: &Ordering, ask: Ask, JsonBody(given): JsonBody) -> Resu
 /// # Errors
 /// 400 naming a parameter that cannot be asked.
 pub async fn list(api: &Ordering, mut ask: Ask) -> Result<Response, Problem> {
-    let by_state = match (api.kind, api.version) {
+    let own = match (api.kind, api.version) {
         (OrderKind::Product, Version::V5) => accepted_ones(&mut ask),
-        (OrderKind::Service, _) => {
-            by_product_order(&mut ask).await?;
-            vec![]
-        }
+        (OrderKind::Service, _) => by_reference(api, &mut ask).await?,
         _ => vec![],
     };
     let mut page = ask.page(api.attributes, &[("order_date", true), ("id", true)])?;
-    page.conditions.extend(by_state);
+    page.conditions.extend(own);
     let mut tx = ask.read().await?;
     let orders = tx.list_orders(api.kind, api.version == Version::V5, &page).await?;
     let mut all = vec![];
@@ -147,26 +144,29 @@ fn accepted_ones(ask: &mut Ask) -> Vec<Condition> {
     vec![Condition { any_of: stored }, Condition { any_of }]
 }
 
-/// Turns a filter by the external references of service orders that names product orders into one by id.
-async fn by_product_order(ask: &mut Ask) -> Result<(), Problem> {
-    const REFERENCE: &str = "externalReference.id";
-    let Some(values) = ask.query.take(REFERENCE) else { return Ok(()) };
-    let ids: Vec<Uuid> = values.iter().filter_map(|v| v.parse().ok()).collect();
-    let (attribute, wanted) = if ids.is_empty() {
-        (REFERENCE, values)
-    } else if ids.len() == values.len() {
-        let mut tx = ask.read().await?;
-        let mut found = vec![Uuid::nil().to_string()];
-        for id in ids {
-            found.extend(tx.service_order_of(id).await?.map(|o| o.id.to_string()));
+/// Takes a filter by external references of service orders out of the query: what it comes to. They name a channel, a
+/// product order, and for v5 the client's own number too; each of these is looked up by its index.
+async fn by_reference(api: &Ordering, ask: &mut Ask) -> Result<Vec<Condition>, Problem> {
+    let Some(values) = ask.query.take("externalReference.id") else { return Ok(vec![]) };
+    let mut tx = ask.read().await?;
+    let mut any_of = vec![];
+    for value in values {
+        let text =
+            |column| Test { column, text: true, compare: Compare::Equal, value: Bound::Text(value.clone()) };
+        if CHANNELS.contains(&value.as_str()) {
+            any_of.push(text("channel"));
         }
-        ("id", found)
-    } else {
-        let message = "channels and ids of product orders cannot be asked for together";
-        return Err(Problem::invalid(REFERENCE, message));
-    };
-    ask.query.equal(attribute, wanted);
-    Ok(())
+        if api.version == Version::V5 {
+            any_of.push(text("external_id"));
+        }
+        if let Ok(id) = value.parse()
+            && let Some(order) = tx.service_order_of(id).await?
+        {
+            let value = Bound::Id(order.id);
+            any_of.push(Test { column: "id", text: false, compare: Compare::Equal, value });
+        }
+    }
+    Ok(vec![Condition { any_of }])
 }
 
 /// GET by id.

@@ -6,7 +6,7 @@ use telvisor_soap::security::SecurityError;
 use telvisor_soap::{Code, EnvelopeError, Fault, ParseError, Writer};
 use uuid::Uuid;
 
-use super::orders::read::NS;
+use super::orders::request::NS;
 use crate::orders::{Member, OrderError};
 use crate::store::StoreError;
 
@@ -76,6 +76,31 @@ impl What {
     #[must_use]
     pub const fn code(self) -> Code {
         if self.retryable() { Code::Server } else { Code::Client }
+    }
+}
+
+/// What an order is about, in the eyes of who places it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    NewCustomer,
+    Customer,
+    Subscription,
+}
+
+impl What {
+    /// What the matter is when a member of an order is wrong.
+    #[must_use]
+    pub fn of_member(member: &Member, about: About) -> Self {
+        match (member, about) {
+            (Member::Customer, About::Customer | About::Subscription)
+            | (Member::Service, About::NewCustomer | About::Customer) => Self::CustomerNotFound,
+            (Member::Service, About::Subscription) => Self::SubscriptionNotFound,
+            (Member::Specification, _) => Self::ApplicationOrPlanUnknown,
+            (Member::Characteristic(name), _) if name == "plan" || name == "version" => {
+                Self::ApplicationOrPlanUnknown
+            }
+            _ => Self::SchemaViolation,
+        }
     }
 }
 

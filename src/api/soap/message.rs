@@ -5,8 +5,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use telvisor_soap::addressing::Addressing;
 use telvisor_soap::fault::{WSA, envelope};
-use telvisor_soap::{Element, Fault, Limits, Version, Writer, parse};
+use telvisor_soap::{Element, Envelope, Fault, Limits, Version, Writer, parse};
 use uuid::Uuid;
 
 use super::fault::{Refusal, Refused, Trace, What};
@@ -141,6 +142,30 @@ fn encoded(charset: Option<&str>, octets: &[u8]) -> Result<(), Refusal> {
         "the body is not in {charset}, which Content-Type says (UTF-16 begins with a byte order mark)"
     );
     Err(Refusal::new(What::MalformedXml, message))
+}
+
+/// Refuses an envelope of another version of SOAP than its media type says.
+///
+/// # Errors
+/// `VersionMismatch`.
+pub fn check_version(envelope: &Envelope<'_>, message: &Message) -> Result<(), Refused> {
+    if envelope.version == message.sent_as {
+        return Ok(());
+    }
+    let text = "the Envelope is of another version of SOAP than the Content-Type (text/xml is 1.1, application/soap+xml 1.2)";
+    Err(Refused::version(text))
+}
+
+/// Refuses a `wsa:Action` that is not the operation's `own` (WS-Addressing 1.0, SOAP Binding, 6.4.1.7).
+///
+/// # Errors
+/// `ActionMismatch`.
+pub fn check_related_action(a: &Addressing, own: &str, operation: &str) -> Result<(), Refused> {
+    if a.action == own {
+        return Ok(());
+    }
+    let message = format!("wsa:Action {} is not that of {operation}", a.action);
+    Err(Refused::addressing("ActionMismatch", &message))
 }
 
 /// Refuses the action of another operation. One that is missing, or that no operation has, says nothing.

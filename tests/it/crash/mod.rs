@@ -12,6 +12,7 @@ mod model;
 mod planted;
 mod run;
 pub mod site;
+pub mod under_load;
 
 use run::Run;
 use site::{Site, Start};

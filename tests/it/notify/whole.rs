@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::{Ear, HUB, STATES};
 use crate::crash::client::{Client, is_final};
-use crate::crash::site::{Server, Site, Start};
+use crate::crash::site::Site;
+use crate::crash::under_load::{Load, dies, lives};
 use crate::harness::{ORDERS, create, setting};
 use crate::process::Looks;
 
-/// Orders whose states change twice each: to `inProgress`, and to `completed`.
+/// Orders at least, whose states change twice each: to `inProgress`, and to `completed`.
 const ORDERS_USUAL: usize = 120;
 const ORDERS_FULL: usize = 5_000;
 /// Clients that order side by side.
@@ -24,38 +24,9 @@ const CLIENTS: usize = 6;
 const DEATHS: [&str; 3] = ["events.after_commit:9", "deliver.before_commit:9", "deliver.after_commit:9"];
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Every client orders its share, and repeats what was not answered.
-async fn order(client: Client, share: Vec<usize>) {
-    for n in share {
-        let body = json!({ "externalId": format!("E{n}"), "serviceOrderItem": [create(&format!("C{n}"))] });
-        client.post(ORDERS, &body).await.expect(201);
-    }
-}
-
-/// A server that dies at a fault, which comes for certain: events wait for listeners that do not take them.
-async fn dies(site: &mut Site, url: &watch::Sender<String>, fault: &str) {
-    let mut server = match site.start(Some(fault)).await {
-        Start::Ready(server) => *server,
-        Start::Ended(_, words) => {
-            assert!(words.contains("dying here"), "{words}");
-            return;
-        }
-    };
-    url.send_replace(server.url.clone());
-    tokio::time::timeout(PATIENCE, server.ended()).await.expect("it passes the point");
-    assert!(server.log().contains("dying here"), "{}", server.log());
-    url.send_replace(String::new());
-}
-
-async fn ready(site: &mut Site, url: &watch::Sender<String>) -> Server {
-    let server = site.ready().await;
-    url.send_replace(server.url.clone());
-    server
-}
-
 #[tokio::test]
 async fn nothing_is_lost_and_nothing_overtakes_when_the_process_is_killed() {
-    let count = if setting("TELVISOR_TEST_FULL").is_some() { ORDERS_FULL } else { ORDERS_USUAL };
+    let least = if setting("TELVISOR_TEST_FULL").is_some() { ORDERS_FULL } else { ORDERS_USUAL };
     let mut site = Site::open().await;
     let (url, posted) = (watch::Sender::new(String::new()), watch::Sender::new(0));
     let client = Client::new(url.subscribe(), posted);
@@ -65,7 +36,7 @@ async fn nothing_is_lost_and_nothing_overtakes_when_the_process_is_killed() {
     let (address, of_gone) = (gone.address(), gone.url.clone());
     drop(gone);
 
-    let mut first = ready(&mut site, &url).await;
+    let mut first = lives(&mut site, &url).await;
     let mut ids = vec![];
     for callback in [&good.url, &slow.url, &broken.url, &of_gone] {
         let made = client.post(HUB, &json!({ "callback": callback, "query": STATES })).await.expect(201);
@@ -74,17 +45,20 @@ async fn nothing_is_lost_and_nothing_overtakes_when_the_process_is_killed() {
     first.kill().await;
     url.send_replace(String::new());
 
-    let mut load = JoinSet::new();
-    for c in 0..CLIENTS {
-        load.spawn(order(client.clone(), (0..count).filter(|n| n % CLIENTS == c).collect()));
-    }
+    let by = client.clone();
+    let load = Load::start(CLIENTS, least, move |n| {
+        let client = by.clone();
+        async move {
+            let body =
+                json!({ "externalId": format!("E{n}"), "serviceOrderItem": [create(&format!("C{n}"))] });
+            client.post(ORDERS, &body).await.expect(201);
+        }
+    });
     for fault in DEATHS {
         dies(&mut site, &url, fault).await;
     }
-    let server = ready(&mut site, &url).await;
-    while let Some(ended) = load.join_next().await {
-        ended.expect("every order was answered");
-    }
+    let server = lives(&mut site, &url).await;
+    let count = load.end().await;
     let mut looks = Looks::until("every order has ended", PATIENCE);
     while !client.all(ORDERS).await.iter().all(is_final) {
         looks.again().await;

@@ -250,6 +250,40 @@ async fn what_is_there_and_what_is_not() {
     call(&loose, "Delete", &nothing).await.good();
 }
 
+/// With loose errors, what is absent is a success; what could not be looked up is none.
+#[tokio::test]
+async fn a_database_that_fails_is_no_success() {
+    let app = TestApp::with(|c| c.soap.loose_errors = true).await;
+    let s = created(&app).await;
+    let exists = "<m:createCustomer><m:name>Ada</m:name></m:createCustomer>";
+    let of_both = [("customerId", "C-1"), ("applicationId", CRM)];
+    let plan = "<m:createSubscription><m:planId>solo</m:planId></m:createSubscription>";
+    let subscription = object("Subscription", &[("subscriptionId", s.as_str())], "");
+    let both = [
+        (
+            "ALTER TABLE customers RENAME TO customers_away",
+            "ALTER TABLE customers_away RENAME TO customers",
+            [("Create", customer(exists)), ("Delete", customer(""))],
+        ),
+        (
+            "ALTER TABLE subscriptions RENAME TO subscriptions_away",
+            "ALTER TABLE subscriptions_away RENAME TO subscriptions",
+            [("Create", object("Subscription", &of_both, plan)), ("Delete", subscription)],
+        ),
+    ];
+    for (away, back, requests) in &both {
+        app.sql(away).await;
+        for (operation, children) in requests {
+            let (number, _, reason) = fault(&sent(&app, BLOCKS, operation, children).await);
+            assert_eq!(number, 5000, "{operation} {children}: {reason}");
+        }
+        app.sql(back).await;
+    }
+    for (operation, children) in [&both[0].2[0], &both[1].2[0], &both[1].2[1], &both[0].2[1]] {
+        call(&app, operation, children).await.good();
+    }
+}
+
 #[tokio::test]
 async fn what_is_refused_names_what_is_wrong() {
     let app = TestApp::new().await;

@@ -361,7 +361,7 @@ async fn what_describes_the_contract() {
     assert!(text_of("xsd=telvisor-orders.xsd").await.contains("targetNamespace=\"urn:telvisor:orders:v1\""));
     assert!(text_of("notify").await.contains("NotifyOrderStateChange"));
     assert_eq!(app.get(&format!("{ORDERS}?xsd=other")).await.status, 404);
-    for operation in telvisor::api::soap::orders::read::OPERATIONS {
+    for operation in telvisor::api::soap::orders::request::OPERATIONS {
         assert!(wsdl.contains(&format!("soapAction=\"{NS}/{operation}\"")), "{operation}");
         assert!(single.contains(&format!("<xsd:element name=\"{operation}Response\"")), "{operation}");
     }

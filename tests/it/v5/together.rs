@@ -105,3 +105,24 @@ async fn a_held_order_shows_one_error_and_its_alerts() {
     assert_eq!(shown["jeopardyAlert"][0]["@type"], "ServiceOrderJeopardyAlert");
     all_typed(&shown, "");
 }
+
+#[tokio::test]
+async fn an_own_number_of_any_form_is_found_by_v5() {
+    let app = TestApp::new().await;
+    for number in ["BSS-1", "0199aaaa-0000-7000-8000-000000000001", "api"] {
+        let mut body =
+            serde_json::json!({ "externalId": number, "serviceOrderItem": [crate::harness::create("C")] });
+        body["serviceOrderItem"][0]["service"].as_object_mut().unwrap().remove("relatedParty");
+        let placed = app.post(crate::harness::ORDERS, &body).await.expect(201);
+        let list = format!("{}?externalReference.id={number}", super::ORDERS_V5);
+        let found = app.get(&list).await.expect(200);
+        assert_eq!(found.as_array().unwrap().len(), 1, "{number}: {found:#}");
+        assert_eq!(found[0]["id"], placed["id"]);
+        let all = app.get(super::ORDERS_V5).await.expect(200);
+        assert_eq!(app.get(&format!("{list},tmf641")).await.expect(200), all, "channels too");
+        // For v4 it is no reference.
+        let v4 =
+            app.get(&format!("{}?externalReference.id={number}", crate::harness::ORDERS)).await.expect(200);
+        assert_eq!(v4, serde_json::json!([]));
+    }
+}

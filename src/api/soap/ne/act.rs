@@ -10,7 +10,7 @@ use super::read::{Act, Kind, Named, Object};
 use super::show::{self, Context};
 use crate::access::Caller;
 use crate::api::Doors;
-use crate::api::soap::fault::{Refusal, What};
+use crate::api::soap::fault::{About, Refusal, What};
 use crate::orders::accept::{Accepted, accept};
 use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::orders::{Ask, Draft, DraftItem, Given, Member, customers, service_item};
@@ -34,6 +34,11 @@ fn missing(object: &Object) -> Refusal {
         Kind::Subscription => What::SubscriptionNotFound,
     };
     Refusal::new(what, format!("there is no {} with {}", object.kind.as_str(), keys.join(" and ")))
+}
+
+/// Whether a refusal says that the object is not there: that the database does not answer says nothing about it.
+fn absent(refusal: &Refusal) -> bool {
+    matches!(refusal.what, What::CustomerNotFound | What::SubscriptionNotFound)
 }
 
 /// Whether a terminated one can still be brought back.
@@ -186,21 +191,23 @@ pub async fn act(
             (None, set(object, s.id.to_string()))
         }
         (Act::Delete, Kind::Customer) => match customer(&mut tx, object, false).await {
-            Err(r) if loose && r.what == What::CustomerNotFound => return Ok(done(&object.keys)),
+            Err(r) if loose && absent(&r) => return Ok(done(&object.keys)),
             found => {
                 let id = found?.customer_id;
                 (Some(id.clone()), Ask::Delete { service: id })
             }
         },
         (Act::Delete, Kind::Subscription) => match subscription(&mut tx, object, false).await {
-            Err(r) if loose && r.what == What::SubscriptionNotFound => return Ok(done(&object.keys)),
+            Err(r) if loose && absent(&r) => return Ok(done(&object.keys)),
             found => (None, Ask::Delete { service: found?.id.to_string() }),
         },
     };
     drop(tx);
     let draft = draft(context, object, customer_id, ask, transaction);
     let accepted = accept(&doors.engine, caller, &draft).await;
-    let at = |member: &Member| (wrong(object.kind, member), Some(path(context, object.kind, member)));
+    let at = |member: &Member| {
+        (What::of_member(member, about(context.act, object.kind)), Some(path(context, object.kind, member)))
+    };
     let accepted = accepted.map_err(|e| Refusal::of_order(e, at))?;
     metrics::counter!("telvisor_orders_accepted_total", "door" => caller.door.as_str()).increment(1);
     if matches!(accepted, Accepted::Replayed(_)) {
@@ -218,13 +225,17 @@ fn got(context: &Context, kind: Kind, keys: &Named, attributes: &Named) -> Strin
 
 /// The keys of what is to be created, where it is there already.
 async fn live_keys(tx: &mut Tx<Tenant>, object: &Object) -> Result<Option<Named>, Refusal> {
-    match object.kind {
-        Kind::Customer if object.key("customerId").is_none() => Ok(None),
-        Kind::Customer => Ok(customer(tx, object, false).await.ok().map(|c| of_customer(&c).0)),
-        Kind::Subscription => match subscription(tx, object, false).await {
-            Ok(s) => Ok(Some(vec![("subscriptionId", s.id.to_string())])),
-            Err(_) => Ok(None),
-        },
+    let found = match object.kind {
+        Kind::Customer if object.key("customerId").is_none() => return Ok(None),
+        Kind::Customer => customer(tx, object, false).await.map(|c| of_customer(&c).0),
+        Kind::Subscription => {
+            let found = subscription(tx, object, false).await;
+            found.map(|s| vec![("subscriptionId", s.id.to_string())])
+        }
+    };
+    match found {
+        Err(r) if absent(&r) => Ok(None),
+        found => found.map(Some),
     }
 }
 
@@ -317,15 +328,11 @@ fn draft(
     }
 }
 
-/// What the matter is when a member of the order is wrong.
-fn wrong(kind: Kind, member: &Member) -> What {
-    match member {
-        Member::Customer if kind == Kind::Subscription => What::CustomerNotFound,
-        Member::Service if kind == Kind::Customer => What::CustomerNotFound,
-        Member::Service => What::SubscriptionNotFound,
-        Member::Specification => What::ApplicationOrPlanUnknown,
-        Member::Characteristic(name) if name == "plan" || name == "version" => What::ApplicationOrPlanUnknown,
-        _ => What::SchemaViolation,
+fn about(act: Act, kind: Kind) -> About {
+    match (act, kind) {
+        (Act::Create, Kind::Customer) => About::NewCustomer,
+        (_, Kind::Customer) => About::Customer,
+        (_, Kind::Subscription) => About::Subscription,
     }
 }
 

@@ -18,7 +18,9 @@ use self::act::Acted;
 use self::read::{Act, OPERATIONS, Request};
 use self::show::Context;
 use super::fault::{Refusal, Refused, What};
-use super::message::{self, Answer, Early, Message, check_action, related};
+use super::message::{
+    self, Answer, Early, Message, check_action, check_related_action, check_version, related,
+};
 use super::security;
 use super::wait::until_settled;
 use crate::access::check::{AccessError, Credentials};
@@ -90,18 +92,14 @@ async fn operate(
     envelope: &Envelope<'_>,
     echo: &Echo,
 ) -> Result<Answer, Refused> {
-    if envelope.version != message.sent_as {
-        let text = "the Envelope is of another version of SOAP than the Content-Type (text/xml is 1.1, application/soap+xml 1.2)";
-        return Err(Refused::version(text));
-    }
+    check_version(envelope, message)?;
     let token = security::token(doors, envelope)?;
     let operation = read::operation(ns, &envelope.operation)?;
     check_action(message.action.as_deref(), &action(operation), OPERATIONS.iter().map(|o| action(o)))?;
     let addressing = addressing(envelope)?;
     let request = read::request(ns, operation, &envelope.operation)?;
-    if let Some(a) = addressing.as_ref().filter(|a| a.action != action(operation)) {
-        let message = format!("wsa:Action {} is not that of {operation}", a.action);
-        return Err(Refused::addressing("ActionMismatch", &message));
+    if let Some(a) = &addressing {
+        check_related_action(a, &action(operation), operation)?;
     }
     let reply_to = addressing.as_ref().and_then(|a| Some((a.reply_to.as_deref()?, a.message_id.as_str())));
     let places = matches!(request, Request::Act(Act::Create | Act::Set | Act::Delete, _));

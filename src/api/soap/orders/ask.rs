@@ -4,7 +4,7 @@ use telvisor_model::OrderKind;
 use telvisor_soap::Writer;
 use uuid::Uuid;
 
-use super::read::{Find, OrderName};
+use super::request::{Find, OrderName};
 use super::show;
 use crate::access::Caller;
 use crate::api::Doors;

@@ -3,19 +3,22 @@
 pub mod ask;
 pub mod place;
 pub mod read;
+pub mod request;
 pub mod show;
 pub mod tell;
 
 use axum::extract::{Extension, Request as HttpRequest, State};
 use axum::response::Response;
 use telvisor_model::Scope;
-use telvisor_soap::addressing::{Addressing, addressing};
+use telvisor_soap::addressing::addressing;
 use telvisor_soap::fault::{WSA, WSSE};
 use telvisor_soap::{Element, Envelope};
 
-use self::read::{NS, OPERATIONS, OrderInfo, Request, Wanted};
-use super::fault::{Refusal, Refused, provisioning};
-use super::message::{self, Answer, Early, Message, check_action, related};
+use self::request::{NS, OPERATIONS, OrderInfo, Request, Wanted};
+use super::fault::{Refusal, Refused, What, provisioning};
+use super::message::{
+    self, Answer, Early, Message, check_action, check_related_action, check_version, related,
+};
 use super::security;
 use super::wait::{load, until_settled};
 use crate::access::{Caller, Door};
@@ -55,38 +58,25 @@ fn action(operation: &str) -> String {
 /// Reads the operation, checks who asks, acts.
 async fn operate(doors: &Doors, around: &Around, base: &str, message: &Message) -> Result<Answer, Refused> {
     let envelope = Envelope::open(&message.root, understood)?;
-    if envelope.version != message.sent_as {
-        let text = "the Envelope is of another version of SOAP than the Content-Type (text/xml is 1.1, application/soap+xml 1.2)";
-        return Err(Refused::version(text));
-    }
+    check_version(&envelope, message)?;
     let token = security::token(doors, &envelope)?;
     let caller = security::caller(doors, Door::Soap, around, token).await?;
     let operation = read::operation(&envelope.operation)?;
     check_action(message.action.as_deref(), &action(operation), OPERATIONS.iter().map(|o| action(o)))?;
     let addressing = addressing(&envelope)?;
     if let Some(a) = &addressing {
-        check_addressing(a, operation)?;
+        check_related_action(a, &action(operation), operation)?;
+        // Orders tell their way by `notifyTo`.
+        if a.reply_to.is_some() {
+            let message = "answers of this contract go back on the connection; notifyTo names where an order tells its way";
+            return Err(Refused::addressing("OnlyAnonymousAddressSupported", message));
+        }
     }
     let request = read::request(operation, &envelope.operation)?;
     let body = act(doors, &caller, base, operation, request).await?;
     let response = format!("{}Response", action(operation));
     let headers = addressing.map(|a| related(&response, new_id(), &a.message_id)).unwrap_or_default();
     Ok(Answer::Message { headers, body })
-}
-
-/// The action must be the operation's; the answer goes back on the same connection, as orders tell their way by
-/// `notifyTo`.
-fn check_addressing(a: &Addressing, operation: &str) -> Result<(), Refused> {
-    if a.action != action(operation) {
-        let message = format!("wsa:Action {} is not that of {operation}", a.action);
-        return Err(Refused::addressing("ActionMismatch", &message));
-    }
-    if a.reply_to.is_some() {
-        let message =
-            "answers of this contract go back on the connection; notifyTo names where an order tells its way";
-        return Err(Refused::addressing("OnlyAnonymousAddressSupported", message));
-    }
-    Ok(())
 }
 
 /// What a caller needs for an operation.
@@ -142,7 +132,8 @@ async fn place_order(
     }
     tell::judge(doors, operation, info.notify_to.as_ref()).await.map_err(named)?;
     let draft = place::draft(info, wanted);
-    let at = |member: &_| (wanted.wrong(member), Some(place::path(operation, &draft, member)));
+    let at =
+        |member: &_| (What::of_member(member, wanted.about()), Some(place::path(operation, &draft, member)));
     let accepted = accept(&doors.engine, caller, &draft).await;
     let accepted = accepted.map_err(|e| Refusal::of_order(e, at)).map_err(named)?;
     metrics::counter!("telvisor_orders_accepted_total", "door" => caller.door.as_str()).increment(1);

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use telvisor_model::catalogue::plain;
 
-use super::read::{ChangeType, Characteristic, OrderInfo, Verb, Wanted};
-use crate::api::soap::fault::What;
+use super::request::{ChangeType, Characteristic, OrderInfo, Verb, Wanted};
+use crate::api::soap::fault::About;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::orders::{Ask, Direction, Draft, DraftItem, Given, Member, service_item};
 
@@ -33,18 +33,13 @@ impl Wanted {
         }
     }
 
-    /// What the matter is when a member of the order is wrong.
+    /// What the order that it places is about.
     #[must_use]
-    pub fn wrong(&self, member: &Member) -> What {
-        match member {
-            Member::Customer if !matches!(self, Self::CreateCustomer { .. }) => What::CustomerNotFound,
-            Member::Service if matches!(self, Self::Customer { .. }) => What::CustomerNotFound,
-            Member::Service => What::SubscriptionNotFound,
-            Member::Specification => What::ApplicationOrPlanUnknown,
-            Member::Characteristic(name) if name == "plan" || name == "version" => {
-                What::ApplicationOrPlanUnknown
-            }
-            _ => What::SchemaViolation,
+    pub fn about(&self) -> About {
+        match self {
+            Self::CreateCustomer { .. } => About::NewCustomer,
+            Self::Customer { .. } => About::Customer,
+            _ => About::Subscription,
         }
     }
 }

@@ -5,7 +5,7 @@ use telvisor_model::catalogue::plain;
 use telvisor_model::shown;
 use telvisor_soap::Writer;
 
-use super::read::NS;
+use super::request::NS;
 use crate::clock::show as time;
 use crate::store::backups::BackupRow;
 use crate::store::customers::CustomerRow;

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::{LIFE, bss, order_to, told};
 use crate::crash::client::Client;
-use crate::crash::site::{Site, Start};
+use crate::crash::site::Site;
+use crate::crash::under_load::{Load, dies, lives};
 use crate::notify::Ear;
 use crate::process::Looks;
 use crate::soap::{NS, envelope};
 
-/// Orders; each comes to three states.
+/// Orders at least; each comes to three states.
 const ORDERS: usize = 40;
 const CLIENTS: usize = 4;
 /// Tries that the BSS does not answer well.
@@ -27,14 +27,6 @@ fn body(n: usize, address: &str) -> String {
         format!("{}<customerId>C{n}</customerId><name>Ada</name>", order_to(&format!("E{n}"), address));
     let version = telvisor_soap::Version::Soap11;
     envelope(version, "", &format!("<CreateCustomer xmlns=\"{NS}\">{children}</CreateCustomer>"))
-}
-
-async fn order(client: Client, address: String, share: Vec<usize>) {
-    for n in share {
-        let answer =
-            client.post_text(crate::soap::ORDERS, "text/xml; charset=utf-8", body(n, &address)).await;
-        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-    }
 }
 
 /// How many different events were taken. They are not parsed for that: it is asked many times, and the ear answers on
@@ -54,32 +46,25 @@ async fn nothing_is_lost_and_nothing_overtakes_when_the_process_is_killed() {
     let client = Client::new(url.subscribe(), posted);
     let ear = bss().await;
     ear.answers(|_, n| if n < DOWN { 503 } else { 200 });
-    let mut load = JoinSet::new();
-    for c in 0..CLIENTS {
-        let share = (0..ORDERS).filter(|n| n % CLIENTS == c).collect();
-        load.spawn(order(client.clone(), ear.url.clone(), share));
-    }
-    for fault in DEATHS {
-        match site.start(Some(fault)).await {
-            Start::Ready(mut server) => {
-                url.send_replace(server.url.clone());
-                tokio::time::timeout(PATIENCE, server.ended()).await.expect("it passes the point");
-                assert!(server.log().contains("dying here"), "{}", server.log());
-                url.send_replace(String::new());
-            }
-            Start::Ended(_, words) => assert!(words.contains("dying here"), "{words}"),
+    let address = ear.url.clone();
+    let load = Load::start(CLIENTS, ORDERS, move |n| {
+        let (client, address) = (client.clone(), address.clone());
+        async move {
+            let text = body(n, &address);
+            let answer = client.post_text(crate::soap::ORDERS, "text/xml; charset=utf-8", text).await;
+            assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
         }
+    });
+    for fault in DEATHS {
+        dies(&mut site, &url, fault).await;
     }
-    let server = site.ready().await;
-    url.send_replace(server.url.clone());
-    while let Some(ended) = load.join_next().await {
-        ended.expect("every order was answered");
-    }
+    let server = lives(&mut site, &url).await;
+    let count = load.end().await;
     let mut looks = Looks::until("the BSS has everything", PATIENCE);
-    while events(&ear) < LIFE.len() * ORDERS {
+    while events(&ear) < LIFE.len() * count {
         looks.again().await;
     }
-    assert!(ear.heard().len() >= DOWN + LIFE.len() * ORDERS);
+    assert!(ear.heard().len() >= DOWN + LIFE.len() * count);
     // What came twice came before anything later of its order.
     let mut took: BTreeMap<String, Vec<(i64, String)>> = BTreeMap::new();
     for (order, sequence, state) in told(&ear) {
@@ -88,9 +73,10 @@ async fn nothing_is_lost_and_nothing_overtakes_when_the_process_is_killed() {
             list.push((sequence, state));
         }
     }
-    assert_eq!(took.len(), ORDERS);
+    assert_eq!(took.len(), count);
     for (order, list) in took {
         assert_eq!(list.iter().map(|(_, s)| s.as_str()).collect::<Vec<_>>(), LIFE, "{order}");
         assert!(list.is_sorted(), "{order}: {list:?}");
     }
+    drop(server);
 }
