@@ -1,6 +1,7 @@
 //! Several processes on one PostgreSQL, each with a role of its own.
 
 use serde_json::{Value, json};
+use telvisor::clock::{Clock as _, SystemClock};
 use tokio::sync::watch;
 
 use crate::crash::client::Client;
@@ -87,7 +88,7 @@ async fn what_only_one_process_does_goes_on_when_it_dies() {
     let client = client(&api);
     client.post(HUB, &json!({ "callback": ear.url })).await.expect(201);
     let mut later = order(&create("C-1"));
-    let soon = chrono::Utc::now() + chrono::TimeDelta::seconds(2);
+    let soon = SystemClock.now() + chrono::TimeDelta::seconds(2);
     later["requestedStartDate"] = json!(soon.to_rfc3339());
     let placed = client.post(ORDERS, &later).await.expect(201);
     let done = client.order_ended(placed["id"].as_str().unwrap()).await;
