@@ -30,6 +30,7 @@ use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
+use crate::orders::{admission, archive};
 use crate::queue::Queue;
 use crate::queue::amqp::{self, Broker, Ending, Process};
 use crate::secrets::Secrets;
@@ -280,8 +281,12 @@ pub async fn serve(
             urls.push(listen("listen", *address, Offer::All)?);
         }
     }
+    if role.has_api() {
+        tasks.spawn(admission::run(engine.clone(), shutdown.clone()));
+    }
     if role.has_worker() {
         pool::start(&engine, &mut tasks, &shutdown);
+        tasks.spawn(archive::run(engine.clone(), shutdown.clone()));
         tasks.spawn(notify::run::run(engine.clone(), api::hub::apis::SHOWS, shutdown.clone()));
     }
     let slots = u16::try_from(engine.config.jobs.workers).unwrap_or(u16::MAX).max(1);

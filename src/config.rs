@@ -9,7 +9,7 @@ use figment::{Figment, Metadata, Provider};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-mod check;
+pub mod check;
 pub mod describe;
 pub mod document;
 
@@ -75,6 +75,8 @@ pub struct Config {
     pub secrets: Secrets,
     pub machine: Machine,
     pub jobs: Jobs,
+    pub flow: Flow,
+    pub archive: Archive,
     pub approval: Approval,
     pub terminate: Terminate,
     pub backup: Backup,
@@ -182,6 +184,26 @@ pub struct Jobs {
     pub lease_s: u64,
     pub sweep_ms: u64,
     pub on_failure: OnFailure,
+    pub per_host: i64,
+    pub per_customer: i64,
+}
+
+/// How much work is let in, and when it counts as standing still.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    pub orders_most: i64,
+    pub wait_most_s: i64,
+    pub retry_after_s: u32,
+    pub stuck_minutes: i64,
+}
+
+/// How long ended orders are kept, and where they go then.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    pub days: i64,
+    pub folder: PathBuf,
 }
 
 /// Which orders wait for an operator's approval.

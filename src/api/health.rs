@@ -4,10 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use chrono::TimeDelta;
 use serde_json::json;
 
 use super::Doors;
 use super::problem::Problem;
+
+/// Most orders that are counted as stuck.
+const STUCK_MOST: i64 = 10_000;
 
 /// 200 while the process runs.
 pub async fn live() -> Json<serde_json::Value> {
@@ -37,9 +41,18 @@ pub async fn metrics(State(doors): State<Doors>) -> Result<Response, Problem> {
     let mut tx = doors.engine.db.read_system().await?;
     let open = tx.open_orders().await?;
     let jobs = tx.count_jobs().await?;
+    let waits = tx.backlog().await?;
+    let now = tx.lease_now().await?;
+    let before = now - TimeDelta::minutes(doors.engine.config.flow.stuck_minutes);
+    let stuck = tx.standing_still(before, STUCK_MOST).await?.len();
     drop(tx);
     let number = |n: i64| u32::try_from(n).map_or(f64::MAX, f64::from);
     metrics::gauge!("telvisor_orders_open").set(number(open));
+    metrics::gauge!("telvisor_orders_waiting").set(number(waits.orders));
+    metrics::gauge!("telvisor_jobs_due").set(number(waits.jobs));
+    metrics::gauge!("telvisor_waiting_seconds")
+        .set(number(waits.since.map_or(0, |since| (now - since).num_seconds().max(0))));
+    metrics::gauge!("telvisor_orders_stuck").set(number(i64::try_from(stuck).unwrap_or(i64::MAX)));
     for state in ["ready", "running", "fallout"] {
         let n = jobs.iter().find(|(s, _)| s == state).map_or(0, |(_, n)| *n);
         metrics::gauge!("telvisor_jobs", "state" => state).set(number(n));

@@ -11,6 +11,8 @@ const ORDERS: &str = "urn:telvisor:orders:v1";
 /// Where orders come from: the channels that an order shows.
 pub const CHANNELS: [&str; 8] =
     ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
+/// Days that an idempotency key is kept (contract, Idempotency): the order is, too.
+pub const KEY_DAYS: i64 = 90;
 /// Most days that anything is kept: a hundred years.
 const DAYS_MOST: i64 = 36_500;
 
@@ -99,6 +101,8 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("jobs.attempts", config.jobs.attempts),
         ("jobs.lease_s", whole(config.jobs.lease_s)),
         ("jobs.sweep_ms", whole(config.jobs.sweep_ms)),
+        ("flow.retry_after_s", whole(config.flow.retry_after_s)),
+        ("flow.stuck_minutes", config.flow.stuck_minutes),
         ("notify.concurrency", whole(config.notify.concurrency)),
         ("notify.timeout_s", whole(config.notify.timeout_s)),
         ("notify.retry_base_ms", whole(config.notify.retry_base_ms)),
@@ -121,6 +125,24 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         if seconds > 86_400 {
             return wrong(key, "more than a day".into(), "lower it");
         }
+    }
+    let days = config.archive.days;
+    if days != 0 && !(KEY_DAYS..=DAYS_MOST).contains(&days) {
+        let problem = format!("{days}; a repeat of an order finds it by its key for {KEY_DAYS} days");
+        return wrong("archive.days", problem, "use 0 (for ever), or 90 to 36500");
+    }
+    for (key, value) in [
+        ("jobs.per_host", config.jobs.per_host),
+        ("jobs.per_customer", config.jobs.per_customer),
+        ("flow.orders_most", config.flow.orders_most),
+        ("flow.wait_most_s", config.flow.wait_most_s),
+    ] {
+        if value < 0 {
+            return wrong(key, format!("{value} is too little"), "use 0 for no limit, or more");
+        }
+    }
+    if config.flow.stuck_minutes > 60 * 24 * 366 {
+        return wrong("flow.stuck_minutes", "more than a year".into(), "lower it");
     }
     for (key, days) in [
         ("terminate.retention_days", config.terminate.retention_days),

@@ -6,12 +6,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::check::KEY_DAYS;
 use crate::engine::Engine;
 use crate::orders::{approval, cancel, expect, jeopardy, schedule};
 use crate::store::{Hint, StoreError};
 
-/// Days that an idempotency key is kept (contract, Idempotency).
-const KEY_DAYS: i64 = 90;
 /// Most rows of one kind looked at in one sweep.
 const MOST: i64 = 500;
 

@@ -4,6 +4,7 @@
 //! into every query, [`Tx<System>`] is for claims, sweeps and sequencers. Nothing is written unless `commit` is
 //! called.
 
+pub mod archive;
 pub mod audit;
 pub mod backups;
 pub mod cancels;
@@ -15,6 +16,7 @@ pub mod customers;
 pub mod deliveries;
 pub mod durations;
 pub mod events;
+pub mod flow;
 pub mod followers;
 pub mod hosts;
 pub mod idempotency;

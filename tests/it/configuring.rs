@@ -50,6 +50,7 @@ fn a_wrong_value_is_told_with_where_it_was_set() {
             &[],
             "store.shared (default): with role = Worker other processes",
         ),
+        (&[], &[("TELVISOR_ARCHIVE__DAYS", "30")], "archive.days (TELVISOR_ARCHIVE__DAYS): 30;"),
         (&[], &[("TELVISOR_HEALTH__LISTEN", "here")], "health.listen (TELVISOR_HEALTH__LISTEN): \"here\""),
         (&[], &[("TELVISOR_BASE_URL", "example.com")], "base_url (TELVISOR_BASE_URL): \"example.com\""),
     ] {

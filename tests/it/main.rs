@@ -4,6 +4,7 @@
 mod access;
 mod actions;
 mod amqp;
+mod archive;
 mod asking;
 mod audits;
 mod backups;
@@ -23,6 +24,7 @@ mod fairness;
 mod fallout;
 mod fault_points;
 mod faults;
+mod flow;
 mod harness;
 mod held;
 mod idempotency;
