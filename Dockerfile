@@ -1,26 +1,24 @@
-# Telvisor with its embedded default: SQLite, in-process queue, simulated hypervisor.
-# NOT YET RUN: written without a container runtime at hand; docker-compose.yml beside it neither.
+# Telvisor in an image that holds the binary, the libraries it is linked with, and certificates: no shell, no tools.
+# NEVER RUN HERE: written without a container runtime at hand. `make cluster CHECK=1` runs the binary in the root
+# that docker/rootfs.sh gathers, where it may.
 
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --bin telvisor
+RUN cargo build --release --locked --bin telvisor \
+    && docker/rootfs.sh target/release/telvisor /rootfs \
+    && mkdir -p /folders/data/sdr /folders/run/telvisor /folders/world
 
-FROM debian:bookworm-slim
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates curl \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin telvisor \
-    && install --directory --owner=telvisor --mode=0700 /data
-COPY --from=build /src/target/release/telvisor /usr/local/bin/telvisor
-USER telvisor
+FROM scratch
+COPY --from=build /rootfs/ /
+# New volumes take over whose folder it was.
+COPY --from=build --chown=10001:10001 /folders/ /
+USER 10001:10001
 WORKDIR /data
 VOLUME /data
+ENV PATH=/usr/local/bin
 ENV TELVISOR_DATA=/data
-# Of the server's default address; one who listens elsewhere sets HEALTH_URL, too.
-ENV HEALTH_URL=http://127.0.0.1:8080/health/ready
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD curl --silent --fail --output /dev/null "$HEALTH_URL"
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["telvisor", "health"]
 # SIGTERM drains and stops.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["telvisor"]

@@ -92,7 +92,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let lock = hold(&config)?;
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
-    let options = DbOptions::of(&config).context("database.password_file")?;
+    let options = DbOptions::of(&config);
     let db = Db::open(&options, clock).await.context("database.url")?;
     migrate::run(&db).await?;
     let installation = same_world(&db, driver.as_ref()).await?;
@@ -208,15 +208,14 @@ async fn import(db: &Db, config: &Config) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let folder = config.data.join(".demo-apps");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
-    }
-    std::fs::create_dir_all(&folder)?;
-    DEMO_APPS.extract(&folder)?;
-    catalogue::import(db, &folder).await.context("the built-in demo catalogue")?;
-    std::fs::remove_dir_all(&folder)?;
-    Ok(())
+    // Its own: other processes that share the data folder may start at the same moment.
+    let folder = config.data.join(format!(".demo-apps-{}", new_id().simple()));
+    let imported = match std::fs::create_dir_all(&folder).and_then(|()| DEMO_APPS.extract(&folder)) {
+        Ok(()) => catalogue::import(db, &folder).await.map(drop).context("the built-in demo catalogue"),
+        Err(e) => Err(e).with_context(|| format!("data: {} cannot be written", folder.display())),
+    };
+    std::fs::remove_dir_all(&folder).ok();
+    imported
 }
 
 /// The metrics recorder of this process; there can be only one.

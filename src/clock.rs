@@ -26,6 +26,16 @@ impl Clock for SystemClock {
     }
 }
 
+/// The machine's clock, set wrong: as a machine whose time service fails.
+#[derive(Debug, Clone, Copy)]
+pub struct ShiftedClock(pub TimeDelta);
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + self.0
+    }
+}
+
 /// A clock that stands still until a test moves it.
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<Mutex<DateTime<Utc>>>);

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub mod check;
 pub mod describe;
 pub mod document;
+mod password;
 
 pub use check::CHANNELS;
 
@@ -346,6 +347,7 @@ pub struct SimulatorConfig {
 #[serde(deny_unknown_fields)]
 pub struct Test {
     pub fault: String,
+    pub clock_offset_s: i64,
 }
 
 /// Flags of the command line that set a key. Those that are none leave it alone.
@@ -424,8 +426,19 @@ impl Config {
     /// Naming the key, its source and the fix.
     pub fn load(file: Option<&PathBuf>, flags: &Overrides) -> Result<Self, ConfigError> {
         let figment = layers(file, flags);
-        let config: Self = figment.extract().map_err(|e| ConfigError::Read(Box::new(e)))?;
+        let mut config: Self = figment.extract().map_err(|e| ConfigError::Read(Box::new(e)))?;
         check::check(&config, &figment, flags)?;
+        let Database { url, owner_url, password_file, .. } = &mut config.database;
+        if !password_file.as_os_str().is_empty() {
+            // The owner's URL where there is one; that of the work always.
+            for url in [Some(url), Some(owner_url).filter(|url| !url.is_empty())].into_iter().flatten() {
+                *url = password::with_password(url, password_file).map_err(|(problem, fix)| {
+                    let key = "database.password_file";
+                    let source_of = describe::source_of(&figment, flags, key);
+                    ConfigError::Wrong { key, source_of, problem, fix }
+                })?;
+            }
+        }
         Ok(config)
     }
 

@@ -2,8 +2,10 @@
 //! line of JSON each.
 //!
 //!   soap_mutants mutants COUNT SEED    so many bodies of each operation, made wrong by chance
+//!   soap_mutants messages COUNT SEED   so many messages, made wrong by chance in their markup, with our tree
 //!   soap_mutants judge                 the bodies on standard input, one JSON string a line
 
+mod markup;
 mod model;
 mod mutate;
 mod values;
@@ -40,6 +42,13 @@ fn main() -> anyhow::Result<()> {
                 }
             }
         }
+        ["messages", count, seed] => {
+            let (count, seed): (usize, u64) = (count.parse()?, seed.parse()?);
+            let mut random = Random(seed);
+            for _ in 0..count {
+                writeln!(out, "{}", markup::read(&markup::message(&mut random)))?;
+            }
+        }
         ["judge"] => {
             for line in std::io::stdin().lock().lines() {
                 let body: String = serde_json::from_str(&line?).context("a body is a JSON string")?;
@@ -47,7 +56,7 @@ fn main() -> anyhow::Result<()> {
                 writeln!(out, "{}", json!({ "body": body, "verdict": verdict }))?;
             }
         }
-        _ => anyhow::bail!("usage: soap_mutants mutants COUNT SEED | soap_mutants judge"),
+        _ => anyhow::bail!("usage: soap_mutants mutants|messages COUNT SEED | soap_mutants judge"),
     }
     Ok(())
 }

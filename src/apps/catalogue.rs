@@ -38,6 +38,9 @@ pub enum ImportError {
     Store(#[from] StoreError),
 }
 
+/// Processes that start at the same moment import one after another.
+const LOCK: &str = "catalogue";
+
 /// What a worker needs to run one version, as stored under its digest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Content {
@@ -163,6 +166,7 @@ pub async fn import(db: &Db, dir: &Path) -> Result<usize, ImportError> {
 /// An application whose folder is gone stays usable for its subscriptions and cannot be ordered.
 async fn withdraw_absent(db: &Db, present: &[String]) -> Result<(), ImportError> {
     let mut tx = db.system().await?;
+    tx.lock_word(LOCK).await?;
     let mut deeds = vec![];
     for v in tx.package_versions().await? {
         if !present.contains(&v.application) && tx.set_withdrawn(&v.application, &v.version, true).await? {
@@ -205,6 +209,7 @@ async fn write_down(tx: Tx<System>, deeds: Vec<Deed>) -> Result<(), StoreError> 
 /// Publishes one package: its versions once and for all, its catalogue entry anew.
 async fn publish(db: &Db, package: &Package, position: i64) -> Result<(), ImportError> {
     let mut tx = db.system().await?;
+    tx.lock_word(LOCK).await?;
     let mut application = package.application.clone();
     let mut deeds = vec![];
     let known = known(&mut tx, &application.id).await?;

@@ -18,6 +18,7 @@ mod config_command;
 mod conformance;
 mod demo;
 mod doctor;
+mod health;
 pub mod http;
 mod jobs;
 mod listeners;
@@ -120,6 +121,8 @@ pub enum Command {
     /// Check TM Forum APIs by their specifications, on this or any other server.
     #[command(subcommand)]
     Conformance(conformance::Command),
+    /// Say whether a server or a simulator is ready; the status tells.
+    Health(health::Arguments),
     /// Look for what would keep a server from running, and say how to mend it.
     Doctor,
     /// The OpenAPI documents of the interfaces.
@@ -239,6 +242,7 @@ pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
             let server = || Ok(global.http()?.base().to_owned());
             Box::pin(conformance::run(server, config::token(), command, out)).await
         }
+        Command::Health(arguments) => health::run(global, &arguments, out).await,
         Command::Doctor => Box::pin(doctor::run(global, out)).await,
         Command::Openapi(arguments) => openapi::run(&arguments, out),
         Command::Migrate => migrate::run(global, out).await,

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
+use chrono::TimeDelta;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::out::{Out, complain};
 use super::{Global, program};
 use crate::app::{self, Started};
-use crate::clock::SystemClock;
+use crate::clock::ShiftedClock;
 use crate::config::{Config, describe};
 use crate::{fault, telemetry};
 
@@ -52,7 +53,8 @@ impl Server {
         let shutdown = CancellationToken::new();
         stop_on_signal(shutdown.clone())?;
         let (ready, started) = oneshot::channel();
-        let mut task = tokio::spawn(app::serve(config, Arc::new(SystemClock), shutdown.clone(), ready));
+        let clock = Arc::new(ShiftedClock(TimeDelta::seconds(config.test.clock_offset_s)));
+        let mut task = tokio::spawn(app::serve(config, clock, shutdown.clone(), ready));
         match started.await {
             Ok(started) => Ok(Self { started, shutdown, task }),
             // It let go of the other end, so it has ended or is about to.

@@ -144,6 +144,10 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     if config.flow.stuck_minutes > 60 * 24 * 366 {
         return wrong("flow.stuck_minutes", "more than a year".into(), "lower it");
     }
+    if config.test.clock_offset_s.unsigned_abs() > 86_400 {
+        let got = config.test.clock_offset_s.to_string();
+        return wrong("test.clock_offset_s", got, "use -86400 to 86400");
+    }
     for (key, days) in [
         ("terminate.retention_days", config.terminate.retention_days),
         ("backup.keep_days", config.backup.keep_days),

@@ -82,8 +82,6 @@ pub enum StoreError {
     NotOwner(sqlx::Error),
     #[error("database URL {url:?}: {reason}; use sqlite:PATH or postgres://…")]
     Url { url: String, reason: String },
-    #[error("{path} cannot be read: {source}")]
-    File { path: String, source: std::io::Error },
     #[error("the database was given too little time for this list")]
     OutOfTime,
     /// Another transaction changed the row after this one read it.
@@ -393,9 +391,8 @@ impl Db {
                 SqlitePoolOptions::new().max_connections(4).connect_with(connect.read_only(true)).await?;
             Pool::Sqlite { write, read }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let owners = primary::servers(options.owner_url.as_ref().unwrap_or(url), options)?;
-            let servers: Vec<_> =
-                primary::servers(url, options)?.into_iter().map(|s| options.limited(s)).collect();
+            let owners = primary::servers(options.owner_url.as_ref().unwrap_or(url))?;
+            let servers: Vec<_> = primary::servers(url)?.into_iter().map(|s| options.limited(s)).collect();
             let server = primary::find(&servers).await?;
             let pool = PgPoolOptions::new()
                 .max_connections(options.connections)

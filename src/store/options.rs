@@ -1,11 +1,9 @@
 //! How a database is opened.
 
-use std::path::Path;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
-use super::StoreError;
 use crate::config::Config;
 
 /// How a database is opened.
@@ -13,8 +11,6 @@ use crate::config::Config;
 pub struct DbOptions {
     /// `sqlite:PATH`, or `postgres://USER@HOST,HOST/NAME`.
     pub url: String,
-    /// In place of one in the URLs.
-    pub password: Option<String>,
     /// Whose connection changes the schema; none: the URL's.
     pub owner_url: Option<String>,
     /// Connections to PostgreSQL; SQLite has one writer and a few readers.
@@ -29,24 +25,17 @@ pub struct DbOptions {
 
 impl DbOptions {
     /// As the configuration says.
-    ///
-    /// # Errors
-    /// When a file with a password cannot be read.
-    pub fn of(config: &Config) -> Result<Self, StoreError> {
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
         let d = &config.database;
-        let password = match d.password_file.as_os_str().is_empty() {
-            true => None,
-            false => Some(first_line(&d.password_file)?),
-        };
-        Ok(Self {
+        Self {
             url: config.database_url(),
-            password,
             owner_url: Some(d.owner_url.clone()).filter(|url| !url.is_empty()),
             connections: d.connections,
             wait: Duration::from_secs(d.wait_s),
             statement_timeout: Duration::from_secs(d.statement_timeout_s),
             idle_timeout: Duration::from_secs(d.idle_timeout_s),
-        })
+        }
     }
 
     /// The same with so many connections.
@@ -67,10 +56,4 @@ impl DbOptions {
             ("tcp_user_timeout", "30000".to_owned()),
         ])
     }
-}
-
-fn first_line(path: &Path) -> Result<String, StoreError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| StoreError::File { path: path.display().to_string(), source: e })?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::time::Instant;
 
-use super::{DbOptions, StoreError};
+use super::StoreError;
 
 /// Longest time that one server gets to take a connection, or to say what it is.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -21,14 +21,9 @@ const START: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When the URL is malformed.
-pub fn servers(url: &str, options: &DbOptions) -> Result<Vec<PgConnectOptions>, StoreError> {
+pub fn servers(url: &str) -> Result<Vec<PgConnectOptions>, StoreError> {
     let parse = |one: String| {
-        let bad = |e: sqlx::Error| StoreError::Url { url: one.clone(), reason: e.to_string() };
-        let mut server = PgConnectOptions::from_str(&one).map_err(bad)?;
-        if let Some(password) = &options.password {
-            server = server.password(password);
-        }
-        Ok(server)
+        PgConnectOptions::from_str(&one).map_err(|e| StoreError::Url { url: one, reason: e.to_string() })
     };
     each_host(url).into_iter().map(parse).collect()
 }

@@ -43,7 +43,7 @@ impl Broker {
 
     /// rabbitmqctl on it.
     async fn ctl(&self, words: &[&str]) -> String {
-        run(&self.script, "ctl", &self.node(), words).await
+        run(&self.script, "run", &self.node(), &[&["rabbitmqctl", "--quiet"], words].concat()).await
     }
 
     fn node(&self) -> PathBuf {

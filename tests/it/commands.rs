@@ -9,7 +9,7 @@ use tokio::io::BufReader;
 use tokio::process::{Child, Command};
 
 use crate::harness::{CRM, PRODUCT_ORDERS, database};
-use crate::process::{PATIENCE, announced, telvisor};
+use crate::process::{Looks, PATIENCE, announced, telvisor};
 
 /// A server on a folder and a port of its own, and commands that ask it.
 struct Desk {
@@ -253,6 +253,33 @@ async fn a_foreign_page_cannot_place_orders() {
         assert!(body["message"].as_str().unwrap().contains("access.mode"), "{body:#}");
     }
     desk.end("TERM").await;
+}
+
+#[tokio::test]
+async fn health_is_told_by_the_status() {
+    let desk = Desk::open().await;
+    assert!(desk.run("health").await.with(0).out.contains("is ready"));
+    let answer = alone(&["health", &desk.url, "--json"], &[]).await.with(0).json();
+    assert_eq!(answer["ready"], true, "{answer}");
+    let nobody = alone(&["health", "http://127.0.0.1:9"], &[]).await.with(1);
+    assert!(nobody.out.contains("http://127.0.0.1:9 is not ready"), "{nobody:#?}");
+    desk.end("TERM").await;
+}
+
+#[tokio::test]
+async fn health_of_a_simulator() {
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("socket");
+    let target = format!("sim+unix:{}", socket.display());
+    alone(&["health", &target], &[]).await.with(1);
+    let mut simulator = telvisor(&folder.path().join("log"));
+    simulator.arg("simulator").arg("--socket").arg(&socket).arg("--world").arg(folder.path().join("world"));
+    let _simulator = simulator.spawn().unwrap();
+    let mut looks = Looks::until("the simulator is there", PATIENCE);
+    while !socket.exists() {
+        looks.again().await;
+    }
+    assert!(alone(&["health", &target], &[]).await.with(0).out.contains("is ready"));
 }
 
 #[tokio::test]

@@ -52,6 +52,19 @@ fn a_wrong_value_is_told_with_where_it_was_set() {
         ),
         (&[], &[("TELVISOR_ARCHIVE__DAYS", "30")], "archive.days (TELVISOR_ARCHIVE__DAYS): 30;"),
         (&[], &[("TELVISOR_HEALTH__LISTEN", "here")], "health.listen (TELVISOR_HEALTH__LISTEN): \"here\""),
+        (
+            &[],
+            &[
+                ("TELVISOR_DATABASE", "postgres://telvisor@127.0.0.1/telvisor"),
+                ("TELVISOR_DATABASE__PASSWORD_FILE", "/nowhere/password"),
+            ],
+            "database.password_file (TELVISOR_DATABASE__PASSWORD_FILE): /nowhere/password cannot be read",
+        ),
+        (
+            &[],
+            &[("TELVISOR_TEST__CLOCK_OFFSET_S", "90000")],
+            "test.clock_offset_s (TELVISOR_TEST__CLOCK_OFFSET_S): 90000",
+        ),
         (&[], &[("TELVISOR_BASE_URL", "example.com")], "base_url (TELVISOR_BASE_URL): \"example.com\""),
     ] {
         let (words, status) = check(flags, variables);

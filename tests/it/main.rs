@@ -11,6 +11,7 @@ mod backups;
 mod bad_input;
 mod bad_requests;
 mod cancel;
+mod chaos;
 mod collisions;
 mod commands;
 mod configuring;

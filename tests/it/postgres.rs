@@ -96,7 +96,7 @@ async fn tls_with_an_authority_of_ones_own_and_a_password_from_a_file() {
             ca.display()
         )
     };
-    let mut site = Box::pin(Site::on(Some(with("localhost")))).await;
+    let mut site = Box::pin(Site::open_on(Some(with("localhost")))).await;
     let file = site.data().with_file_name("password");
     std::fs::write(&file, "pass:word@1\n").unwrap();
     let password = [("TELVISOR_DATABASE__PASSWORD_FILE", file.display().to_string())];
@@ -144,8 +144,8 @@ async fn the_schema_may_belong_to_another_role() {
     run(format!("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {role}")).await;
     let user = owner.replace("//telvisor@", &format!("//{role}@"));
     assert_ne!(user, owner);
-    let mut site = Box::pin(Site::on(Some(user))).await;
-    match site.begin(&[]).await {
+    let mut site = Box::pin(Site::open_on(Some(user))).await;
+    match site.start_one(&[]).await {
         Start::Ready(_) => panic!("it may not make the schema"),
         Start::Ended(_, words) => assert!(words.contains("telvisor migrate"), "{words}"),
     }
@@ -184,7 +184,7 @@ async fn a_synchronous_standby_that_takes_over_has_everything_that_was_answered(
     let standby = servers.standby().await;
     let hosts = format!("127.0.0.1:{},127.0.0.1:{}", port(&standby), port(&primary));
     // The standby is named first: it is passed over as long as it is one.
-    let mut site = Box::pin(Site::on(Some(format!("postgres://telvisor@{hosts}/postgres")))).await;
+    let mut site = Box::pin(Site::open_on(Some(format!("postgres://telvisor@{hosts}/postgres")))).await;
     let api = site.process(&[("TELVISOR_ROLE", "api".to_owned())]).await;
     let _worker = site.process(&[("TELVISOR_ROLE", "worker".to_owned())]).await;
     let (client, count) = counted_client(&api);

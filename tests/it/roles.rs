@@ -13,7 +13,7 @@ use crate::process::{Looks, PATIENCE};
 /// None where there is no PostgreSQL: SQLite has one process.
 async fn site() -> Option<Site> {
     let database = database().await?;
-    Some(Box::pin(Site::on(Some(database))).await)
+    Some(Box::pin(Site::open_on(Some(database))).await)
 }
 
 async fn process(site: &mut Site, role: &str, more: &[(&str, &str)]) -> Server {

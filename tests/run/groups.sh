@@ -118,6 +118,20 @@ group_it_postgres() {
   tests/run/postgres.sh stop "$scratch/postgres"
 }
 
+# docker-compose.yml: by the schema of its format, and run as local processes; stays up in `make cluster`.
+group_cluster() {
+  step cluster-schema 2 "$venv/bin/check-jsonschema" --builtin-schema vendor.compose-spec docker-compose.yml || true
+  build cluster-build || return 0
+  step cluster-rootfs 2 tests/run/rootfs.sh "$cargo_target/debug/telvisor" "$scratch/rootfs" || true
+  step cluster 5 env PATH="$(postgres_bin):$PATH" "$venv/bin/python" tests/py/cluster.py --check "$cargo_target/debug/telvisor" || true
+}
+
+# All of our processes, PostgreSQL and RabbitMQ die and return, again and again; at least 100 deaths in the full run.
+group_chaos() {
+  step chaos 40 env TEST_POSTGRES="$root/tests/run/postgres.sh" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" \
+    cargo test --workspace --locked --test it -- chaos:: --nocapture || true
+}
+
 # Two decoders that know nothing of our code read the files in a folder: asn1tools, and asn1c as the strict one.
 decode_sdr() {
   local name=$1 files=$2

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # A private PostgreSQL for the tests: on loopback, on a free port, in a folder of its own, never as root.
-#   postgres.sh start DIR           makes a cluster in DIR (must not exist, or be empty), starts it, prints its URL
+#   postgres.sh start DIR           makes a cluster in DIR (or begins that of an earlier call again), prints its URL
 #   postgres.sh standby DIR OTHER   makes OTHER a streaming standby of DIR, which waits for it at each commit; prints its URL
 #   postgres.sh promote DIR         makes a standby the primary
-#   postgres.sh kill DIR            stops it as a crash would
+#   postgres.sh kill DIR            ends it at once, as a crash would; start begins it again with what it kept
 #   postgres.sh stop DIR            stops it and removes DIR; no error if it is already gone
 # It takes TLS, too: DIR/tls/ca.pem is to be trusted. Nobody needs a password but those who come by TLS as with_password.
-# POSTGRES_DURABLE=1 keeps fsync on, as a benchmark needs; the tests kill the server's clients, not the database.
+# POSTGRES_DURABLE=1 keeps fsync on, as a benchmark needs, and whoever kills the database.
+# POSTGRES_PASSWORD_FILE=FILE asks for the password in it (scram-sha-256); without it everybody on loopback is let in.
+# POSTGRES_SETTINGS="a=1 b=2" adds settings.
 source "$(dirname "$0")/common.sh"
 
 user=telvisor-test
@@ -28,17 +30,25 @@ own() {
   chmod 700 "$dir"
 }
 
-# begin: starts what lies in DIR, and prints its URL. `settings PORT` writes its settings.
+run_server() {
+  cd "$dir" # where the unprivileged user may be
+  unprivileged "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/server.log" --timeout=60 --wait --silent start \
+    >/dev/null 2>&1 </dev/null
+}
+
+url() {
+  echo "postgres://telvisor@127.0.0.1:$1/postgres"
+}
+
+# begin KIND: starts what lies in DIR for the first time, and prints its URL. `settings_of_KIND PORT` writes its settings.
 begin() {
   local port attempt
-  cd "$dir" # where the unprivileged user may be
   for attempt in 1 2 3 4 5; do
     port=$(free_port)
     "settings_of_$1" "$port"
-    if unprivileged "$bin/pg_ctl" --pgdata="$dir/data" --log="$dir/server.log" --timeout=60 --wait --silent start \
-      >/dev/null 2>&1 </dev/null; then
+    if run_server; then
       echo "$port" >"$dir/port"
-      echo "postgres://telvisor@127.0.0.1:$port/postgres"
+      url "$port"
       return
     fi
     echo "PostgreSQL did not start on port $port (attempt $attempt)" >&2
@@ -47,7 +57,7 @@ begin() {
 }
 
 settings_of_primary() {
-  local durable=off
+  local durable=off setting
   [ "${POSTGRES_DURABLE:-0}" = 1 ] && durable=on
   cat >"$dir/settings.conf" <<SETTINGS
 listen_addresses = '127.0.0.1'
@@ -62,6 +72,9 @@ ssl = on
 ssl_cert_file = '$dir/tls/server.pem'
 ssl_key_file = '$dir/tls/server.key'
 SETTINGS
+  for setting in ${POSTGRES_SETTINGS:-}; do
+    echo "$setting" >>"$dir/settings.conf"
+  done
   chmod 644 "$dir/settings.conf"
   grep -q settings.conf "$dir/data/postgresql.conf" ||
     echo "include '$dir/settings.conf'" >>"$dir/data/postgresql.conf"
@@ -73,13 +86,23 @@ settings_of_standby() {
 }
 
 start() {
-  [ ! -e "$dir/data" ] || die "$dir holds a cluster already"
+  local auth=(--auth=trust)
+  if [ -e "$dir/port" ]; then
+    run_server || die "PostgreSQL did not start again: $(tail -5 "$dir/server.log" 2>/dev/null)"
+    url "$(cat "$dir/port")"
+    return
+  fi
+  [ ! -e "$dir/data" ] || die "$dir holds a cluster that was never finished"
   mkdir -p "$dir"
   tests/run/tls.sh "$dir/tls"
+  if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
+    install --mode=644 "$POSTGRES_PASSWORD_FILE" "$dir/password" # in a folder that nobody else may enter
+    auth=(--auth=scram-sha-256 --pwfile="$dir/password")
+  fi
   own
   (
     cd "$dir"
-    unprivileged "$bin/initdb" --pgdata="$dir/data" --username=telvisor --auth=trust \
+    unprivileged "$bin/initdb" --pgdata="$dir/data" --username=telvisor "${auth[@]}" \
       --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions >"$dir/initdb.log" 2>&1 ||
       die "initdb failed: $(cat "$dir/initdb.log")"
   )

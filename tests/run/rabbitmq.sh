@@ -3,9 +3,10 @@
 #   rabbitmq.sh start DIR      makes a node in DIR (or begins that of an earlier call again), prints its URL
 #   rabbitmq.sh kill DIR       kills it at once, as a crash would; start begins it again with what it kept
 #   rabbitmq.sh amqps DIR      prints the URL of its TLS listener; DIR/tls/ca.pem is to be trusted
-#   rabbitmq.sh ctl DIR …      rabbitmqctl on that node
+#   rabbitmq.sh run DIR COMMAND…   runs a command of RabbitMQ on it, such as rabbitmq-diagnostics
 #   rabbitmq.sh cluster DIR    makes three nodes of one cluster in DIR/1, DIR/2 and DIR/3, prints their URLs
 #   rabbitmq.sh stop DIR       ends the node, or the cluster's, and removes DIR; no error if it is already gone
+# RABBITMQ_SETTINGS=FILE adds what the file says to rabbitmq.conf.
 source "$(dirname "$0")/common.sh"
 
 user=telvisor-test
@@ -59,6 +60,7 @@ ssl_options.cacertfile = $dir/tls/ca.pem
 ssl_options.certfile = $dir/tls/server.pem
 ssl_options.keyfile = $dir/tls/server.key
 SETTINGS
+  [ -z "${RABBITMQ_SETTINGS:-}" ] || cat "$RABBITMQ_SETTINGS" >>"$dir/rabbitmq.conf"
   if [ "$(id -u)" = 0 ]; then
     id "$user" >/dev/null 2>&1 || useradd --system --user-group --no-create-home --shell /usr/sbin/nologin "$user"
     chown -R "$user:$user" "$dir"
@@ -153,7 +155,7 @@ stop() {
   [ -z "$made" ] || rm -rf "$all"
 }
 
-[ $# -ge 2 ] || die "usage: rabbitmq.sh start|kill|amqps|ctl|cluster|stop DIR"
+[ $# -ge 2 ] || die "usage: rabbitmq.sh start|kill|amqps|run|cluster|stop DIR"
 case $2 in
   /*) dir=$2 ;;
   *) die "DIR must be an absolute path" ;;
@@ -163,8 +165,11 @@ case $1 in
   start) start ;;
   kill) end node ;;
   amqps) echo "amqps://guest:guest@localhost:$(sed -n 's/^listeners.ssl.1 = 127.0.0.1://p' "$dir/rabbitmq.conf")/%2f" ;;
-  ctl) ctl "${@:3}" ;;
+  run)
+    cd "$dir"
+    unprivileged "$bin/$3" "${@:4}"
+    ;;
   cluster) cluster ;;
   stop) stop ;;
-  *) die "usage: rabbitmq.sh start|kill|amqps|ctl|cluster|stop DIR" ;;
+  *) die "usage: rabbitmq.sh start|kill|amqps|run|cluster|stop DIR" ;;
 esac

@@ -8,7 +8,7 @@
 source "$(dirname "$0")/common.sh"
 source tests/run/groups.sh
 
-usual=(lint build unit it-sqlite it-postgres sdr-decoders demo conformance openapi soap fuzz kit-runner)
+usual=(lint build unit it-sqlite it-postgres sdr-decoders demo conformance openapi soap fuzz kit-runner cluster chaos)
 extra=(official-kit bench)
 
 wanted=("$@")

@@ -5,6 +5,9 @@ usage: oracle.py --mutants PROGRAM [--count N] [--seed N] [--show N]
 `PROGRAM mutants N SEED` writes N bodies of each operation with our verdict (examples/soap_mutants). Where libxml2
 judges otherwise, one of the rules of oracle_rules.py must say why; anything else is a failure. One check counts for
 each operation, then one for each rule: its example is judged as it says, and its near miss alike by both.
+
+The last check is of markup: twenty times N whole messages, made wrong in their markup, must be well-formed for both or
+for neither, and then have the same tree. Only what SOAP forbids of XML may be refused by us alone.
 """
 
 import argparse
@@ -21,6 +24,12 @@ from oracle_rules import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 PARSER = etree.XMLParser(resolve_entities=False, no_network=True)
+
+
+# What a SOAP message may not have although XML does, and declarations: we know two encodings by their proper names, and
+# version 1.0; libxml2 also takes "UTF8" and "1.".
+FORBIDDEN = {"dtd", "processing_instruction", "unsupported_encoding", "bad_declaration"}
+PLAIN = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
 
 
 class Judge:
@@ -90,6 +99,49 @@ def check_rules(judge, program):
     return failed
 
 
+def tree(e):
+    """As the program writes it: namespace, name, attributes, text without what stands between, children."""
+    name = etree.QName(e)
+    attributes = [(etree.QName(n), value) for n, value in e.attrib.items()]
+    attributes = sorted([n.namespace or "", n.localname, value] for n, value in attributes)
+    text = (e.text or "") + "".join(child.tail or "" for child in e)
+    return [name.namespace or "", name.localname, attributes, text, [tree(child) for child in e]]
+
+
+def markup_disagreement(case):
+    """What the two say of a message's markup, where they say it differently."""
+    kind = case.get("kind")
+    try:
+        theirs = tree(etree.fromstring(case["message"].encode(), PLAIN))
+    except etree.XMLSyntaxError as e:
+        # libxml2 also judges whether a namespace name is a URI; Namespaces in XML leaves that open.
+        well_formed = "is not a valid URI" in str(e)
+        return None if kind or well_formed else f"we accept it; libxml2: {e}"
+    except ValueError as e:
+        return None if kind else f"we accept it; lxml: {e}"
+    if kind:
+        return None if kind in FORBIDDEN else f"we refuse it ({kind}); libxml2 accepts it"
+    return None if case["tree"] == theirs else f"our tree is {case['tree']}, libxml2's {theirs}"
+
+
+def check_markup(program, count, seed, show):
+    """Messages that are wrong in their markup; neither good nor bad ones may be rare."""
+    command = [program, "messages", str(count), str(seed)]
+    seen = accepted = bad = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as messages:
+        for line in messages.stdout:
+            case = json.loads(line)
+            seen += 1
+            accepted += "tree" in case
+            wrong = markup_disagreement(case)
+            bad += wrong is not None
+            if wrong and bad <= show:
+                print(f"disagreement, markup: {wrong}\n    {case['message']!r}")
+    failed = bad > 0 or seen != count or not count * 0.05 < accepted < count * 0.95
+    print(f"{'FAILED' if failed else 'ok    '} markup: {seen} messages, {accepted} accepted, {bad} disagreements")
+    return failed
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--mutants", required=True)
@@ -126,7 +178,8 @@ def main():
               f"{accepted[operation]} accepted, {bad[operation]} disagreements")
     print("explained by rules:", ", ".join(f"{name} {n}" for name, n in sorted(rules.items())))
     failed += check_rules(judge, options.mutants)
-    print(f"soap-oracle: {len(cases) + len(RULES) - failed} passed, {failed} failed")
+    failed += check_markup(options.mutants, 20 * options.count, options.seed, options.show)
+    print(f"soap-oracle: {len(cases) + len(RULES) + 1 - failed} passed, {failed} failed")
     sys.exit(failed != 0)
 
 

@@ -1,5 +1,5 @@
-//! The lexical rules of XML 1.0 (fifth edition) and Namespaces in XML 1.0 that the event reader leaves to
-//! its user: characters, names, references and the inside of a tag.
+//! The lexical rules of XML 1.0 (fifth edition) and Namespaces in XML 1.0: characters, names, references and the inside
+//! of a tag.
 
 use std::borrow::Cow;
 
@@ -15,16 +15,14 @@ pub(crate) fn is_char(c: char) -> bool {
 pub(crate) fn illegal_char(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let odd = |b: u8| b < b' ' || b == 0xEF;
-    let mut from = 0;
-    while let Some(at) = bytes[from..].iter().position(|&b| odd(b)).map(|at| from + at) {
-        match bytes[at] {
-            b'\t' | b'\n' | b'\r' => {}
-            0xEF if !matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])) => {}
-            _ => return Some(at),
-        }
-        from = at + 1;
-    }
-    None
+    let illegal = |at: usize| match bytes[at] {
+        b'\t' | b'\n' | b'\r' => false,
+        0xEF => matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])),
+        b => odd(b),
+    };
+    // Without a way out of the inner loop it looks at many octets at once.
+    let suspects = bytes.chunks(64).enumerate().filter(|(_, c)| c.iter().fold(false, |any, &b| any | odd(b)));
+    suspects.flat_map(|(n, chunk)| n * 64..n * 64 + chunk.len()).find(|&at| illegal(at))
 }
 
 /// Production 3, `S`.
@@ -54,11 +52,11 @@ fn is_ncname(name: &str) -> bool {
     name.starts_with(is_name_start) && name.chars().all(is_name_char)
 }
 
-/// Whether it is `name` or `prefix:name`.
-pub(crate) fn is_qname(name: &str) -> bool {
+/// Prefix (empty for none) and local name of `name` or `prefix:name`; nothing where it is neither.
+pub(crate) fn qname(name: &str) -> Option<(&str, &str)> {
     match name.split_once(':') {
-        Some((prefix, local)) => is_ncname(prefix) && is_ncname(local),
-        None => is_ncname(name),
+        Some((prefix, local)) => (is_ncname(prefix) && is_ncname(local)).then_some((prefix, local)),
+        None => is_ncname(name).then_some(("", name)),
     }
 }
 
@@ -84,6 +82,15 @@ pub(crate) fn resolve_reference(reference: &str) -> Result<char, Malformed> {
     }
     let code = u32::from_str_radix(digits, radix).map_err(|_| Malformed::Reference)?;
     char::from_u32(code).filter(|&c| is_char(c)).ok_or(Malformed::Reference)
+}
+
+/// Text with each line end as `\n` (2.11).
+pub(crate) fn line_ends(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') {
+        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// An attribute value as the application sees it: references resolved, each literal space character a
@@ -148,10 +155,10 @@ mod tests {
     #[test]
     fn names() {
         for good in ["a", "_a", "a-1.b", "p:a", "é", "a·b", "x:y-z"] {
-            assert!(is_qname(good), "{good}");
+            assert!(qname(good).is_some(), "{good}");
         }
         for bad in ["", ":", "a:", ":a", "a:b:c", "1a", "-a", "a b", "a<b", "p:1a", "a/", "×"] {
-            assert!(!is_qname(bad), "{bad}");
+            assert_eq!(qname(bad), None, "{bad}");
         }
     }
 

@@ -21,6 +21,7 @@ mod error;
 pub mod fault;
 mod lexical;
 mod limits;
+mod markup;
 pub mod security;
 mod tree;
 pub mod values;

@@ -81,8 +81,9 @@ impl Meter {
         self.node()
     }
 
-    /// The value of a namespace declaration.
-    pub(crate) fn namespace(&self, bytes: usize) -> Result<(), Passed> {
+    /// The n-th namespace declaration in scope, and its value.
+    pub(crate) fn namespace(&self, n: usize, bytes: usize) -> Result<(), Passed> {
+        within(n, self.limits.namespaces, Limit::Namespaces)?;
         within(bytes, self.limits.namespace_bytes, Limit::NamespaceBytes)
     }
 
@@ -109,7 +110,7 @@ mod tests {
             attributes: 1,
             tag_bytes: 4,
             text_bytes: 5,
-            namespaces: 0,
+            namespaces: 1,
             namespace_bytes: 6,
         };
         assert_eq!(limits.check_size(3), Ok(()));
@@ -123,8 +124,9 @@ mod tests {
         assert_eq!(meter.attribute(2), Err((Limit::Attributes, 1)));
         assert_eq!(meter.text(5), Ok(()));
         assert_eq!(meter.text(6), Err((Limit::TextBytes, 5)));
-        assert_eq!(meter.namespace(6), Ok(()));
-        assert_eq!(meter.namespace(7), Err((Limit::NamespaceBytes, 6)));
+        assert_eq!(meter.namespace(1, 6), Ok(()));
+        assert_eq!(meter.namespace(1, 7), Err((Limit::NamespaceBytes, 6)));
+        assert_eq!(meter.namespace(2, 6), Err((Limit::Namespaces, 1)));
         assert_eq!(meter.node(), Ok(()));
         assert_eq!(meter.node(), Err((Limit::Nodes, 3)));
     }

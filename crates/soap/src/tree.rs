@@ -1,20 +1,16 @@
 //! The bounded, namespace-aware element tree of one message.
 //!
-//! The event reader finds the markup, matches end tags and keeps the namespace declarations in scope; what
-//! it leaves unchecked of XML 1.0 and Namespaces in XML is checked here.
+//! [`markup`](crate::markup) finds the tags; what stands in them, and whether they fit together, is checked here.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use quick_xml::NsReader;
-use quick_xml::errors::{Error as ReaderError, IllFormedError, SyntaxError};
-use quick_xml::events::{BytesStart, Event};
-use quick_xml::name::{NamespaceError, QName, ResolveResult};
-
 use crate::encoding::{Encoding, decode};
-use crate::error::{Limit, Malformed, ParseError, Position};
-use crate::lexical::{attribute_value, illegal_char, is_qname, is_space, next_attribute, resolve_reference};
+use crate::error::{Malformed, ParseError, Position};
+use crate::lexical::{
+    attribute_value, illegal_char, is_space, line_ends, next_attribute, qname, resolve_reference,
+};
 use crate::limits::{Limits, Meter, Passed};
+use crate::markup::{Piece, next_piece};
 
 /// The namespace of `xsi:type` and `xsi:nil`.
 pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -83,10 +79,6 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Element, ParseError> {
     if let Some(offset) = illegal_char(&text) {
         return Err(Refusal::Malformed(Malformed::Character).at(Position::of(&text, offset)));
     }
-    // The reader would take a second byte order mark for one, too.
-    if text.starts_with('\u{FEFF}') {
-        return Err(Refusal::Malformed(Malformed::OutsideRoot).at(Position::START));
-    }
     Builder::new(&text, encoding, *limits).build()
 }
 
@@ -117,105 +109,73 @@ impl From<Passed> for Refusal {
     }
 }
 
-impl From<ReaderError> for Refusal {
-    fn from(error: ReaderError) -> Self {
-        Self::Malformed(match error {
-            ReaderError::Syntax(SyntaxError::InvalidBangMarkup) => Malformed::Markup,
-            ReaderError::Syntax(SyntaxError::UnclosedDoctype)
-            | ReaderError::IllFormed(IllFormedError::MissingDoctypeName) => Malformed::Dtd,
-            ReaderError::Syntax(_) | ReaderError::IllFormed(IllFormedError::MissingEndTag(_)) => {
-                Malformed::Truncated
-            }
-            ReaderError::IllFormed(
-                IllFormedError::UnmatchedEndTag(_) | IllFormedError::MismatchedEndTag { .. },
-            ) => Malformed::EndTag,
-            ReaderError::IllFormed(IllFormedError::DoubleHyphenInComment) => Malformed::Comment,
-            ReaderError::IllFormed(IllFormedError::UnclosedReference) | ReaderError::Escape(_) => {
-                Malformed::Reference
-            }
-            ReaderError::IllFormed(
-                IllFormedError::MissingDeclVersion(_) | IllFormedError::UnknownVersion,
-            ) => Malformed::Declaration,
-            ReaderError::InvalidAttr(_) => Malformed::AttributeSyntax,
-            ReaderError::Encoding(_) | ReaderError::Io(_) => Malformed::Bytes,
-            ReaderError::Namespace(NamespaceError::TooManyBindings(max)) => {
-                return Self::Limit((Limit::Namespaces, max));
-            }
-            ReaderError::Namespace(_) => Malformed::NamespaceDeclaration,
-        })
+/// The namespace declarations in scope, the innermost last: prefix (empty for the default) and name.
+struct Scope<'t> {
+    bindings: Vec<(&'t str, Arc<str>)>,
+    /// The name of no namespace.
+    none: Arc<str>,
+}
+
+impl<'t> Scope<'t> {
+    fn new() -> Self {
+        Self { bindings: vec![("xml", XML.into())], none: "".into() }
+    }
+
+    /// How many of them the message made.
+    fn declared(&self) -> usize {
+        self.bindings.len() - 1
+    }
+
+    /// What a prefix stands for; without one, the default namespace.
+    fn of(&self, prefix: &str) -> Option<Arc<str>> {
+        match self.bindings.iter().rev().find(|(p, _)| *p == prefix) {
+            Some((_, name)) => Some(name.clone()),
+            None if prefix.is_empty() => Some(self.none.clone()),
+            None => None,
+        }
+    }
+
+    /// The same for an attribute: without a prefix it is in no namespace.
+    fn of_attribute(&self, prefix: &str) -> Option<Arc<str>> {
+        if prefix.is_empty() { Some(self.none.clone()) } else { self.of(prefix) }
     }
 }
 
-/// One shared copy of each namespace name, by its raw spelling: a long name that is declared once and used
-/// by every element must not be stored once per element.
-#[derive(Default)]
-struct Names {
-    all: HashMap<String, Arc<str>>,
-    /// The one asked for last: neighbours are mostly in one namespace.
-    last: Option<(String, Arc<str>)>,
-}
-
-impl Names {
-    fn shared(&mut self, raw: &str) -> Result<Arc<str>, Malformed> {
-        if let Some((last, name)) = &self.last
-            && last == raw
-        {
-            return Ok(name.clone());
-        }
-        let name = match self.all.get(raw) {
-            Some(name) => name.clone(),
-            None => {
-                let name: Arc<str> = attribute_value(raw)?.into();
-                self.all.insert(raw.to_owned(), name.clone());
-                name
-            }
-        };
-        self.last = Some((raw.to_owned(), name.clone()));
-        Ok(name)
-    }
-
-    /// The namespace that the reader resolved a prefix to; its answer is not yet normalised.
-    fn of(&mut self, resolved: &ResolveResult<'_>) -> Result<Arc<str>, Malformed> {
-        match resolved {
-            ResolveResult::Unbound => self.shared(""),
-            ResolveResult::Bound(namespace) => self.shared(namespace.as_ref()),
-            ResolveResult::Unknown(_) => Err(Malformed::UndeclaredPrefix),
-        }
-    }
+/// An element whose end tag has not come yet.
+struct Open<'t> {
+    element: Element,
+    /// Its name as it is written.
+    name: &'t str,
+    /// Declarations that were in scope before it.
+    outer: usize,
 }
 
 struct Builder<'t> {
     text: &'t str,
     encoding: Encoding,
-    reader: NsReader<&'t [u8]>,
     meter: Meter,
-    names: Names,
+    scope: Scope<'t>,
     /// Elements whose end tag has not come yet, the root first.
-    open: Vec<Element>,
+    open: Vec<Open<'t>>,
     root: Option<Element>,
+    /// Attributes of one tag: prefix, local name and value as it is written.
+    raw: Vec<(&'t str, &'t str, &'t str)>,
 }
 
 impl<'t> Builder<'t> {
     fn new(text: &'t str, encoding: Encoding, limits: Limits) -> Self {
-        let mut reader = NsReader::from_str(text);
-        reader.config_mut().check_comments = true;
-        reader.resolver_mut().set_max_namespace_bindings(limits.namespaces);
         let meter = Meter::new(limits);
-        Self { text, encoding, reader, meter, names: Names::default(), open: Vec::new(), root: None }
+        let scope = Scope::new();
+        Self { text, encoding, meter, scope, open: Vec::new(), root: None, raw: Vec::new() }
     }
 
     fn build(mut self) -> Result<Element, ParseError> {
-        loop {
-            let start = offset(self.reader.buffer_position());
-            let event = match self.reader.read_event() {
-                Ok(Event::Eof) => break,
-                Ok(event) => event,
-                Err(error) => {
-                    let at = Position::of(self.text, offset(self.reader.error_position()).max(start));
-                    return Err(Refusal::from(error).at(at));
-                }
-            };
-            self.event(event, start).map_err(|refusal| refusal.at(Position::of(self.text, start)))?;
+        let mut rest = self.text;
+        while !rest.is_empty() {
+            let start = self.text.len() - rest.len();
+            let piece = next_piece(&mut rest).map_err(Refusal::from);
+            let taken = piece.and_then(|piece| self.piece(piece, start));
+            taken.map_err(|refusal| refusal.at(Position::of(self.text, start)))?;
         }
         let kind = if self.open.is_empty() { Malformed::Empty } else { Malformed::Truncated };
         match self.root {
@@ -224,134 +184,137 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn event(&mut self, event: Event<'t>, start: usize) -> Result<(), Refusal> {
-        match event {
-            Event::Start(tag) => {
-                let element = self.element(&tag)?;
-                self.open.push(element);
+    fn piece(&mut self, piece: Piece<'t>, start: usize) -> Result<(), Refusal> {
+        match piece {
+            Piece::Start(inside) => self.open(inside),
+            Piece::Empty(inside) => {
+                self.open(inside)?;
+                self.close()
             }
-            Event::Empty(tag) => {
-                let element = self.element(&tag)?;
-                self.close(element);
+            Piece::End(name) if self.open.last().is_some_and(|open| open.name == name) => self.close(),
+            Piece::End(_) => Err(Malformed::EndTag.into()),
+            // Between the declaration, comments and the root element.
+            Piece::Text(text) if self.open.is_empty() && text.chars().all(is_space) => Ok(()),
+            Piece::Text(_) if self.open.is_empty() => Err(Malformed::OutsideRoot.into()),
+            // One octet is looked for many times as fast, and is hardly ever there.
+            Piece::Text(text) if text.contains(']') && text.contains("]]>") => {
+                Err(Malformed::CdataEnd.into())
             }
-            Event::End(_) => {
-                let element = self.open.pop().ok_or(Malformed::EndTag)?;
-                self.close(element);
-            }
-            Event::Text(text) if self.open.is_empty() => {
-                if !text.chars().all(is_space) {
-                    return Err(Malformed::OutsideRoot.into());
-                }
-            }
-            Event::Text(text) => {
-                if text.contains("]]>") {
-                    return Err(Malformed::CdataEnd.into());
-                }
-                self.append(&text.xml10_content())?;
-            }
-            Event::CData(text) => {
+            Piece::Text(text) => self.append(&line_ends(text)),
+            Piece::Cdata(text) => {
                 self.meter.node()?;
-                self.append(&text.xml10_content())?;
+                self.append(&line_ends(text))
             }
-            Event::GeneralRef(reference) => {
-                let character = resolve_reference(&reference)?;
-                self.append(character.encode_utf8(&mut [0; 4]))?;
+            Piece::Reference(reference) => {
+                let character = resolve_reference(reference)?;
+                self.append(character.encode_utf8(&mut [0; 4]))
             }
-            Event::Comment(_) => self.meter.node()?,
-            Event::Decl(declaration) if start == 0 => self.check_declaration(&declaration)?,
-            Event::Decl(_) => return Err(Malformed::Declaration.into()),
-            Event::PI(_) => return Err(Malformed::ProcessingInstruction.into()),
-            Event::DocType(_) => return Err(Malformed::Dtd.into()),
-            Event::Eof => {}
+            Piece::Comment => Ok(self.meter.node()?),
+            Piece::Declaration(inside) if start == 0 => Ok(self.check_declaration(inside)?),
+            Piece::Declaration(_) => Err(Malformed::Declaration.into()),
         }
-        Ok(())
     }
 
     fn append(&mut self, text: &str) -> Result<(), Refusal> {
-        let element = self.open.last_mut().ok_or(Malformed::OutsideRoot)?;
-        self.meter.text(element.text.len() + text.len())?;
-        element.text.push_str(text);
+        let own = &mut self.open.last_mut().ok_or(Malformed::OutsideRoot)?.element.text;
+        self.meter.text(own.len() + text.len())?;
+        own.push_str(text);
         Ok(())
     }
 
-    fn close(&mut self, element: Element) {
+    fn close(&mut self) -> Result<(), Refusal> {
+        let Open { element, outer, .. } = self.open.pop().ok_or(Malformed::EndTag)?;
+        self.scope.bindings.truncate(outer);
         match self.open.last_mut() {
-            Some(parent) => parent.children.push(element),
+            Some(parent) => parent.element.children.push(element),
             None => self.root = Some(element),
         }
+        Ok(())
     }
 
-    /// The element of a start tag, still without content.
-    fn element(&mut self, tag: &BytesStart<'_>) -> Result<Element, Refusal> {
+    /// Opens the element of a tag.
+    fn open(&mut self, inside: &'t str) -> Result<(), Refusal> {
         if self.open.is_empty() && self.root.is_some() {
             return Err(Malformed::OutsideRoot.into());
         }
-        self.meter.element(self.open.len() + 1, tag.len())?;
-        let name = tag.name();
-        if !is_qname(name.as_ref()) {
+        self.meter.element(self.open.len() + 1, inside.len())?;
+        let (name, rest) = inside.split_at(inside.find(is_space).unwrap_or(inside.len()));
+        let (prefix, local) = qname(name).ok_or(Malformed::Name)?;
+        if prefix == "xmlns" {
             return Err(Malformed::Name.into());
         }
-        let (resolved, local) = self.reader.resolver().resolve_element(name);
-        let ns = self.names.of(&resolved)?;
-        if *ns == *XMLNS {
-            return Err(Malformed::Name.into());
-        }
-        let (attributes, xsi_type) = self.attributes(tag.attributes_raw())?;
-        let name = local.as_ref().to_owned();
-        Ok(Element { ns, name, attributes, xsi_type, text: String::new(), children: Vec::new() })
+        let outer = self.scope.bindings.len();
+        self.declare(rest, outer)?;
+        let ns = self.scope.of(prefix).ok_or(Malformed::UndeclaredPrefix)?;
+        let (attributes, xsi_type) = self.attributes()?;
+        let element = Element {
+            ns,
+            name: local.to_owned(),
+            attributes,
+            xsi_type,
+            text: String::new(),
+            children: Vec::new(),
+        };
+        self.open.push(Open { element, name, outer });
+        Ok(())
     }
 
-    fn attributes(&mut self, raw: &str) -> Result<(Vec<Attribute>, Option<QualifiedName>), Refusal> {
-        let mut attributes: Vec<Attribute> = Vec::new();
-        let mut declared: Vec<&str> = Vec::new();
-        let mut xsi_type = None;
-        let mut rest = raw;
-        while let Some((name, raw_value)) = next_attribute(&mut rest)? {
-            self.meter.attribute(attributes.len() + declared.len() + 1)?;
-            if !is_qname(name) {
-                return Err(Malformed::Name.into());
-            }
-            let value = attribute_value(raw_value)?;
-            if name == "xmlns" || name.starts_with("xmlns:") {
-                if declared.contains(&name) {
-                    return Err(Malformed::DuplicateAttribute.into());
+    /// Brings the namespace declarations of a tag into scope, and lays its other attributes out.
+    fn declare(&mut self, mut rest: &'t str, outer: usize) -> Result<(), Refusal> {
+        self.raw.clear();
+        let mut count = 0;
+        while let Some((name, value)) = next_attribute(&mut rest)? {
+            count += 1;
+            self.meter.attribute(count)?;
+            let (prefix, local) = qname(name).ok_or(Malformed::Name)?;
+            let declared = match (prefix, local) {
+                ("xmlns", local) => Some(local),
+                ("", "xmlns") => None,
+                plain => {
+                    self.raw.push((plain.0, plain.1, value));
+                    continue;
                 }
-                self.meter.namespace(raw_value.len())?;
-                check_namespace_declaration(name.strip_prefix("xmlns:"), &value)?;
-                declared.push(name);
-                continue;
-            }
-            let (resolved, local) = self.reader.resolver().resolve_attribute(QName(name));
-            let attribute = Attribute {
-                ns: self.names.of(&resolved)?,
-                name: local.as_ref().to_owned(),
-                value: value.into_owned(),
             };
-            if attributes.iter().any(|a| a.ns == attribute.ns && a.name == attribute.name) {
+            let bound = declared.unwrap_or_default();
+            if self.scope.bindings[outer..].iter().any(|(p, _)| *p == bound) {
                 return Err(Malformed::DuplicateAttribute.into());
             }
-            if *attribute.ns == *XSI && attribute.name == "type" {
-                xsi_type = Some(self.type_name(&attribute.value)?);
+            self.meter.namespace(self.scope.declared() + 1, value.len())?;
+            let value = attribute_value(value)?;
+            check_namespace_declaration(declared, &value)?;
+            self.scope.bindings.push((bound, value.into()));
+        }
+        Ok(())
+    }
+
+    /// The attributes of a tag that are no declarations, and what `xsi:type` among them names.
+    fn attributes(&self) -> Result<(Vec<Attribute>, Option<QualifiedName>), Malformed> {
+        let mut attributes: Vec<Attribute> = Vec::with_capacity(self.raw.len());
+        let mut xsi_type = None;
+        for &(prefix, local, value) in &self.raw {
+            let ns = self.scope.of_attribute(prefix).ok_or(Malformed::UndeclaredPrefix)?;
+            if attributes.iter().any(|a| a.name == local && a.ns == ns) {
+                return Err(Malformed::DuplicateAttribute);
             }
-            attributes.push(attribute);
+            let value = attribute_value(value)?.into_owned();
+            if *ns == *XSI && local == "type" {
+                xsi_type = Some(self.type_name(&value));
+            }
+            attributes.push(Attribute { ns, name: local.to_owned(), value });
         }
         Ok((attributes, xsi_type))
     }
 
-    fn type_name(&mut self, value: &str) -> Result<QualifiedName, Malformed> {
-        let name = value.trim_matches(is_space);
-        if is_qname(name) {
-            let (resolved, local) = self.reader.resolver().resolve_element(QName(name));
-            if !matches!(resolved, ResolveResult::Unknown(_)) {
-                return Ok(QualifiedName { ns: self.names.of(&resolved)?, name: local.as_ref().to_owned() });
-            }
-        }
-        Ok(QualifiedName { ns: self.names.shared("")?, name: name.to_owned() })
+    fn type_name(&self, value: &str) -> QualifiedName {
+        let written = value.trim_matches(is_space);
+        let named = qname(written).and_then(|(prefix, local)| Some((self.scope.of(prefix)?, local)));
+        let (ns, name) = named.unwrap_or((self.scope.none.clone(), written));
+        QualifiedName { ns, name: name.to_owned() }
     }
 
-    /// `xml version="1.0"`, then optionally encoding and standalone, in this order (production 23).
-    fn check_declaration(&self, declaration: &str) -> Result<(), Malformed> {
-        let mut rest = declaration.strip_prefix("xml").ok_or(Malformed::Declaration)?;
+    /// `version="1.0"`, then optionally encoding and standalone, in this order (production 23).
+    fn check_declaration(&self, inside: &str) -> Result<(), Malformed> {
+        let mut rest = inside;
         let mut next = || next_attribute(&mut rest).map_err(|_| Malformed::Declaration);
         if next()? != Some(("version", "1.0")) {
             return Err(Malformed::Declaration);
@@ -371,7 +334,6 @@ impl<'t> Builder<'t> {
 }
 
 /// Namespaces in XML 1.0, sections 3 and 5: reserved names stay what they are, a prefix cannot be unbound.
-/// The reader checks some of this too, but on the value before its references are resolved.
 fn check_namespace_declaration(prefix: Option<&str>, value: &str) -> Result<(), Malformed> {
     let allowed = match prefix {
         Some("xmlns") => false,
@@ -380,11 +342,6 @@ fn check_namespace_declaration(prefix: Option<&str>, value: &str) -> Result<(), 
         None => value != XML && value != XMLNS,
     };
     if allowed { Ok(()) } else { Err(Malformed::NamespaceDeclaration) }
-}
-
-/// An offset into the text, which is in memory.
-fn offset(position: u64) -> usize {
-    usize::try_from(position).expect("an offset into a text in memory fits a usize")
 }
 
 #[cfg(test)]

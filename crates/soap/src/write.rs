@@ -1,5 +1,7 @@
 //! Writing XML: one escape function, elements that are closed in the order in which they were opened.
 
+use crate::lexical::is_char;
+
 /// A document in the making. Names are ours and are not checked; values are escaped.
 #[derive(Debug, Default)]
 pub struct Writer {
@@ -103,19 +105,24 @@ impl Writer {
 /// Appends text so that a reader gets it back: markup escaped, and the space that readers would change. A character
 /// that XML 1.0 has no way to write becomes U+FFFD.
 fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\r' => out.push_str("&#13;"),
-            '\t' => out.push_str("&#9;"),
-            '\n' => out.push_str("&#10;"),
-            c if !crate::lexical::is_char(c) => out.push('\u{FFFD}'),
-            c => out.push(c),
-        }
+    let mut from = 0;
+    for (at, c) in text.char_indices() {
+        let instead = match c {
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '&' => "&amp;",
+            '"' => "&quot;",
+            '\r' => "&#13;",
+            '\t' => "&#9;",
+            '\n' => "&#10;",
+            c if !is_char(c) => "\u{FFFD}",
+            _ => continue,
+        };
+        out.push_str(&text[from..at]);
+        out.push_str(instead);
+        from = at + c.len_utf8();
     }
+    out.push_str(&text[from..]);
 }
 
 #[cfg(test)]

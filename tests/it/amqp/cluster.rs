@@ -52,9 +52,9 @@ async fn a_cluster_that_loses_a_node_goes_on() {
     }
     let members = run(
         &cluster.script,
-        "ctl",
+        "run",
         &cluster.nodes().join("2"),
-        &["list_queues", "name", "members", "--formatter", "json"],
+        &["rabbitmqctl", "--quiet", "list_queues", "name", "members", "--formatter", "json"],
     )
     .await;
     let queues: Value = serde_json::from_str(&members).unwrap();

@@ -68,7 +68,9 @@ impl Client {
 
     /// Posts a text of another media type.
     pub async fn post_text(&self, path: &str, kind: &'static str, text: String) -> Answer {
-        self.until_answered(Method::POST, path, Some((kind, text))).await
+        let answer = self.until_answered(Method::POST, path, Some((kind, text))).await;
+        self.posted.send_modify(|n| *n += 1);
+        answer
     }
 
     pub async fn patch(&self, path: &str, body: &Value) -> Answer {

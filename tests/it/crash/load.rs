@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::client::{Client, as_service_order};
+use super::client::Client;
+use super::doors::Door;
 use super::draw::Draw;
 use super::model::{APPS, Account, Ask, State, Subscription};
 use crate::harness::{CANCEL_PRODUCT_ORDERS, CANCELS, ORDERS, PRODUCT_ORDERS, SERVICES};
@@ -117,6 +118,11 @@ pub struct Life {
     kept: Vec<Kept>,
     orders: usize,
     number: usize,
+    doors: &'static [Door],
+    /// The order that was placed last.
+    last: Option<String>,
+    /// Whether an order may be placed at a door that answers when it has ended.
+    waits: bool,
 }
 
 impl Life {
@@ -126,10 +132,23 @@ impl Life {
         client: Client,
         books: Arc<Mutex<Books>>,
         faults: Arc<Faults>,
+        doors: &'static [Door],
     ) -> Self {
         let account = Account::new(&format!("crash-{number}"));
         let draw = Draw::new(seed, 1000 + number as u64);
-        Self { client, books, faults, draw, account, kept: vec![], orders: 0, number }
+        Self {
+            client,
+            books,
+            faults,
+            draw,
+            account,
+            kept: vec![],
+            orders: 0,
+            number,
+            doors,
+            last: None,
+            waits: true,
+        }
     }
 
     /// From the create customer to the last order's end.
@@ -176,32 +195,23 @@ impl Life {
 
     async fn place(&mut self, asks: Vec<Ask>, end: End) -> Value {
         self.orders += 1;
-        let external = format!("{}/{}", self.account.id, self.orders);
-        let numbered = || asks.iter().enumerate();
-        let products: Option<Vec<Value>> =
-            numbered().map(|(n, ask)| self.account.product_item(n + 1, ask)).collect();
-        let (door, body) = match products.filter(|_| self.draw.one_in(2)) {
-            Some(items) => (PRODUCT_ORDERS, json!({ "externalId": external, "productOrderItem": items })),
-            None => {
-                let items: Vec<Value> = numbered().map(|(n, ask)| self.account.item(n + 1, ask)).collect();
-                (ORDERS, json!({ "externalId": external, "serviceOrderItem": items }))
-            }
-        };
-        let answer = self.client.post(door, &body).await;
-        assert_eq!(
-            answer.status,
-            201,
-            "{asks:?} of {:?}: {}",
-            self.account,
-            String::from_utf8_lossy(&answer.body)
-        );
-        let mut order = answer.json();
-        if door == PRODUCT_ORDERS {
-            order = as_service_order(order);
+        let external = format!("{}.{}", self.account.id, self.orders);
+        let waits = self.waits && end == End::Completed;
+        let fits = |d: &Door| d.takes(&self.account, &asks) && (waits || *d != Door::Ne);
+        let doors: Vec<Door> = self.doors.iter().copied().filter(fits).collect();
+        let door = *self.draw.pick(&doors);
+        if let (Door::Ne, Some(last)) = (door, &self.last) {
+            // It looks at what is there, and not at what the orders before will leave.
+            self.client.order_ended(last).await;
         }
-        let (id, customer) = (order["id"].as_str().unwrap().to_owned(), self.account.id.clone());
-        self.books.lock().unwrap().placed.push(Placed { id, external, customer, items: asks, end });
-        order
+        let orders = door.place(&self.client, &self.account, &asks, &external).await;
+        for order in &orders {
+            let (id, customer) = (order["id"].as_str().unwrap().to_owned(), self.account.id.clone());
+            let (external, items) = (external.clone(), asks.clone());
+            self.last = Some(id.clone());
+            self.books.lock().unwrap().placed.push(Placed { id, external, customer, items, end });
+        }
+        orders.into_iter().next().expect("an order was placed")
     }
 
     /// One more order, drawn from those that are legal now.
@@ -337,6 +347,7 @@ impl Life {
             // A repeat does not find it any more.
             assert!(matches!(answer.status, 204 | 404), "{answer:?}");
             self.books.lock().unwrap().deleted.insert(id.to_owned());
+            self.last = None;
         }
         // The rule stays as long as the machine does; the rest of this life has another one.
         self.order(vec![Ask::Terminate(s.id)]).await;
@@ -346,6 +357,7 @@ impl Life {
     /// Upgrades that are held at their last step, and go on when an operator says so.
     async fn ask_an_operator(&mut self) {
         let machine = self.machine().await;
+        self.waits = false;
         for _ in 0..2 {
             let s = self.account.subscriptions[0].clone();
             self.faults.fail("delete_spool", &machine);
@@ -374,6 +386,7 @@ impl Life {
             }
             self.client.order_ended(&id).await;
         }
+        self.waits = true;
     }
 
     /// Orders that are cancelled as soon as they are accepted.

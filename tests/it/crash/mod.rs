@@ -3,14 +3,15 @@
 //!
 //! `TELVISOR_TEST_SEED` replays a run's draws, `TELVISOR_TEST_FULL` asks for every point and at least 100 kills.
 
-mod audit;
+pub mod audit;
 pub mod client;
-mod draw;
-mod evidence;
-mod load;
+pub mod doors;
+pub mod draw;
+pub mod evidence;
+pub mod load;
 mod model;
 mod planted;
-mod run;
+pub mod run;
 pub mod site;
 pub mod under_load;
 
@@ -24,7 +25,7 @@ const KILLS: usize = 20;
 const KILLS_FULL: usize = 100;
 
 /// The seed of this run: given, or new.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     let given =
         setting("TELVISOR_TEST_SEED").map(|text| text.parse().expect("TELVISOR_TEST_SEED is a number"));
     given

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::audit;
 use super::client::{Client, is_final};
+use super::doors::{self, Door};
 use super::draw::Draw;
 use super::evidence::Evidence;
 use super::load::{Books, Faults, Life, download};
@@ -76,7 +77,7 @@ impl Run {
         let register = json!({ "callback": ear.url });
         let listener = client.clone();
         let listens = tokio::spawn(async move { listener.post(HUB, &register).await.expect(201) });
-        let load = tokio::spawn(live(seed, client.clone(), books.clone(), faults, stop.clone()));
+        let load = tokio::spawn(live(seed, client.clone(), books.clone(), faults, doors::V4, stop.clone()));
         let sealer = tokio::spawn(seal(client.clone(), posted.subscribe(), stop.clone()));
         let began = std::time::Instant::now();
         Self {
@@ -244,30 +245,35 @@ impl Run {
         self.listens.await.expect("the listener was registered");
         assert!(!self.ear.taken().is_empty(), "the listener was told of the orders");
         self.sealer.await.expect("every seal went as it had to");
-        let (client, books) = (self.client, self.books.lock().unwrap().clone());
-        let mut looks = Looks::until("nothing is open", CALM);
-        while client.get("/api/v1/jobs").await.expect(200) != json!([])
-            || !client.orders().await.0.iter().all(is_final)
-        {
-            looks.again().await;
-        }
-        // A customer whose download broke off, or whose server died just then, comes again; the record stays one.
-        for link in &books.links {
-            download(&client, link).await;
-        }
-        let (orders, _) = client.orders().await;
-        let wanted = audit::expected(&books, &orders).len();
-        let mut looks = Looks::until("every record is in a file", JOURNAL);
-        // Should one never come, the auditor says which.
-        while sealed(&client).await < wanted && !looks.time_is_up() {
-            looks.again().await;
-        }
-        let seen = Evidence::gather(&client, &self.site).await;
+        let books = self.books.lock().unwrap().clone();
+        let seen = settled(&self.client, &books, &self.site).await;
         let mut server = self.server.expect("started above");
         let status = server.terminate().await;
         assert!(status.success(), "{status}\n{}", server.log());
         (books, seen)
     }
+}
+
+/// Waits until all that was placed has ended and lies in files, and gathers the evidence.
+pub async fn settled(client: &Client, books: &Books, site: &Site) -> Evidence {
+    let mut looks = Looks::until("nothing is open", CALM);
+    while client.get("/api/v1/jobs").await.expect(200) != json!([])
+        || !client.orders().await.0.iter().all(is_final)
+    {
+        looks.again().await;
+    }
+    // A customer whose download broke off, or whose server died just then, comes again; the record stays one.
+    for link in &books.links {
+        download(client, link).await;
+    }
+    let (orders, _) = client.orders().await;
+    let wanted = audit::expected(books, &orders).len();
+    let mut looks = Looks::until("every record is in a file", JOURNAL);
+    // Should one never come, the auditor says which.
+    while sealed(client).await < wanted && !looks.time_is_up() {
+        looks.again().await;
+    }
+    Evidence::gather(client, site).await
 }
 
 /// Seals what is open; how many records the files of one recipient hold.
@@ -289,7 +295,7 @@ fn usual(point: &str) -> usize {
     }
 }
 
-async fn answered(posted: &watch::Sender<usize>, posts: usize) {
+pub async fn answered(posted: &watch::Sender<usize>, posts: usize) {
     let mut posted = posted.subscribe();
     let target = *posted.borrow() + posts;
     // When the time is up the kill comes all the same.
@@ -297,11 +303,12 @@ async fn answered(posted: &watch::Sender<usize>, posts: usize) {
 }
 
 /// Customers side by side, each followed by another until `stop`.
-async fn live(
+pub async fn live(
     seed: u64,
     client: Client,
     books: Arc<Mutex<Books>>,
     faults: Arc<Faults>,
+    doors: &'static [Door],
     stop: CancellationToken,
 ) {
     let mut lives = JoinSet::new();
@@ -312,12 +319,12 @@ async fn live(
                 None => return,
             }
         }
-        lives.spawn(Life::new(seed, number, client.clone(), books.clone(), faults.clone()).run());
+        lives.spawn(Life::new(seed, number, client.clone(), books.clone(), faults.clone(), doors).run());
     }
 }
 
 /// Closes SDR files again and again while the load runs.
-async fn seal(client: Client, mut posted: watch::Receiver<usize>, stop: CancellationToken) {
+pub async fn seal(client: Client, mut posted: watch::Receiver<usize>, stop: CancellationToken) {
     let mut next = SEAL_EVERY;
     loop {
         tokio::select! {

@@ -40,11 +40,11 @@ pub enum Start {
 impl Site {
     /// Makes the folder and starts the simulator, with a host that has room for everything.
     pub async fn open() -> Self {
-        Self::on(database().await).await
+        Self::open_on(database().await).await
     }
 
     /// As [`Self::open`], on this database; none: SQLite.
-    pub async fn on(database: Option<String>) -> Self {
+    pub async fn open_on(database: Option<String>) -> Self {
         let folder = TempDir::new().unwrap();
         let root = folder.path().to_owned();
         let world = root.join("world");
@@ -97,18 +97,18 @@ impl Site {
         self.start_as(hypervisor, &fault).await
     }
 
-    /// Starts a server with these variables.
-    pub async fn begin(&mut self, variables: &[(&str, String)]) -> Start {
-        let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
-        self.start_as(&hypervisor, variables).await
-    }
-
     /// Starts one of several processes, with these variables, which has to become ready.
     pub async fn process(&mut self, variables: &[(&str, String)]) -> Server {
-        match self.begin(variables).await {
+        match self.start_one(variables).await {
             Start::Ready(server) => *server,
             Start::Ended(status, words) => panic!("the process did not start: {status}\n{words}"),
         }
+    }
+
+    /// Starts one of several processes, with these variables.
+    pub async fn start_one(&mut self, variables: &[(&str, String)]) -> Start {
+        let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
+        self.start_as(&hypervisor, variables).await
     }
 
     async fn start_as(&mut self, hypervisor: &str, variables: &[(&str, String)]) -> Start {
@@ -175,10 +175,20 @@ impl Server {
 
     /// Asks it to drain and stop, and waits for its end.
     pub async fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().expect("it runs");
-        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status().await.unwrap();
-        assert!(sent.success(), "the signal is sent");
+        self.signal("TERM").await;
         tokio::time::timeout(PATIENCE, self.ended()).await.expect("a drained server ends in time")
+    }
+
+    /// Sends it a signal by its name.
+    pub async fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs");
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {id}")).status().await.unwrap();
+        assert!(sent.success(), "the signal is sent");
+    }
+
+    /// Its status, once it has ended.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// What it wrote on standard error.
