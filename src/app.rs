@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::memory::Memory;
+use crate::alarms;
 use crate::api::io::Counting;
 use crate::api::{self, Doors, Offer};
 use crate::apps::catalogue::{self, Catalogue};
@@ -31,6 +32,7 @@ use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::orders::{admission, archive};
+use crate::performance;
 use crate::queue::Queue;
 use crate::queue::amqp::{self, Broker, Ending, Process};
 use crate::secrets::Secrets;
@@ -292,6 +294,10 @@ pub async fn serve(
     let process = Process { name: engine.worker.clone(), slots: role.has_worker().then_some(slots) };
     let ending = Ending { shutdown: shutdown.clone(), quiet: quiet.clone() };
     amqp::start(&engine.queue, process, &mut telling, ending);
+    tasks.spawn(alarms::watch::run(engine.clone(), shutdown.clone()));
+    if role.has_worker() {
+        tasks.spawn(performance::run(engine.clone(), shutdown.clone()));
+    }
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));
     }

@@ -84,6 +84,8 @@ pub struct Config {
     pub sdr: Sdr,
     pub mediation: Mediation,
     pub notify: Notify,
+    pub alarms: Alarms,
+    pub performance: Performance,
     pub soap: Soap,
     pub log: Log,
     pub simulator: SimulatorConfig,
@@ -317,6 +319,27 @@ fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> 
 
 fn as_texts<S: Serializer>(networks: &[IpNet], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(networks.iter().map(ToString::to_string))
+}
+
+/// What is watched, and how long alarms are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alarms {
+    pub tenant: String,
+    pub watch_seconds: u64,
+    pub compare_minutes: i64,
+    pub delivery_minutes: i64,
+    pub storage_free_percent: u64,
+    pub clock_offset_ms: i64,
+    pub keep_days: i64,
+}
+
+/// Counters of the granularity periods.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Performance {
+    pub minutes: Vec<i64>,
+    pub keep_days: i64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

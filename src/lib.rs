@@ -4,6 +4,7 @@
 //! → `notify` and `mediation`, on `store`. See `docs/architecture.md`.
 
 pub mod access;
+pub mod alarms;
 pub mod api;
 pub mod app;
 pub mod apps;
@@ -20,6 +21,7 @@ pub mod jobs;
 pub mod mediation;
 pub mod notify;
 pub mod orders;
+pub mod performance;
 pub mod queue;
 pub mod secrets;
 pub mod store;

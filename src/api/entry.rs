@@ -37,6 +37,15 @@ pub fn needs(method: &Method, path: &str) -> Needs {
     if let Some(rest) = path.strip_prefix("/tmf-api/") {
         let mut parts = rest.split('/');
         let api = parts.next().unwrap_or("");
+        if api == "alarm" {
+            // Its hub, too: who is told of alarms reads them.
+            let hub = parts.nth(1) == Some("hub");
+            return if hub {
+                Needs::Scope(Scope::AlarmsRead)
+            } else {
+                of(Scope::AlarmsRead, Scope::AlarmsWrite)
+            };
+        }
         if parts.nth(1) == Some("hub") {
             return Needs::Scope(Scope::Events);
         }
@@ -259,6 +268,9 @@ mod tests {
             (Method::HEAD, "/tmf-api/resourceInventoryManagement/v5/resource", Scope::InventoryRead),
             (Method::POST, "/tmf-api/productCatalogManagement/v4/category", Scope::CatalogueWrite),
             (Method::GET, "/tmf-api/usageManagement/v4/usage", Scope::UsageRead),
+            (Method::GET, "/tmf-api/alarm/v4/alarm", Scope::AlarmsRead),
+            (Method::POST, "/tmf-api/alarm/v4/hub", Scope::AlarmsRead),
+            (Method::POST, "/tmf-api/alarm/v4/ackAlarms", Scope::AlarmsWrite),
             (Method::GET, "/api/v1/orders/1", Scope::OrdersRead),
             (Method::POST, "/api/v1/orders/1/approval", Scope::Operations),
             (Method::POST, "/api/v1/backups/1/download-links", Scope::OrdersWrite),

@@ -1,7 +1,7 @@
 //! All stored lists with what they can be filtered and sorted by; `docs/filters.md` is held against it.
 
 use super::tmf630::Attribute;
-use super::{ordering, tmf622, tmf629, tmf635, tmf637, tmf638, tmf639, tmf641};
+use super::{ordering, tmf622, tmf629, tmf635, tmf637, tmf638, tmf639, tmf641, tmf642};
 
 /// A stored list.
 #[derive(Debug, Clone, Copy)]
@@ -39,4 +39,10 @@ pub const LISTS: &[List] = &[
     List { name: "TMF637 product", table: None, attributes: tmf637::ATTRIBUTES },
     List { name: "TMF638 service", table: None, attributes: tmf638::ATTRIBUTES },
     List { name: "TMF639 resource", table: None, attributes: tmf639::ATTRIBUTES },
+    List { name: "TMF642 alarm", table: Some("alarms_personal"), attributes: tmf642::ATTRIBUTES },
+    List {
+        name: "TMF642 ackAlarms and the other tasks",
+        table: Some("alarm_tasks_personal"),
+        attributes: tmf642::tasks::ATTRIBUTES,
+    },
 ];

@@ -27,6 +27,7 @@ pub mod tmf637;
 pub mod tmf638;
 pub mod tmf639;
 pub mod tmf641;
+pub mod tmf642;
 pub mod v5;
 pub mod web;
 
@@ -91,6 +92,8 @@ pub const TMF638: &str = "/tmf-api/serviceInventory/v4";
 /// TMF639 Resource Inventory, base paths.
 pub const TMF639: &str = "/tmf-api/resourceInventoryManagement/v4";
 pub const TMF639_V5: &str = "/tmf-api/resourceInventoryManagement/v5";
+/// TMF642 Alarm Management, base path.
+pub const TMF642: &str = "/tmf-api/alarm/v4";
 /// Our own API, base path.
 pub const OWN: &str = "/api/v1";
 
@@ -145,6 +148,7 @@ pub fn router(doors: Doors) -> Router {
         .route("/clients/{name}/rotate", post(own::clients::rotate))
         .route("/clients/{name}/disable", post(own::clients::disable))
         .route("/clients/{name}/enable", post(own::clients::enable))
+        .route("/performance", get(own::performance::list))
         .route("/sdr/seal", post(own::sdr::seal))
         .route("/sdr/files", get(own::sdr::files))
         .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file))
@@ -169,6 +173,7 @@ pub fn router(doors: Doors) -> Router {
         .nest(TMF638, tmf638::router())
         .nest(TMF639, tmf639::v4())
         .nest(TMF639_V5, tmf639::v5())
+        .nest(TMF642, tmf642::router())
         .nest(OWN, own)
         .merge(hub::routes())
         .merge(health())

@@ -33,6 +33,8 @@ pub static TMF638: LazyLock<Official> = LazyLock::new(|| Official::of("tmf638", 
 pub static TMF639: LazyLock<Official> = LazyLock::new(|| Official::of("tmf639", 4));
 /// TMF639 Resource Inventory v5.0.0.
 pub static TMF639_V5: LazyLock<Official> = LazyLock::new(|| Official::of("tmf639", 5));
+/// TMF642 Alarm v4.0.0.
+pub static TMF642: LazyLock<Official> = LazyLock::new(|| Official::of("tmf642", 4));
 
 impl Official {
     /// The definitions of an API's file.

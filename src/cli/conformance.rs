@@ -25,7 +25,7 @@ pub struct Run {
     /// The server, or the API's own base URL (default: the server of this configuration).
     #[arg(long, value_name = "URL")]
     target: Option<String>,
-    /// tmf620, tmf622, tmf629, tmf633, tmf635, tmf637, tmf638, tmf639 or tmf641.
+    /// tmf620, tmf622, tmf629, tmf633, tmf635, tmf637, tmf638, tmf639, tmf641 or tmf642.
     #[arg(long, default_value = "tmf641")]
     api: String,
     /// Version of the API, 4 or 5.

@@ -12,6 +12,7 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, S
 
 use crate::config::{self, Config, Overrides, Role, UrlOnly, describe};
 
+mod alarms;
 mod app;
 mod client;
 mod config_command;
@@ -26,6 +27,7 @@ mod migrate;
 mod openapi;
 mod order;
 pub mod out;
+mod performance;
 mod place;
 mod sdr;
 mod serve;
@@ -103,6 +105,11 @@ pub enum Command {
     /// Jobs that wait for an operator.
     #[command(subcommand)]
     Fallout(jobs::Fallout),
+    /// What an operator must know: see it, acknowledge it, clear it.
+    #[command(subcommand)]
+    Alarms(alarms::Command),
+    /// Counters of orders, steps, machines, records and files, per 5, 15 and 60 minutes.
+    Performance(performance::Arguments),
     /// Who is told of events.
     #[command(subcommand)]
     Listeners(listeners::Command),
@@ -233,6 +240,8 @@ pub async fn run(cli: Cli, out: &mut Out<'_>) -> anyhow::Result<u8> {
         Command::Order(command) => Box::pin(order::run(&global.http()?, command, out)).await,
         Command::Jobs => jobs::list(&global.http()?, out).await,
         Command::Fallout(command) => jobs::fallout(&global.http()?, &command, out).await,
+        Command::Alarms(command) => alarms::run(|| global.http(), &command, out).await,
+        Command::Performance(arguments) => performance::run(&global.http()?, &arguments, out).await,
         Command::Listeners(command) => listeners::run(&global.http()?, &command, out).await,
         Command::Client(command) => Box::pin(client::run(global, &command, out)).await,
         Command::Sdr(command) => sdr::run(global, &command, out).await,

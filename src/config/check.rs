@@ -110,6 +110,8 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("soap.session_idle_s", config.soap.session_idle_s),
         ("soap.session_max_s", config.soap.session_max_s),
         ("soap.sessions_per_user", config.soap.sessions_per_user),
+        ("alarms.watch_seconds", whole(config.alarms.watch_seconds)),
+        ("alarms.delivery_minutes", config.alarms.delivery_minutes),
         ("backup.link_seconds", config.backup.link_seconds),
         ("backup.link_seconds_most", config.backup.link_seconds_most),
     ] {
@@ -152,6 +154,8 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("terminate.retention_days", config.terminate.retention_days),
         ("backup.keep_days", config.backup.keep_days),
         ("notify.keep_days", config.notify.keep_days),
+        ("alarms.keep_days", config.alarms.keep_days),
+        ("performance.keep_days", config.performance.keep_days),
     ] {
         if !(0..=DAYS_MOST).contains(&days) {
             return wrong(key, format!("{days} is no such number of days"), "use 0 to 36500");
@@ -184,6 +188,27 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         let problem =
             format!("{} would delay the first retry by more than a second", config.notify.retry_base_ms);
         return wrong("notify.retry_base_ms", problem, "use 1 to 1000");
+    }
+    for (key, value, most) in [
+        ("alarms.watch_seconds", whole(config.alarms.watch_seconds), 3600),
+        ("alarms.compare_minutes", config.alarms.compare_minutes, DAYS_MOST * 1440),
+        ("alarms.delivery_minutes", config.alarms.delivery_minutes, DAYS_MOST * 1440),
+        ("alarms.storage_free_percent", whole(config.alarms.storage_free_percent), 100),
+        ("alarms.clock_offset_ms", config.alarms.clock_offset_ms, 86_400_000),
+    ] {
+        if !(0..=most).contains(&value) {
+            return wrong(key, format!("{value} is not from 0 to {most}"), "use a number from that range");
+        }
+    }
+    if config.alarms.tenant.is_empty() {
+        return wrong("alarms.tenant", "no tenant".into(), "name one, such as default");
+    }
+    let minutes = &config.performance.minutes;
+    if let Some(m) = minutes.iter().find(|m| !(1..=60).contains(*m) || 60 % **m != 0) {
+        return wrong("performance.minutes", format!("{m} does not divide an hour"), "use 5, 15, 60");
+    }
+    if minutes.iter().any(|m| minutes.iter().filter(|o| *o == m).count() > 1) {
+        return wrong("performance.minutes", "one of them is there twice".into(), "name each once");
     }
     if !(1..=600).contains(&config.soap.ne_wait_seconds) {
         let got = config.soap.ne_wait_seconds.to_string();

@@ -1,6 +1,6 @@
 //! What the official kits need to find: they look at what is there, and take an empty list as a failure.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::base_of;
 use super::check::{Held, Stop, hold};
@@ -26,6 +26,7 @@ pub async fn run(target: &str, token: Option<String>) -> Held<Vec<String>> {
     let server = base.strip_suffix(orders.base).unwrap_or(&base);
     let listed = client.of(catalogue, &format!("{server}{}", catalogue.base));
     let applications = applications(&listed).await?;
+    alarms(&client.of(named("tmf642")?, &format!("{server}/tmf-api/alarm/v4"))).await?;
     let b = Bench::new(client, orders, false);
     let mut items = vec![b.account("1", "Conformance seed")];
     for (n, (application, plan)) in applications.iter().enumerate() {
@@ -38,6 +39,28 @@ pub async fn run(target: &str, token: Option<String>) -> Held<Vec<String>> {
     let order = b.order_in(&answer.must_be(&[201])?)?;
     b.ends(&order, &["completed"]).await?;
     Ok(applications.into_iter().map(|(application, _)| application).collect())
+}
+
+/// Two alarms, where there are fewer, and where the server has alarms and lets us tell some.
+async fn alarms(client: &Client) -> Held {
+    let answer = client.get("/alarm").await?;
+    if answer.status != 200 || answer.list()?.len() >= 2 {
+        return Ok(());
+    }
+    for object in ["1", "2"] {
+        let told = client
+            .post(
+                "/alarm",
+                &json!({
+                    "alarmRaisedTime": "2026-01-01T00:00:00Z", "alarmType": "processingErrorAlarm",
+                    "alarmedObject": { "id": object }, "perceivedSeverity": "warning", "state": "raised",
+                    "probableCause": "thresholdCrossed", "sourceSystemId": CUSTOMER,
+                }),
+            )
+            .await?;
+        hold!([201, 403].contains(&told.status), "an alarm was not taken: {told}");
+    }
+    Ok(())
 }
 
 /// Two applications with a plan each, which need nothing else said.

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
+use telvisor_model::Alarm;
 use telvisor_sdr::file::FileInfo;
 
 use super::files::FileLayer;
 use super::octets::encode;
-use super::seal::{SealError, keep_first};
+use super::seal::{SealError, fails, keep_first};
 use crate::config::FileFormat;
 use crate::engine::Engine;
 use crate::fault;
@@ -70,6 +71,8 @@ pub async fn deliver(engine: &Engine) -> Result<(), SealError> {
             continue;
         }
         if let Err(e) = deliver_one(engine, &f).await {
+            let of = (f.tenant.as_str(), f.recipient.as_str(), f.test);
+            fails(engine, Alarm::SdrDeliveryFailing, of, &e).await;
             stuck.push(stream);
             keep_first(&mut trouble, e);
         }

@@ -35,6 +35,23 @@ pub trait FileLayer: Send + Sync {
     /// # Errors
     /// As the file system says.
     fn make_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// The room of the file system that a path is on.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn room(&self, path: &Path) -> io::Result<Room> {
+        let stat = rustix::fs::statvfs(path)?;
+        Ok(Room { free: stat.f_bavail * stat.f_frsize, total: stat.f_blocks * stat.f_frsize })
+    }
+}
+
+/// Octets of a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// For whoever is not root.
+    pub free: u64,
+    pub total: u64,
 }
 
 /// The real disk.

@@ -4,17 +4,19 @@
 use chrono::{DateTime, FixedOffset, Offset as _, TimeDelta, Utc};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use telvisor_model::Alarm;
 use telvisor_sdr::file::FileInfo;
 use telvisor_sdr::time::whole_seconds;
 
 pub use super::deliver::{deliver, folder, rebuild, root};
 use super::octets::{encode, number};
 use super::schedule::Schedule;
+use crate::alarms;
 use crate::config::{FileFormat, Recipient};
 use crate::engine::Engine;
 use crate::store::sdr::SdrRow;
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
-use crate::store::{Json, StoreError, System, Tx};
+use crate::store::{Json, StoreError, System, Tx, retrying};
 
 /// Reasons to close a file, as in [`telvisor_sdr::file::CLOSE_REASONS`].
 const NORMAL: u8 = 0;
@@ -92,7 +94,10 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
             match stream(engine, row, tenant, *test, cut).await {
                 Ok(files) => sealed.extend(files),
                 // The other streams do not wait for this one.
-                Err(e) => keep_first(&mut trouble, e),
+                Err(e) => {
+                    fails(engine, Alarm::SdrSealingFailing, (tenant, &row.name, *test), &e).await;
+                    keep_first(&mut trouble, e);
+                }
             }
         }
     }
@@ -100,6 +105,29 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
         keep_first(&mut trouble, e);
     }
     trouble.map_or(Ok(sealed), Err)
+}
+
+/// Tells operators that a stream comes to a stop; they are told that it goes on when nobody says this any more.
+pub(super) async fn fails(
+    engine: &Engine,
+    kind: Alarm,
+    (tenant, recipient, test): (&str, &str, bool),
+    e: &SealError,
+) {
+    if matches!(e, SealError::Store(_)) {
+        // The database is an alarm of its own.
+        return;
+    }
+    let (object, text) = (alarms::stream(recipient, test), e.to_string());
+    let told = retrying("alarm", || async {
+        let mut tx = engine.db.tenant(tenant).await?;
+        alarms::hold(&mut tx, kind, kind.about().severity, &object, &text, None).await?;
+        engine.queue.publish(tx.commit().await?);
+        Ok::<_, StoreError>(())
+    });
+    if let Err(e) = told.await {
+        tracing::warn!(error = %e, "an alarm could not be written; the next try does it");
+    }
 }
 
 /// Keeps the first error to answer; a later one is only logged.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use telvisor_model::ListenerState;
+use telvisor_model::{Alarm, ListenerState};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use super::send::{Letter, Post, trace_parent};
 use super::soap::{self, Beside, Kind};
 use super::{NotifyError, Shows, envelope, listeners, sequence};
 use crate::access::{Caller, Door};
+use crate::alarms;
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::store::deliveries::DueRow;
@@ -309,6 +310,9 @@ impl Lane {
                 let caller = Caller::system(&self.tenant, Door::System);
                 let detail = json!({ "why": l.paused_why });
                 tx.audit(&caller, "listener.pause", &id.to_string(), Some(&detail)).await?;
+                let why = l.paused_why.as_deref().unwrap_or_default();
+                let text = format!("{} at {}: {why}", l.api, l.callback);
+                alarms::raise(&mut tx, Alarm::ListenerPaused, &id.to_string(), &text).await?;
             }
         }
         self.engine.commit(tx, ["deliver.before_commit", "deliver.after_commit"]).await?;
@@ -324,7 +328,6 @@ impl Lane {
         l.state = ListenerState::Paused;
         l.paused_at = Some(now);
         l.paused_why = Some(format!("nothing could be delivered for {hours} hours; last: {why}"));
-        tracing::error!(listener = %l.id, callback = l.callback, error = why, "alarm: the listener is paused, its events are kept; `telvisor listeners resume` lets them go on");
         metrics::counter!("telvisor_listeners_paused_total", "api" => l.api.clone()).increment(1);
     }
 

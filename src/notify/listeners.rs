@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use telvisor_model::ListenerState;
+use telvisor_model::{Alarm, ListenerState, Severity};
 use uuid::Uuid;
 
 use super::guard::{Guard, Refused};
 use super::{Api, NotifyError, Shows, sequence, sign};
 use crate::access::Caller;
+use crate::alarms;
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::secrets::Sealed;
@@ -201,12 +202,17 @@ async fn change_once(
         Change::Pause { reason } => {
             if l.state == ListenerState::Active {
                 l.paused_at = Some(tx.now());
-                l.paused_why = Some(reason.clone().unwrap_or_else(|| "by an operator".into()));
+                let why = reason.clone().unwrap_or_else(|| "by an operator".into());
+                let text = format!("{} at {}: {why}", l.api, l.callback);
+                let (kind, warning) = (Alarm::ListenerPaused, Severity::Warning);
+                alarms::raise_as(&mut tx, kind, warning, &id.to_string(), &text).await?;
+                l.paused_why = Some(why);
             }
             l.state = ListenerState::Paused;
             detail = Some(json!({ "why": l.paused_why }));
         }
         Change::Resume => {
+            alarms::clear(&mut tx, Alarm::ListenerPaused, &id.to_string()).await?;
             l.state = ListenerState::Active;
             (l.paused_at, l.paused_why, l.failing_since) = (None, None, None);
             tx.retry_now(id).await?;
@@ -215,7 +221,10 @@ async fn change_once(
             l.listener_path = *on;
             detail = Some(json!({ "listenerPath": on }));
         }
-        Change::Remove => tx.delete_listener(&l).await?,
+        Change::Remove => {
+            alarms::clear(&mut tx, Alarm::ListenerPaused, &id.to_string()).await?;
+            tx.delete_listener(&l).await?;
+        }
     }
     tx.update_listener(&l).await?;
     tx.audit(caller, change.word(), &id.to_string(), detail.as_ref()).await?;

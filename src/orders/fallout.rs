@@ -1,6 +1,6 @@
 //! When a job's attempts are used up, and what an operator decides then.
 
-use telvisor_model::{ItemState, OrderState};
+use telvisor_model::{Alarm, ItemState, OrderState};
 use uuid::Uuid;
 
 use super::finish::{self, End};
@@ -8,6 +8,7 @@ use super::jeopardy::{self, HELD};
 use super::moves::Moving;
 use super::{OrderError, cancel, hold, line};
 use crate::access::Caller;
+use crate::alarms;
 use crate::config::OnFailure;
 use crate::engine::Engine;
 use crate::fault;
@@ -86,6 +87,9 @@ async fn turn_all(
 
 /// Turns one job around. The attempt grows, so that a worker which still runs it finds its writes refused.
 async fn turn(tx: &mut Tx<Tenant>, job: &mut JobRow, something: bool) -> Result<(), StoreError> {
+    if job.state == "fallout" {
+        alarms::clear(tx, Alarm::JobInFallout, &job.id.to_string()).await?;
+    }
     job.phase = "undo".into();
     job.state = if something { "ready" } else { "undone" }.into();
     job.attempt += 1;
@@ -130,20 +134,25 @@ pub async fn given_up(
     } else {
         None
     };
+    let (object, title) = (job.id.to_string(), job.title.clone());
     let Some(stuck) = stuck else {
         // Undo: the item ends failed when its jobs have been undone.
+        alarms::raise(tx, Alarm::JobGivenUp, &object, &format!("{title}: {why}")).await?;
         moving.items[n].error = Some(why.to_owned());
         let item = moving.items[n].clone();
         tx.update_item(&item).await?;
         if !turn_all(tx, moving, n, ItemState::InProgress, &mut jobs).await? {
             fail_item(engine, tx, moving, n, &jobs).await?;
+            alarms::clear(tx, Alarm::JobGivenUp, &object).await?;
         }
         return Ok(());
     };
     job.state = "fallout".into();
     job.ended_at = Some(tx.now());
     tx.update_job(job).await?;
-    let message = format!("{}: {why} ({stuck})", job.title);
+    let message = format!("{title}: {why} ({stuck})");
+    alarms::clear(tx, Alarm::JobGivenUp, &object).await?;
+    alarms::raise(tx, Alarm::JobInFallout, &object, &message).await?;
     let id = moving.items[n].item_id.clone();
     // What the item fails with in the end is why it is undone, not why the undo came to a stop.
     if !undoing || moving.items[n].error.is_none() {
@@ -203,6 +212,9 @@ pub async fn job_ended(
     job: &JobRow,
 ) -> Result<(), StoreError> {
     let n = item_of(moving, job)?;
+    if job.phase == "undo" {
+        alarms::clear(tx, Alarm::JobGivenUp, &job.id.to_string()).await?;
+    }
     let jobs = finish::jobs_of(tx, moving, n).await?;
     if jobs.iter().any(|(j, _)| !matches!(j.state.as_str(), "done" | "undone" | "failed")) {
         let stuck = |j: &JobRow| j.state == "fallout";
@@ -298,6 +310,7 @@ async fn decide_once(
     let by = caller.principal.name();
     match decision {
         Decision::Retry => {
+            alarms::clear(&mut tx, Alarm::JobInFallout, &job.id.to_string()).await?;
             job.state = "ready".into();
             job.tries = 0;
             job.attempt += 1;
@@ -361,6 +374,9 @@ async fn skip(
 ) -> Result<(), StoreError> {
     for (job, steps) in jobs {
         if !matches!(job.state.as_str(), "done" | "undone") {
+            for kind in [Alarm::JobInFallout, Alarm::JobGivenUp] {
+                alarms::clear(tx, kind, &job.id.to_string()).await?;
+            }
             job.state = "failed".into();
             job.attempt += 1;
             job.ended_at = Some(tx.now());

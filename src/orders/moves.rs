@@ -1,11 +1,12 @@
 //! Moving an order and its items along their diagrams, with history and one event for each move.
 
 use telvisor_model::order::end_state;
-use telvisor_model::{EventKind, ItemState, OrderKind, OrderState, product_order};
+use telvisor_model::{Alarm, EventKind, ItemState, OrderKind, OrderState, product_order};
 use uuid::Uuid;
 
 use super::jeopardy::HELD;
 use super::milestones;
+use crate::alarms;
 use crate::store::events::NewEvent;
 use crate::store::orders::{ItemRow, OrderBody, OrderError, OrderRow, Wanted};
 use crate::store::{StoreError, Tenant, Tx};
@@ -235,7 +236,7 @@ impl Moving {
     ) -> Result<(), StoreError> {
         self.tell(tx).await?;
         let now = tx.now();
-        self.order.state = state;
+        let was = std::mem::replace(&mut self.order.state, state);
         self.order.changed_at = Some(now);
         // One that only passes through `inProgress` has not begun.
         if begins && self.order.started_at.is_none() {
@@ -257,8 +258,26 @@ impl Moving {
         }
         tx.insert_history(&mut self.order, None, state.as_str(), reason, by).await?;
         self.untold = true;
+        self.alarm(tx, was, reason).await?;
         tracing::info!(order.id = %self.order.id, request.id = self.order.request_id, order.state = %state, reason, by, "order moved");
         Ok(())
+    }
+
+    /// An order that is held needs somebody. A product order shows the state of its service order, which has the alarm.
+    async fn alarm(
+        &self,
+        tx: &mut Tx<Tenant>,
+        was: OrderState,
+        reason: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let (held, id) = (OrderState::Held, self.order.id.to_string());
+        if self.order.kind != OrderKind::Service || (was == held) == (self.order.state == held) {
+            return Ok(());
+        }
+        if was == held {
+            return alarms::clear(tx, Alarm::OrderHeld, &id).await;
+        }
+        alarms::raise(tx, Alarm::OrderHeld, &id, reason.unwrap_or("the order is held")).await
     }
 
     /// Moves an item.

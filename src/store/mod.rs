@@ -4,6 +4,7 @@
 //! into every query, [`Tx<System>`] is for claims, sweeps and sequencers. Nothing is written unless `commit` is
 //! called.
 
+pub mod alarms;
 pub mod archive;
 pub mod audit;
 pub mod backups;
@@ -33,6 +34,7 @@ pub mod nonces;
 pub mod options;
 pub mod orders;
 pub mod packages;
+pub mod performance;
 mod primary;
 pub mod records;
 pub mod retry;

@@ -203,6 +203,15 @@ impl TestApp {
         answer
     }
 
+    /// Answers on loopback, too, for clients that make connections of their own; its address.
+    pub async fn listens(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.router.clone();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, &[], None).await
     }

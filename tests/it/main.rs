@@ -3,6 +3,7 @@
 
 mod access;
 mod actions;
+mod alarms;
 mod amqp;
 mod archive;
 mod asking;
@@ -43,6 +44,7 @@ mod notify;
 mod openapi;
 mod packages;
 mod pending;
+mod performance;
 mod postgres;
 mod probe;
 mod process;

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::harness::files_below;
 
 /// Tables of the installation, or whose rows may belong to all tenants.
-const SHARED: [&str; 13] = [
+const SHARED: [&str; 14] = [
     "schema_releases",
     "installation",
     "tenants",
@@ -20,6 +20,7 @@ const SHARED: [&str; 13] = [
     "hypervisors",
     "hosts",
     "sdr_recipients",
+    "performance_periods",
 ];
 
 /// What later parts rely on: tables with some of their columns.

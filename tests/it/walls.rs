@@ -19,7 +19,7 @@ const CRATES: [(&str, &[&str]); 6] = [
 /// The parts of the root package, each with the parts that it may name: `*` all above it. A part may only name what
 /// stands above it in this table, so the table has no circle. A part of a part (`mediation::schedule`) is listed by
 /// itself where it is needed further up than the rest; the rest of its own part may always name it.
-const PARTS: [(&str, &str); 26] = [
+const PARTS: [(&str, &str); 29] = [
     ("clock", ""),
     ("fault", ""),
     ("access", ""),
@@ -33,6 +33,7 @@ const PARTS: [(&str, &str); 26] = [
     ("telemetry", "config"),
     // The base ends here: `store` and all below may name clock, fault, access and config.
     ("store", ""),
+    ("alarms", "store"),
     ("queue", "store"),
     ("hypervisor", ""),
     ("inventory", ""),
@@ -40,17 +41,19 @@ const PARTS: [(&str, &str); 26] = [
     ("mediation::files", ""),
     // The handles of one process, which every stage is given.
     ("engine", "store queue hypervisor inventory apps secrets mediation::files"),
+    ("alarms::watch", "engine store queue hypervisor inventory alarms mediation::files"),
     // Who is let in; what a caller is stands far above.
     ("access::clients", "store secrets"),
     ("access::check", "engine store secrets access::clients"),
     ("access::sessions", "engine store secrets access::check"),
-    ("mediation", "engine store apps"),
-    ("orders", "engine store apps inventory queue mediation mediation::schedule"),
+    ("performance", "engine store"),
+    ("mediation", "engine store apps alarms"),
+    ("orders", "engine store apps inventory queue alarms mediation mediation::schedule"),
     ("jobs", "engine store apps inventory queue hypervisor orders"),
-    ("notify", "engine store http secrets"),
+    ("notify", "engine store http secrets alarms"),
     (
         "api",
-        "conformance engine store apps inventory secrets access::clients access::check access::sessions mediation \
+        "conformance engine store alarms apps inventory secrets access::clients access::check access::sessions mediation \
          orders notify",
     ),
     ("app", "*"),

@@ -158,7 +158,7 @@ group_demo() {
 # Our own kit against every API and version that we serve.
 group_conformance() {
   local api apis=("tmf641 4" "tmf641 5" "tmf622 4" "tmf622 5")
-  apis+=("tmf620 4" "tmf629 4" "tmf633 4" "tmf635 4" "tmf637 4" "tmf638 4" "tmf639 4" "tmf639 5")
+  apis+=("tmf620 4" "tmf629 4" "tmf633 4" "tmf635 4" "tmf637 4" "tmf638 4" "tmf639 4" "tmf639 5" "tmf642 4")
   build conformance-build || return 0
   if ! start_server "$scratch/conformance"; then
     fail "conformance (the server did not become ready, log in target/test-logs/server.log)"

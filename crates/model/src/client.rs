@@ -21,7 +21,11 @@ text_enum! {
         /// TMF635.
         UsageRead = "usage:read",
         UsageWrite = "usage:write",
-        /// The hubs of all APIs, and SOAP's Subscribe.
+        /// TMF642, its hub too: what an OSS watches.
+        AlarmsRead = "alarms:read",
+        /// Tell alarms, acknowledge and clear them.
+        AlarmsWrite = "alarms:write",
+        /// The hubs of all other APIs, and SOAP's Subscribe.
         Events = "events",
         /// What an operator does: jobs, fallout, approval, listeners, SDR files, metrics.
         Operations = "operations",

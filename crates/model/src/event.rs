@@ -58,6 +58,14 @@ text_enum! {
         ServiceCategory = "serviceCategory",
         ServiceCandidate = "serviceCandidate",
         ServiceSpecification = "serviceSpecification",
+        /// TMF642, and its tasks.
+        Alarm = "alarm",
+        AckAlarms = "ackAlarms",
+        UnAckAlarms = "unAckAlarms",
+        ClearAlarms = "clearAlarms",
+        CommentAlarms = "commentAlarms",
+        GroupAlarms = "groupAlarms",
+        UnGroupAlarms = "unGroupAlarms",
     }
 }
 

@@ -6,6 +6,7 @@
 mod text;
 
 pub mod action;
+pub mod alarm;
 pub mod catalogue;
 pub mod client;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod shown;
 pub mod view;
 
 pub use action::{Action, CustomerState, Refusal, SubscriptionState, Verdict};
+pub use alarm::{AckState, Alarm, AlarmState, AlarmType, Severity};
 pub use client::{ClientState, Scope};
 pub use event::{EventKind, ListenerState, Resource};
 pub use order::{ItemState, OrderKind, OrderState};

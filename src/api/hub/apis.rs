@@ -9,7 +9,8 @@ use super::{inventory, query};
 use crate::api::ordering::Ordering;
 use crate::api::{
     TMF620, TMF622, TMF622_V5, TMF629, TMF633, TMF635, TMF637, TMF638, TMF639, TMF639_V5, TMF641, TMF641_V5,
-    catalogue, soap::callback, tmf620, tmf622, tmf629, tmf633, tmf635, tmf637, tmf638, tmf639, tmf641,
+    TMF642, catalogue, soap::callback, tmf620, tmf622, tmf629, tmf633, tmf635, tmf637, tmf638, tmf639,
+    tmf641, tmf642,
 };
 use crate::notify::{Api, Envelope, Render, Shown, Shows};
 use crate::store::cancels::CancelRow;
@@ -61,6 +62,8 @@ const CHANGES: Events = &[
 
 /// What was ordered: it stays readable when it has ended.
 const LIVES: Events = &[CREATE, CHANGE, STATE];
+/// A task on alarms.
+const TASK: Events = &[CREATE, STATE];
 /// A usage specification, which has no event of its state.
 const STATELESS: Events = &[CREATE, CHANGE, (EventKind::StateChange, "AttributeValueChangeEvent"), DELETE];
 
@@ -202,6 +205,20 @@ pub const APIS: &[Api] = &[
             shown(Resource::CancelServiceOrder, "cancelServiceOrder", CANCEL, |base, e| {
                 task(&tmf641::v5::API, base, e)
             }),
+        ],
+    ),
+    v4(
+        "tmf642.v4",
+        TMF642,
+        "Alarm",
+        &[
+            shown(Resource::Alarm, "alarm", USUAL, tmf642::render::alarm_of_event),
+            shown(Resource::AckAlarms, "ackAlarms", TASK, tmf642::render::task_of_event),
+            shown(Resource::UnAckAlarms, "unAckAlarms", TASK, tmf642::render::task_of_event),
+            shown(Resource::ClearAlarms, "clearAlarms", TASK, tmf642::render::task_of_event),
+            shown(Resource::CommentAlarms, "commentAlarms", TASK, tmf642::render::task_of_event),
+            shown(Resource::GroupAlarms, "groupAlarms", TASK, tmf642::render::task_of_event),
+            shown(Resource::UnGroupAlarms, "unGroupAlarms", TASK, tmf642::render::task_of_event),
         ],
     ),
 ];

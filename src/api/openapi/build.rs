@@ -408,7 +408,8 @@ fn header_parameter(name: &str, about: &str) -> Parameter {
         .build()
 }
 
-fn list_parameters(attributes: &[(&'static str, Kind)]) -> Vec<Parameter> {
+/// The parameters of a list.
+pub fn list_parameters(attributes: &[(&'static str, Kind)]) -> Vec<Parameter> {
     let number = || {
         let schema =
             ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)).maximum(Some(1_000_000)).build();

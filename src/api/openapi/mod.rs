@@ -3,6 +3,7 @@
 //! The tables name the operations, the types the bodies, and `build` makes a document of them. Documents are checked in
 //! under `tmf-specs/`, served below `/docs`, and printed by `telvisor openapi`.
 
+pub mod alarm;
 mod build;
 pub mod catalogue;
 pub mod clients;
@@ -55,6 +56,7 @@ fn apis() -> Vec<Api> {
         inventory::services(),
     ];
     all.extend(inventory::resources());
+    all.push(alarm::api());
     all.push(own::api());
     all
 }

@@ -1,8 +1,7 @@
 //! Our own API: what the TMF interfaces have no word for.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
-use utoipa::ToSchema;
+use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::link::{Link, LinkBuilder};
@@ -11,10 +10,12 @@ use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{Ref, Required, Schema};
+use utoipa::{PartialSchema as _, ToSchema};
 
-use super::build::{Api, answer, by_id, id, refusals, request};
+use super::build::{Api, answer, attributes, by_id, id, list_parameters, refusals, request};
 use super::clients;
 use crate::api::OWN;
+use crate::api::own::performance::ATTRIBUTES;
 
 /// An order with its jobs and its history.
 #[derive(ToSchema)]
@@ -337,6 +338,7 @@ pub fn api() -> Api {
     clients::operations(&mut api);
     backups(&mut api);
     files(&mut api);
+    performance(&mut api);
     api
 }
 
@@ -453,6 +455,34 @@ fn backups(api: &mut Api) {
         .response("201", answer("The link", "DownloadLink"));
     let path = "/backups/{id}/download-links";
     api.push(HttpMethod::Post, path, refusals(link, &["400", "404", "409", "413", "415"]));
+}
+
+/// A counter of a granularity period.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct PerformanceCounter {
+    pub period_start: DateTime<Utc>,
+    pub period_end: DateTime<Utc>,
+    pub minutes: i64,
+    /// One of docs/performance.md.
+    pub counter: String,
+    #[schema(value_type = Object)]
+    pub labels: Value,
+    pub count: i64,
+    /// Milliseconds or octets, as the counter says.
+    pub sum: Option<i64>,
+    pub longest: Option<i64>,
+    /// Nothing is added to it any more.
+    pub settled: bool,
+}
+
+fn performance(api: &mut Api) {
+    api.schemas.push(("PerformanceCounter".into(), PerformanceCounter::schema()));
+    let list =
+        op("performance", "listPerformance", "Counters of the granularity periods, newest period first")
+            .parameters(Some(list_parameters(&attributes(ATTRIBUTES))))
+            .response("200", list_of("PerformanceCounter", "A page of them; with Accept: text/csv as CSV"));
+    api.push(HttpMethod::Get, "/performance", refusals(list, &["400"]));
 }
 
 fn files(api: &mut Api) {

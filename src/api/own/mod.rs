@@ -6,6 +6,7 @@ pub mod jobs;
 pub mod life;
 pub mod listeners;
 pub mod orders;
+pub mod performance;
 pub mod sdr;
 
 use axum::Json;

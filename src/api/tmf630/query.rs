@@ -268,7 +268,9 @@ fn sort_by(text: &str) -> (String, bool) {
 fn time(name: &str, text: &str) -> Result<DateTime<Utc>, Problem> {
     // An unencoded `+` of an offset arrives as a blank.
     let text = text.replace(' ', "+");
-    DateTime::parse_from_rfc3339(&text)
+    // The official kits put quotes around times.
+    let text = text.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')).unwrap_or(&text);
+    DateTime::parse_from_rfc3339(text)
         .map(|t| t.to_utc())
         .map_err(|_| Problem::invalid(name, format!("{text:?} is no RFC 3339 time")))
 }

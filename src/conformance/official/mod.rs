@@ -100,6 +100,7 @@ pub static APIS: LazyLock<Vec<Api>> = LazyLock::new(|| {
         ),
         api("tmf641", 4, "/tmf-api/serviceOrdering/v4", "TMF641/TMF641-ServiceOrdering-v4.1.0.swagger.json"),
         api("tmf641", 5, "/tmf-api/serviceOrdering/v5", "TMF641/TMF641-ServiceOrdering-v5.0.0.oas.json"),
+        api("tmf642", 4, "/tmf-api/alarm/v4", "TMF642/TMF642-Alarm-v4.0.0.swagger.json"),
     ]
 });
 

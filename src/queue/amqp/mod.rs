@@ -15,6 +15,7 @@ mod relay;
 mod topology;
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,7 @@ pub struct Broker {
     trusted: Option<String>,
     pending: Mutex<Pending>,
     bell: Notify,
+    connected: AtomicBool,
 }
 
 /// Hints in the order of their commits, each once.
@@ -129,12 +131,30 @@ impl Broker {
             true => None,
             false => Some(file(&config.ca_file)?),
         };
-        let (pending, bell) = Default::default();
-        Ok(Some(Self { nodes, prefix: config.prefix.clone(), trusted, pending, bell }))
+        let (pending, bell, connected) = Default::default();
+        Ok(Some(Self { nodes, prefix: config.prefix.clone(), trusted, pending, bell, connected }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this process is connected now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Relaxed)
+    }
+
+    /// The hosts of its nodes, for people.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        let hosts: Vec<_> = self.nodes.iter().map(|n| n.authority.host.as_str()).collect();
+        hosts.join(",")
+    }
+
+    fn connected(&self, now: bool) {
+        self.connected.store(now, Ordering::Relaxed);
+        metrics::gauge!("telvisor_amqp_connected").set(if now { 1.0 } else { 0.0 });
     }
 
     /// Keeps hints for the relay.
@@ -199,7 +219,7 @@ async fn run(queue: Arc<Queue>, process: Process, ending: Ending) {
             tracing::warn!(hints = broker.lock().order.len(), "the broker was not told everything; others find it by looking");
         }
     }
-    metrics::gauge!("telvisor_amqp_connected").set(0.0);
+    broker.connected(false);
 }
 
 /// Connects to node after node, until the process ends and nothing waits.
@@ -207,7 +227,7 @@ async fn stay(queue: &Queue, broker: &Broker, process: &Process, ending: &Ending
     let mut wait = SOON;
     for node in broker.nodes.iter().cycle() {
         let ended = session(queue, broker, node, process, ending, &mut wait).await;
-        metrics::gauge!("telvisor_amqp_connected").set(0.0);
+        broker.connected(false);
         let Err(e) = ended else { return };
         let host = &node.authority.host;
         tracing::warn!(error = %e, host, "the broker is away; orders go on, and the next node is tried");
@@ -235,7 +255,7 @@ async fn session(
         () = said(broker, &ending.quiet) => return Ok(()),
     };
     let topology = topology::declare(&connection, &broker.prefix, process).await?;
-    metrics::gauge!("telvisor_amqp_connected").set(1.0);
+    broker.connected(true);
     *wait = SOON;
     tracing::info!(host = node.authority.host, "the broker is connected");
     let relay = relay::run(broker, &connection, &topology.exchange, &ending.quiet);
