@@ -36,6 +36,7 @@ use crate::performance;
 use crate::queue::Queue;
 use crate::queue::amqp::{self, Broker, Ending, Process};
 use crate::secrets::Secrets;
+use crate::store::drift::Corrected;
 use crate::store::{Db, DbOptions, migrate};
 
 /// The demo catalogue, built into the binary.
@@ -63,6 +64,7 @@ pub struct Running {
     pub engine: Arc<Engine>,
     /// The in-process simulator, where it is one.
     pub simulator: Option<Arc<Simulator>>,
+    clock: Arc<Corrected>,
     /// Held as long as the process uses the data folder.
     lock: Option<File>,
 }
@@ -95,7 +97,9 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
     let options = DbOptions::of(&config);
-    let db = Db::open(&options, clock).await.context("database.url")?;
+    let clock = Arc::new(Corrected::new(clock));
+    let db = Db::open(&options, clock.clone()).await.context("database.url")?;
+    clock.correct(&db).await?;
     migrate::run(&db).await?;
     let installation = same_world(&db, driver.as_ref()).await?;
     let catalogue = Catalogue::default();
@@ -120,7 +124,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     };
     seal::configure(&engine).await?;
     sweep::hosts(&engine).await?;
-    Ok(Running { engine: Arc::new(engine), simulator, lock })
+    Ok(Running { engine: Arc::new(engine), simulator, clock, lock })
 }
 
 /// An application that nobody has would let the orders through that were to wait for an approval.
@@ -285,6 +289,7 @@ pub async fn serve(
     if role.has_api() {
         tasks.spawn(admission::run(engine.clone(), shutdown.clone()));
     }
+    tasks.spawn(running.clock.clone().keep(engine.db.clone(), shutdown.clone()));
     if role.has_worker() {
         pool::start(&engine, &mut tasks, &shutdown);
         tasks.spawn(archive::run(engine.clone(), shutdown.clone()));

@@ -15,6 +15,7 @@ pub mod clients;
 pub mod counters;
 pub mod customers;
 pub mod deliveries;
+pub mod drift;
 pub mod durations;
 pub mod events;
 pub mod flow;

@@ -185,14 +185,20 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Answer {
-        let mut request = Request::builder().method(&method).uri(path).header("host", "localhost:8080");
+        let mut headers = headers.to_vec();
         if body.is_some() && !headers.iter().any(|(k, _)| *k == "content-type") {
-            request = request.header("content-type", "application/json");
+            headers.push(("content-type", "application/json"));
         }
+        let body = body.map_or_else(Body::empty, |b| Body::from(b.to_vec()));
+        self.send(method, path, &headers, body).await
+    }
+
+    /// Sends a body of any kind, with these headers alone.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Answer {
+        let mut request = Request::builder().method(&method).uri(path).header("host", "localhost:8080");
         for (k, v) in headers {
             request = request.header(*k, *v);
         }
-        let body = body.map_or_else(Body::empty, |b| Body::from(b.to_vec()));
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let octets = to_bytes(body, 64 << 20).await.unwrap().to_vec();

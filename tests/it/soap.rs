@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod callbacks;
+mod memory;
 pub mod ne;
 mod orders;
 mod security;
@@ -50,7 +51,9 @@ impl Reply {
         let fault = self.body();
         assert_eq!(fault.name, "Fault", "{fault:#?}");
         let detail = find(fault, "provisioningFault").unwrap_or_else(|| panic!("a typed detail: {fault:#?}"));
-        (text(detail, "number").parse().unwrap(), text(detail, "code"), text(detail, "path"))
+        let number: u32 = text(detail, "number").parse().unwrap();
+        assert_eq!(text(detail, "retryable"), (number >= 4000).to_string(), "{detail:#?}");
+        (number, text(detail, "code"), text(detail, "path"))
     }
 
     /// `faultcode`, or the innermost code of SOAP 1.2; then the text.

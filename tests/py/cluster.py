@@ -417,6 +417,7 @@ class Check:
         self.refused_without_credentials()
         subscription = self.orders()
         self.sdr_files(subscription)
+        self.back_up_and_restore(subscription)
 
     def client(self, *arguments):
         tool = self.cluster.instances["client"][0]
@@ -504,6 +505,38 @@ class Check:
         if decoded.returncode != 0:
             raise Failed(decoded.stdout + decoded.stderr)
         self.ok(decoded.stdout.strip())
+
+    def back_up_and_restore(self, subscription):
+        """By the page of operations: the database, the folder of backups and the key file, put back elsewhere."""
+        database = self.cluster.instances["postgres"][0]
+        server = f"postgres://telvisor@127.0.0.1:{database.port(5432)}"
+        password = (self.cluster.folder / "secrets/database_password").read_text()
+        environment = {"PATH": os.environ["PATH"], "PGPASSWORD": password}
+
+        def run(*command):
+            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
+
+        kept, data = self.cluster.folder / "kept", self.cluster.volume("data")
+        kept.mkdir()
+        run("pg_dump", "--format=custom", f"--file={kept / 'database'}", f"{server}/telvisor")
+        shutil.copytree(data / "backups", kept / "backups")
+        ours = [i for i in self.cluster.running if i.name in ("api", "worker", "mediation")]
+        for instance in ours:
+            if not instance.stop():
+                raise Failed(f"{instance.label} did not end well:\n{instance.words()}")
+        shutil.rmtree(data / "backups")
+        run("psql", "--command", "DROP DATABASE telvisor", f"{server}/postgres")
+        self.ok("database and backups are kept elsewhere, and lost")
+        run("psql", "--command", "CREATE DATABASE telvisor", f"{server}/postgres")
+        run("pg_restore", f"--dbname={server}/telvisor", kept / "database")
+        shutil.copytree(kept / "backups", data / "backups")
+        for instance in ours:
+            instance.start()
+        for instance in ours:
+            if "healthcheck" in instance.service:
+                instance.wait_healthy()
+        # Its data lies in the backup that its termination kept.
+        self.order(9, "bring back what was terminated, after the restoration", "modify", {"id": subscription, "state": "active"})
 
     async def fetch(self, into):
         sftp = self.cluster.instances["sftp"][0]

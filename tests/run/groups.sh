@@ -118,11 +118,13 @@ group_it_postgres() {
   tests/run/postgres.sh stop "$scratch/postgres"
 }
 
-# docker-compose.yml: by the schema of its format, and run as local processes; stays up in `make cluster`.
+# How it is run: docker-compose.yml by the schema of its format and as local processes, the root of the image, and the
+# units of systemd.
 group_cluster() {
   step cluster-schema 2 "$venv/bin/check-jsonschema" --builtin-schema vendor.compose-spec docker-compose.yml || true
   build cluster-build || return 0
   step cluster-rootfs 2 tests/run/rootfs.sh "$cargo_target/debug/telvisor" "$scratch/rootfs" || true
+  step units 2 tests/run/units.sh "$cargo_target/debug/telvisor" "$scratch/units" || true
   step cluster 5 env PATH="$(postgres_bin):$PATH" "$venv/bin/python" tests/py/cluster.py --check "$cargo_target/debug/telvisor" || true
 }
 

@@ -22,6 +22,8 @@ missing_packages() {
   command -v curl >/dev/null || echo curl
   command -v openssl >/dev/null || echo openssl
   command -v setpriv >/dev/null || echo util-linux
+  command -v systemd-analyze >/dev/null || echo systemd
+  command -v ssh-keygen >/dev/null || echo openssh-client
   [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
 }
 

@@ -6,6 +6,7 @@
 //! `TELVISOR_TEST_SEED` draws the same blows again, `TELVISOR_TEST_FULL` asks for at least 100 deaths.
 
 mod proxy;
+mod rolling;
 mod run;
 mod servers;
 mod strikes;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use telvisor_sdr::record::Record;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use crate::crash::audit::audit;
 use crate::crash::client::Client;
 use crate::crash::doors::ALL;
 use crate::crash::evidence::Evidence;
-use crate::crash::load::{Books, Faults};
+use crate::crash::load::{Books, Faults, Placed};
 use crate::crash::run::{answered, live, seal, settled};
 use crate::crash::site::{Server, Site, Start};
 use crate::harness::{ORDERS, PRODUCT_ORDERS};
@@ -246,6 +247,29 @@ impl Run {
         panic!("{} {member} does not start", ROLES[member]);
     }
 
+    /// Where the load balancer takes requests.
+    pub fn doors(&self) -> String {
+        format!("http://{}", self.front.address)
+    }
+
+    /// Orders that somebody else placed.
+    pub fn also_placed(&self, placed: Vec<Placed>) {
+        self.books.lock().unwrap().placed.extend(placed);
+    }
+
+    /// Replaces every process by a new one, as an upgrade does: no request is led to it any more, it drains and ends,
+    /// another one is started.
+    pub async fn roll(&mut self) {
+        for place in 0..ROLES.len() {
+            let mut old = self.members[place].take().expect("nobody has died");
+            self.lead();
+            let status = old.server.terminate().await;
+            assert!(status.success(), "{status}\n{}", end_of(&old.server.log()));
+            self.start(place, None).await;
+            self.goes_on(5).await;
+        }
+    }
+
     /// Leads clients to the doors that are there.
     fn lead(&self) {
         let urls = self.members.iter().flatten().map(|m| m.server.url.trim_start_matches("http://"));
@@ -275,6 +299,7 @@ impl Run {
         let books = self.books.lock().unwrap().clone();
         let seen = Box::pin(settled(&self.client, &books, &self.site)).await;
         let mut wrong = audit(&books, &seen);
+        wrong.extend(one_time(&seen));
         for (kind, ear, listener) in &self.ears {
             wrong.extend(told::judge(&self.client, *kind, listener, ear).await);
         }
@@ -285,6 +310,16 @@ impl Run {
         }
         (books, seen, wrong)
     }
+}
+
+/// Whoever did the work, and whatever that machine's clock showed: nothing was recorded before it happened.
+fn one_time(seen: &Evidence) -> Vec<String> {
+    let decoded = seen.delivered.values().filter_map(|octets| telvisor_sdr::decode::decode(octets).ok());
+    let off = |r: &Record| r.event_time.signed_duration_since(r.record_time).num_seconds();
+    let records = decoded.flat_map(|d| d.records).filter(|r| off(r) > 2);
+    records
+        .map(|r| format!("record {} was written {} s before what it tells", r.record_id, off(&r)))
+        .collect()
 }
 
 fn last_words(point: &str) -> String {

@@ -9,7 +9,7 @@ pub mod doors;
 pub mod draw;
 pub mod evidence;
 pub mod load;
-mod model;
+pub mod model;
 mod planted;
 pub mod run;
 pub mod site;

@@ -1,5 +1,9 @@
 //! What strangers send: each case of the list that other SOAP servers were given, with its right answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
 use axum::http::Method;
 use telvisor_soap::Version;
 use telvisor_soap::envelope::{SOAP11, SOAP12};
@@ -189,6 +193,23 @@ async fn what_asks_for_too_much() {
     let app = app().await;
     let reply = sent(&app, message(&c.replacen("C-1", &"x".repeat(3_000_000), 1))).await;
     assert_eq!((reply.status, reply.fault().0), (413, 2006), "52 three megabytes");
+}
+
+/// Of a body without an end no more is read than the limit and the piece that passes it.
+#[tokio::test]
+async fn an_endless_body_is_not_read() {
+    const PIECE: usize = 16 * 1024;
+    let app = TestApp::new().await;
+    let read = Arc::new(AtomicUsize::new(0));
+    let counted = read.clone();
+    let pieces = futures_util::stream::repeat_with(move || {
+        counted.fetch_add(PIECE, Ordering::Relaxed);
+        Ok::<_, std::convert::Infallible>(vec![b' '; PIECE])
+    });
+    let answer = app.send(Method::POST, ORDERS, &headers(), Body::from_stream(pieces)).await;
+    assert_eq!(answer.status, 413);
+    assert!(String::from_utf8(answer.octets).unwrap().contains("LIMIT_EXCEEDED"));
+    assert_eq!(read.load(Ordering::Relaxed), (1 << 20) + PIECE);
 }
 
 #[tokio::test]

@@ -334,6 +334,43 @@ async fn the_answer_waits_for_the_end_where_the_client_wants_it() {
     };
     let (reply, ()) = futures_util::future::join(Box::pin(asks), works).await;
     assert_eq!(text(reply.good(), "state"), "completed");
+
+    // When the time is over the answer is the state then; what waits for somebody is not waited for.
+    let of = |id: &str, more: &str| {
+        format!(
+            "<order><externalOrderId>{id}</externalOrderId>{more}</order>\
+             <customerId>C-1</customerId><applicationId>{CRM}</applicationId><planId>solo</planId>"
+        )
+    };
+    let short = "<waitSeconds>1</waitSeconds>";
+    let reply = call(&app, Soap11, "ProvisionApplication", &of("w-1", short)).await;
+    assert_eq!(text(reply.good(), "state"), "acknowledged");
+    let held = TestApp::holding().await;
+    held.customer("C-1").await;
+    held.breaks("install");
+    call(&held, Soap11, "ProvisionApplication", &of("w-2", "")).await.good();
+    held.run().await;
+    let long = "<waitSeconds>60</waitSeconds>";
+    let asked = std::time::Instant::now();
+    let status = call(&held, Soap11, "ProvisionApplication", &of("w-2", long)).await;
+    assert_eq!(
+        (text(status.good(), "state"), text(status.good(), "duplicate")),
+        ("held".into(), "true".into())
+    );
+    assert!(asked.elapsed().as_secs() < 60, "it was not waited for");
+}
+
+/// What the service is to blame for says that it can be tried again.
+#[tokio::test]
+async fn a_database_that_fails_is_the_servers_fault() {
+    let app = TestApp::new().await;
+    subscribed(&app).await;
+    app.sql("ALTER TABLE customers RENAME TO customers_away").await;
+    for (version, code) in [(Soap11, "soap:Server"), (Soap12, "soap:Receiver")] {
+        let reply = call(&app, version, "GetCustomer", "<customerId>C-1</customerId>").await;
+        assert_eq!((reply.status, reply.protocol().0.as_str()), (500, code));
+        assert_eq!(reply.fault(), (5000, "INTERNAL".to_owned(), String::new()));
+    }
 }
 
 #[tokio::test]
