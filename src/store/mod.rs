@@ -106,7 +106,14 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Sql(sqlx::Error::Database(e)) => e.code().is_some_and(|code| passes(&code)),
-            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed)
+            // A server that dies while a connection is made breaks the protocol.
+            Self::Sql(
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::WorkerCrashed,
+            )
             | Self::Unsure(_)
             | Self::Changed { .. } => true,
             _ => false,

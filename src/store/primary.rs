@@ -47,6 +47,8 @@ pub async fn find(servers: &[PgConnectOptions]) -> Result<PgConnectOptions, Stor
     let deadline = Instant::now() + START;
     loop {
         match first(servers).await {
+            // A certificate that is not trusted will not be in a moment either.
+            Err(e @ StoreError::Sql(sqlx::Error::Tls(_))) => return Err(e),
             Err(e) if e.is_transient() && Instant::now() < deadline => tokio::time::sleep(LOOK).await,
             other => return other,
         }

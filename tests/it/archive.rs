@@ -68,7 +68,7 @@ async fn orders_go_to_a_file_with_all_that_belongs_to_them() {
     assert_eq!((text(&failed, "state"), text(&app.show(&cancelled).await, "state")), ("failed", "cancelled"));
     app.delete(&format!("{ORDERS}/{}", text(&failed, "id"))).await.expect(204);
     // Those that have not ended stay.
-    let held = app.held("stop_app", terminate(&subscription)).await;
+    let held = app.held("delete_machine", terminate(&subscription)).await;
     let before = app.counts().await;
     let records = app.records("mediation-csv").await;
 

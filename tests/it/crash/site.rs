@@ -158,11 +158,6 @@ impl Drop for Site {
 }
 
 impl Server {
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
-    }
-
     /// Resolves when the process has ended.
     pub async fn ended(&mut self) -> ExitStatus {
         self.child.wait().await.unwrap()
