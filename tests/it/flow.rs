@@ -9,10 +9,10 @@ use telvisor::orders::admission;
 use telvisor::queue::MACHINE_JOBS;
 use telvisor::store::claims::{DUE_POSTGRES, Limits};
 
-use crate::harness::{
-    CRM, ORDERS, PRODUCT_ORDERS, TestApp, create, modify, provision, take_backup, terminate,
-};
+use crate::harness::{CRM, ORDERS, PRODUCT_ORDERS, TestApp, create, provision, take_backup, terminate};
 use crate::probe::begin;
+use crate::tmf622::create as product_create;
+use crate::v5::{ORDERS_V5, order5};
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -105,18 +105,15 @@ async fn every_door_turns_new_orders_away_while_too_much_waits() {
         app.place(json!([create(id)])).await;
         admission::look(app.engine()).await.unwrap();
     }
-    let v5 = |path: &str| path.replace("/v4/", "/v5/");
     let service_order = json!({ "externalId": "E1", "serviceOrderItem": [create("N1")] });
-    let product_order = json!({ "productOrderItem": [{ "id": "1", "action": "add", "quantity": 1,
-        "productOffering": { "id": "customer-account", "@type": "ProductOfferingRef" },
-        "product": { "productCharacteristic": [{ "name": "name", "value": "Ada" }] } }] });
+    let product_order = json!({ "productOrderItem": [product_create("P1")] });
     let customer = json!({ "name": "Ada", "engagedParty": { "id": "p", "@referredType": "Individual" } });
     for (path, body) in [
         (ORDERS.to_owned(), &service_order),
         (PRODUCT_ORDERS.to_owned(), &product_order),
         ("/tmf-api/customerManagement/v4/customer".to_owned(), &customer),
         (format!("/api/v1/subscriptions/{subscription}/backups"), &json!({})),
-        (v5(ORDERS), &json!({ "@type": "ServiceOrder", "serviceOrderItem": [create("N2")] })),
+        (ORDERS_V5.to_owned(), &order5(&json!([create("N2")]))),
     ] {
         let answer = app.post(&path, body).await;
         assert_eq!(answer.status, 429, "{path}: {:#}", answer.body);
@@ -223,7 +220,7 @@ async fn an_order_of_which_nothing_moves_is_stuck() {
     // Orders that wait are not stuck, nor are those that ended.
     let id = done["serviceOrderItem"][0]["service"]["id"].as_str().unwrap();
     app.held("delete_machine", terminate(id)).await;
-    app.place(json!([modify(id, &[("plan", "team")])])).await;
+    app.place(json!([provision("C1", "stallfront", "stall", None)])).await;
     app.clock.advance(TimeDelta::days(2));
     assert!(stuck().await.is_empty());
 }
