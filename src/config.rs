@@ -358,6 +358,7 @@ pub struct Soap {
 pub struct Log {
     pub format: String,
     pub filter: String,
+    pub otlp: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -25,7 +25,9 @@ pub async fn run(global: &Global, out: &mut Out<'_>) -> anyhow::Result<u8> {
     let server = Server::start(global.load()?).await?;
     announce(&server.started, out)?;
     out.flush()?;
-    server.wait().await?;
+    let ended = server.wait().await;
+    telemetry::stop().await;
+    ended?;
     Ok(0)
 }
 

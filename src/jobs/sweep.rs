@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::check::KEY_DAYS;
 use crate::engine::Engine;
 use crate::orders::{approval, cancel, expect, jeopardy, schedule};
-use crate::store::{Hint, StoreError};
+use crate::store::{Hint, StoreError, Trace};
 
 /// Most rows of one kind looked at in one sweep.
 const MOST: i64 = 500;
@@ -78,11 +78,11 @@ pub async fn look(engine: &Engine) -> Result<bool, StoreError> {
     let mut tx = engine.db.read_system().await?;
     let mut hints = vec![];
     for (class, tenant, id) in tx.due_jobs(MOST).await? {
-        hints.push(Hint::Job { class, tenant, id });
+        hints.push(Hint::Job { class, tenant, id, trace: Trace::default() });
     }
     let jobs = !hints.is_empty();
     for (tenant, customer_id) in tx.waiting_lines(MOST).await? {
-        hints.push(Hint::Line { tenant, customer_id });
+        hints.push(Hint::Line { tenant, customer_id, trace: Trace::default() });
     }
     engine.queue.wake(hints);
     Ok(jobs)

@@ -18,7 +18,7 @@ use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::customers::CustomerRow;
-use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
+use crate::store::{Hint, StoreError, Tenant, Trace, Tx, retrying};
 
 /// What acceptance answers.
 #[derive(Debug)]
@@ -89,7 +89,8 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     };
     tx.audit(caller, "order.accept", &order.to_string(), None).await?;
     if let (Some(customer_id), true) = (customer_id, moving.order.place.is_some()) {
-        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
+        let trace = Trace(caller.trace_parent.clone());
+        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id, trace });
     }
     engine.commit(tx, ["accept.before_commit", "accept.after_commit"]).await?;
     fault::point("accept.after_publish");

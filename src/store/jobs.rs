@@ -7,7 +7,7 @@ use telvisor_model::plan::{Act, Undo};
 use uuid::Uuid;
 
 use super::claims::turn;
-use super::{Json, StoreError, Tenant, Tx, sql};
+use super::{Hint, Json, StoreError, Tenant, Trace, Tx, sql};
 
 /// One job: the steps of one item on one machine. States: `ready`, `running`, `done`, `undone`, `fallout`, `failed`
 /// (skipped or abandoned by an operator), `parked` (until its order is released). Phases: `do`, `undo`.
@@ -87,6 +87,15 @@ pub struct AttemptRow {
     pub cause: Option<String>,
     /// What a script printed; none yet, because no driver hands it over.
     pub output: Option<String>,
+}
+
+impl JobRow {
+    /// Tells workers that it is due.
+    #[must_use]
+    pub fn hint(&self) -> Hint {
+        let trace = Trace(self.trace_parent.clone());
+        Hint::Job { class: self.class.clone(), tenant: self.tenant.clone(), id: self.id, trace }
+    }
 }
 
 impl Tx<Tenant> {

@@ -46,6 +46,7 @@ pub mod sessions;
 pub mod subscriptions;
 pub mod told;
 
+use std::hash::{Hash, Hasher};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -221,11 +222,38 @@ pub struct System;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Hint {
     /// A customer's line may move.
-    Line { tenant: String, customer_id: String },
+    Line { tenant: String, customer_id: String, trace: Trace },
     /// A job is due.
-    Job { class: String, tenant: String, id: Uuid },
+    Job { class: String, tenant: String, id: Uuid, trace: Trace },
     /// There are events to pass on.
     News,
+}
+
+impl Hint {
+    /// The trace of what it tells.
+    #[must_use]
+    pub fn trace(&self) -> Option<&str> {
+        match self {
+            Self::Line { trace, .. } | Self::Job { trace, .. } => trace.0.as_deref(),
+            Self::News => None,
+        }
+    }
+}
+
+/// The trace parent that goes along with a hint. Two hints that name the same row are the same, whatever their traces.
+#[derive(Debug, Clone, Default)]
+pub struct Trace(pub Option<String>);
+
+impl PartialEq for Trace {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Trace {}
+
+impl Hash for Trace {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// A transaction with its scope, and the hints to publish when it has been committed.

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use lapin::options::{BasicGetOptions, BasicPublishOptions};
+use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -118,6 +118,7 @@ async fn orders_accepted_by_one_process_are_done_by_another() {
     let api = process(&mut site, "api", &nodes).await;
     let workers = [process(&mut site, "worker", &nodes).await, process(&mut site, "worker", &nodes).await];
     let client = client(&api);
+    let copies = copies_of_jobs(&broker).await;
     let created = place(&client, &create("C-1")).await;
     completed(&client, &created).await;
     let provisioned = completed(&client, &place(&client, &provision("C-1", CRM, "solo", None)).await).await;
@@ -127,9 +128,34 @@ async fn orders_accepted_by_one_process_are_done_by_another() {
         "told by messages that were confirmed"
     );
 
+    a_message_carries_the_trace(&copies).await;
     what_is_no_hint_is_buried_with_the_reason(&broker).await;
     completed(&client, &place(&client, &create("C-2")).await).await;
     drop(workers);
+}
+
+/// A queue that gets what the workers get, too.
+async fn copies_of_jobs(broker: &Broker) -> (Connection, Channel) {
+    let connection = Connection::connect(&broker.url, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let own = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare("copies".into(), own, FieldTable::default()).await.unwrap();
+    let (options, key) = (QueueBindOptions::default(), "jobs.machine".into());
+    channel
+        .queue_bind("copies".into(), "telvisor".into(), key, options, FieldTable::default())
+        .await
+        .unwrap();
+    (connection, channel)
+}
+
+async fn a_message_carries_the_trace((_, channel): &(Connection, Channel)) {
+    let got = channel.basic_get("copies".into(), BasicGetOptions { no_ack: true }).await.unwrap();
+    let headers = got.expect("a job was told").delivery.properties.headers().clone().unwrap();
+    let Some(AMQPValue::LongString(trace)) = headers.inner().get("traceparent") else {
+        panic!("{headers:?}")
+    };
+    let lengths: Vec<_> = trace.to_string().split('-').map(str::len).collect();
+    assert_eq!(lengths, [2, 32, 16, 2], "{trace}");
 }
 
 async fn what_is_no_hint_is_buried_with_the_reason(broker: &Broker) {

@@ -62,6 +62,7 @@ mod tmf622;
 mod tmf629;
 mod tmf630;
 mod tmf633;
+mod traces;
 mod upgrade;
 mod v5;
 mod walls;

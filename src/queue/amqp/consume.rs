@@ -74,7 +74,7 @@ async fn take(
             () = shutdown.cancelled() => return rest(&channel, messages).await,
         };
         let delivery = next.ok_or(BrokerError::Silent)??;
-        match message::read(&delivery.data) {
+        match message::read(&delivery.data, delivery.properties.headers().as_ref()) {
             Ok(Hint::News) => {
                 hints.bells().ring(Hint::News, None);
                 Ticket(delivery.acker).done().await;

@@ -67,7 +67,8 @@ async fn bulk(
             .with_delivery_mode(2)
             .with_content_type("application/json".into())
             .with_message_id(crate::clock::new_id().to_string().into())
-            .with_app_id("telvisor".into());
+            .with_app_id("telvisor".into())
+            .with_headers(message::headers(&hint));
         let (key, body) = (message::key(&hint), message::write(&hint));
         match channel.basic_publish(exchange.clone(), key.into(), options, &body, properties).await {
             Ok(confirm) => sent.push((hint, confirm)),

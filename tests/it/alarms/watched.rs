@@ -154,16 +154,22 @@ async fn a_host_that_is_gone_with_machines_on_it() {
     let app = TestApp::new().await;
     app.customer("C1").await;
     app.provision("C1", CRM, "solo", None).await;
-    let was = app.engine().driver.hosts().await.unwrap()[0].name.clone();
-    execute(&app, "UPDATE machines SET host = $1", "rack-9").await;
+    let host = app.engine().driver.hosts().await.unwrap()[0].name.clone();
+    let hypervisor = app.engine().driver.capabilities().name;
+    let mut tx = app.engine().db.system().await.unwrap();
+    tx.see_host(&hypervisor, "rack-9", 8, 8192, 100, app.engine().db.clock().now()).await.unwrap();
+    tx.commit().await.unwrap();
     let mut watch = Watch::default();
+    look(&mut watch, app.engine()).await;
+    assert!(open(&app, "hostMissing").await.is_empty(), "nothing is on it");
+    execute(&app, "UPDATE reservations SET host = $1", "rack-9").await;
     look(&mut watch, app.engine()).await;
     let alarm = one(&app, "hostMissing").await;
     assert_eq!(
         (&alarm["alarmedObject"]["id"], &alarm["alarmType"]),
         (&json!("rack-9"), &json!("equipmentAlarm"))
     );
-    execute(&app, "UPDATE machines SET host = $1", &was).await;
+    execute(&app, "UPDATE reservations SET host = $1", &host).await;
     later(&app, &mut watch, app.engine()).await;
     assert!(open(&app, "hostMissing").await.is_empty());
 }

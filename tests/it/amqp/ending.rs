@@ -5,7 +5,7 @@ use std::sync::Arc;
 use telvisor::config::{Config, Overrides};
 use telvisor::queue::Queue;
 use telvisor::queue::amqp::{self, Ending, Process};
-use telvisor::store::Hint;
+use telvisor::store::{Hint, Trace};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,11 @@ async fn ends_with_something_to_tell(url: &str) -> Duration {
     url.clone_into(&mut config.amqp.url);
     let broker = amqp::Broker::configured(&config.amqp).unwrap();
     let queue = Arc::new(Queue::new(false, broker.map(Arc::new)));
-    queue.publish(vec![Hint::Line { tenant: "default".into(), customer_id: "C-1".into() }]);
+    queue.publish(vec![Hint::Line {
+        tenant: "default".into(),
+        customer_id: "C-1".into(),
+        trace: Trace(None),
+    }]);
     let ending = Ending { shutdown: CancellationToken::new(), quiet: CancellationToken::new() };
     ending.shutdown.cancel();
     ending.quiet.cancel();
