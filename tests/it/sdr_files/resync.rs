@@ -86,7 +86,7 @@ async fn what_a_recipient_has_collected_is_told() {
     let app = taken_over().await;
     std::fs::remove_dir_all(app.data().join("sdr").join(CSV)).unwrap();
     let got = Got { recipient: CSV.into(), tenant: "default".into(), test: false, file: 3, number: 6 };
-    let done = run(&app, &[got.clone()]).await;
+    let done = run(&app, std::slice::from_ref(&got)).await;
     let csv = done.iter().find(|s| s.recipient == CSV).unwrap();
     assert_eq!((csv.files.len(), csv.next_file, csv.next_number), (0, 4, 7));
     // Less than was given before changes nothing.
