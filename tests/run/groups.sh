@@ -130,7 +130,7 @@ group_cluster() {
 
 # All of our processes, PostgreSQL and RabbitMQ die and return, again and again; at least 100 deaths in the full run.
 group_chaos() {
-  step chaos 40 env TEST_POSTGRES="$root/tests/run/postgres.sh" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" \
+  step chaos 40 env TEST_CHAOS=1 TEST_POSTGRES="$root/tests/run/postgres.sh" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" \
     cargo test --workspace --locked --test it -- chaos:: --nocapture || true
 }
 
