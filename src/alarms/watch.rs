@@ -12,12 +12,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{clear, hold, stream};
 use crate::engine::Engine;
+use crate::hypervisor::Host;
 use crate::store::{StoreError, retrying};
 
 /// Rounds in which nobody has seen an alarm to hold, after which it is cleared.
 const SILENT_ROUNDS: i64 = 6;
 /// Rounds in a row without the broker before it is told: at the start it is still being connected.
 const PATIENCE: u32 = 2;
+/// Most orders that are told as stuck at once.
+const STUCK_MOST: i64 = 100;
 /// Rounds between two looks for cleared alarms that are to be forgotten.
 const FORGET_EVERY: u64 = 360;
 
@@ -66,7 +69,13 @@ impl Watch {
     /// # Errors
     /// When the database fails in the middle; that it is away is no error, but an alarm.
     pub async fn round(&mut self, engine: &Engine) -> Result<(), StoreError> {
-        let mut seen = self.around(engine).await;
+        // One that does not answer at all is an alarm of its own.
+        let hosts = engine.driver.hosts().await;
+        let mut seen = self.around(engine);
+        if let Err(e) = &hosts {
+            let name = engine.driver.capabilities().name;
+            seen.push(own(engine, Alarm::HypervisorUnreachable, &name, e.to_string()));
+        }
         match offset(engine).await {
             Ok(offset) => {
                 let most = TimeDelta::milliseconds(engine.config.alarms.clock_offset_ms);
@@ -79,7 +88,7 @@ impl Watch {
                 return Ok(());
             }
         }
-        if let Some(since) = self.away.take() {
+        if let Some(since) = self.away {
             metrics::gauge!("telvisor_database_unreachable").set(0.0);
             let text = format!("{} did not reach the database since {since}", engine.worker);
             let back = own(engine, Alarm::DatabaseUnreachable, &engine.config.node_id, text);
@@ -94,10 +103,16 @@ impl Watch {
         };
         if leads {
             seen.extend(overdue(engine).await?);
+            seen.extend(stuck(engine).await?);
+            if let Ok(hosts) = &hosts {
+                seen.extend(missing(engine, hosts).await?);
+            }
         }
         for s in &seen {
             tell(engine, s).await?;
         }
+        // It is written now.
+        self.away = None;
         if leads {
             self.lead(engine).await?;
         }
@@ -106,7 +121,7 @@ impl Watch {
     }
 
     /// What this process sees without the database.
-    async fn around(&mut self, engine: &Engine) -> Vec<Seen> {
+    fn around(&mut self, engine: &Engine) -> Vec<Seen> {
         let mut seen = vec![];
         if let Some(broker) = engine.queue.broker() {
             self.alone = if broker.is_connected() { 0 } else { self.alone + 1 };
@@ -114,10 +129,6 @@ impl Watch {
                 let text = format!("{} is not connected to the broker", engine.worker);
                 seen.push(own(engine, Alarm::BrokerUnreachable, &broker.hosts(), text));
             }
-        }
-        let name = engine.driver.capabilities().name;
-        if let Err(e) = engine.driver.hosts().await {
-            seen.push(own(engine, Alarm::HypervisorUnreachable, &name, e.to_string()));
         }
         seen.extend(storage(engine));
         seen
@@ -268,30 +279,50 @@ fn full(engine: &Engine, path: &Path, percent: u64) -> Option<(Severity, String)
     Some((severity, format!("{free} % of {} MiB are free", room.total >> 20)))
 }
 
-/// Hosts that are gone with machines on them, and files that wait for too long.
-async fn overdue(engine: &Engine) -> Result<Vec<Seen>, StoreError> {
+/// Orders in progress of which nothing moves.
+async fn stuck(engine: &Engine) -> Result<Vec<Seen>, StoreError> {
+    let minutes = engine.config.flow.stuck_minutes;
     let mut tx = engine.db.read_system().await?;
-    let in_use = tx.hosts_in_use().await?;
-    let before = tx.lease_now().await? - TimeDelta::minutes(engine.config.alarms.delivery_minutes);
-    let late = tx.overdue_files(before).await?;
-    drop(tx);
+    let before = tx.lease_now().await? - TimeDelta::minutes(minutes);
     let mut seen = vec![];
-    let hypervisor = engine.driver.capabilities().name;
-    // One that does not answer at all is an alarm of its own.
-    if let Ok(hosts) = engine.driver.hosts().await {
-        for (of, host, machines) in in_use {
-            if of == hypervisor && !hosts.iter().any(|h| h.name == host) {
-                let text = format!("{hypervisor} does not list it; {machines} machines are on it");
-                seen.push(own(engine, Alarm::HostMissing, &host, text));
-            }
-        }
-    }
-    for (tenant, recipient, test, name) in late {
-        let text = format!("{name} is sealed and not delivered");
-        let late = own(engine, Alarm::SdrOverdue, &stream(&recipient, test), text);
-        seen.push(Seen { tenant, ..late });
+    for order in tx.standing_still(before, STUCK_MOST).await? {
+        let text = format!("nothing of it has moved for {minutes} minutes (flow.stuck_minutes)");
+        let stuck = own(engine, Alarm::OrderStuck, &order.id.to_string(), text);
+        seen.push(Seen { tenant: order.tenant, ..stuck });
     }
     Ok(seen)
+}
+
+/// Hosts that are gone with machines on them.
+async fn missing(engine: &Engine, hosts: &[Host]) -> Result<Vec<Seen>, StoreError> {
+    let hypervisor = engine.driver.capabilities().name;
+    let mut tx = engine.db.read_system().await?;
+    let mut seen = vec![];
+    for host in tx.hosts_of(&hypervisor).await? {
+        if hosts.iter().any(|h| h.name == host) {
+            continue;
+        }
+        let machines = tx.machines_on(&hypervisor, &host).await?;
+        if machines > 0 {
+            let text = format!("{hypervisor} does not list it; {machines} machines are on it");
+            seen.push(own(engine, Alarm::HostMissing, &host, text));
+        }
+    }
+    Ok(seen)
+}
+
+/// Files that wait for their delivery for too long.
+async fn overdue(engine: &Engine) -> Result<Vec<Seen>, StoreError> {
+    let mut tx = engine.db.read_system().await?;
+    let before = tx.lease_now().await? - TimeDelta::minutes(engine.config.alarms.delivery_minutes);
+    let late = tx.overdue_files(before).await?;
+    Ok(late
+        .into_iter()
+        .map(|(tenant, recipient, test, name)| {
+            let text = format!("{name} is sealed and not delivered");
+            Seen { tenant, ..own(engine, Alarm::SdrOverdue, &stream(&recipient, test), text) }
+        })
+        .collect())
 }
 
 /// Compares the machines of customers with those on the hypervisor; none where that does not answer. What changes

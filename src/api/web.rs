@@ -17,6 +17,7 @@ use crate::access::{Door, Origin};
 use crate::clock::new_id;
 use crate::config::AccessMode;
 use crate::engine::Engine;
+use crate::trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -24,13 +25,16 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub async fn door(State(doors): State<Doors>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
-    let span = tracing::info_span!("request", request.id = %id, method = %request.method(), path = request.uri().path());
+    let span = tracing::info_span!("request", request.id = %id, trace_id = tracing::field::Empty, method = %request.method(), path = request.uri().path());
     let peer = request.extensions().get::<ConnectInfo<Connection>>().map(|c| c.0.peer);
     let config = &doors.engine.config;
     let trusted = config.trusted_proxies();
     let base = href::base(&config.base_url, &trusted, peer.map(|p| p.ip()), request.headers());
     request.extensions_mut().insert(base);
-    let origin = entry::origin(&trusted, peer, request.headers(), &id);
+    let mut origin = entry::origin(&trusted, peer, request.headers(), &id);
+    let parent = origin.trace_parent.get_or_insert_with(trace::begin).as_str();
+    span.record("trace_id", trace::id(Some(parent)));
+    trace::follow(&span, Some(parent));
     let open = config.access.mode == AccessMode::Open;
     let refused = if open { foreign(request.headers()) } else { None };
     let method = request.method().clone();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use telvisor_model::Role;
 use telvisor_model::plan::{Act, Target};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::lease::{Lease, save_step};
@@ -56,7 +57,8 @@ pub async fn perform(
         }
         _ => {
             let operation = operation(c, act).await?;
-            let result = operate(c, lease, &operation, handle, step).await?;
+            let span = tracing::info_span!("driver", operation = operation.name(), step, key = c.key);
+            let result = operate(c, lease, &operation, handle, step).instrument(span).await?;
             match act {
                 Act::Script { role: Role::Start, target, .. } => address(c, lease, target).await,
                 _ => Ok(result),

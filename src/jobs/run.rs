@@ -19,8 +19,10 @@ use crate::orders::fallout;
 use crate::orders::hold;
 use crate::orders::line;
 use crate::orders::moves::Moving;
+use crate::store::claims::Limits;
 use crate::store::jobs::{JobRow, StepRow};
 use crate::store::{Json, StoreError, retrying};
+use crate::trace;
 
 /// Claims beyond the counted tries after which a job that takes its workers down is given up.
 const MOST_LOST: i64 = 50;
@@ -40,17 +42,21 @@ pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
         "job",
         order.id = job.order_id.map(tracing::field::display),
         request.id = job.request_id,
+        trace_id = trace::id(job.trace_parent.as_deref()),
         job.id = %job.id,
         job.attempt = job.attempt,
         job.phase = job.phase
     );
+    trace::follow(&span, job.trace_parent.as_deref());
     carry_out(engine, job, since).instrument(span).await?;
     Ok(true)
 }
 
 async fn claim(engine: &Engine, class: &str) -> Result<Option<JobRow>, StoreError> {
     let mut tx = engine.db.system().await?;
-    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else {
+    let jobs = &engine.config.jobs;
+    let limits = Limits { per_host: jobs.per_host, per_customer: jobs.per_customer };
+    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine), limits).await? else {
         return Ok(None);
     };
     engine.commit(tx, ["claim.before_commit", "claim.after_commit"]).await?;
@@ -58,6 +64,7 @@ async fn claim(engine: &Engine, class: &str) -> Result<Option<JobRow>, StoreErro
 }
 
 async fn carry_out(engine: &Engine, job: JobRow, since: Instant) -> Result<(), StoreError> {
+    tracing::info!(job.state, job.phase, title = job.title, "job moved");
     let mut lease = Lease::new(engine, job.clone(), since);
     let failed = engine.db.read(&job.tenant).await?.failed_attempts(&job).await?;
     let outcome = if job.attempt > job.tries + MOST_LOST {
@@ -117,7 +124,7 @@ async fn begin_step(engine: &Engine, job: &JobRow, step: &mut StepRow, key: &str
     step.started_at.get_or_insert(now);
     let points = ["step.before_begin_commit", "step.after_begin_commit"];
     save_step(engine, job, step, points).await?;
-    tracing::info!(step = step.number, "{}", step.title);
+    tracing::info!(step = step.number, step.state, title = step.title, "step moved");
     Ok(())
 }
 
@@ -127,6 +134,7 @@ async fn end_step(engine: &Engine, job: &JobRow, step: &mut StepRow, result: Out
     step.ended_at = Some(engine.db.clock().now());
     let points = ["step.before_done_commit", "step.after_done_commit"];
     save_step(engine, job, step, points).await?;
+    tracing::info!(step = step.number, step.state, title = step.title, "step moved");
     if let Err(e) = expect::step_ended(engine, job, step).await {
         tracing::warn!(error = %e, "the expected dates were not renewed; the end of the job does it");
     }
@@ -150,13 +158,14 @@ async fn backward(engine: &Engine, job: &JobRow, lease: &mut Lease<'_>, failed: 
         for (i, act) in acts.iter().enumerate().skip(done) {
             let context =
                 act::Context { engine, job, steps: &steps, key: key(job, &steps[n], "undo", i, failed) };
-            tracing::info!(step = steps[n].number, "undo: {}", steps[n].title);
             act::perform(&context, lease, act, None, steps[n].number).await?;
             steps[n].undone += 1;
             note_undone(engine, job, &steps[n]).await?;
         }
         steps[n].state = "undone".into();
         note_undone(engine, job, &steps[n]).await?;
+        let step = &steps[n];
+        tracing::info!(step = step.number, step.state, title = step.title, "step moved");
     }
     Ok(())
 }
@@ -187,6 +196,7 @@ async fn end(engine: &Engine, job: &JobRow) -> Result<(), StoreError> {
     }
     line::advance(engine, &mut tx, &customer_id).await?;
     engine.commit(tx, ["job.before_commit", "job.after_commit"]).await?;
+    tracing::info!(job.state, title = job.title, "job moved");
     fault::point("job.after_publish");
     Ok(())
 }
@@ -225,6 +235,7 @@ async fn again(engine: &Engine, job: &JobRow, why: &str, last: bool) -> Result<(
         hold::after_try(&mut tx, &job).await?;
     }
     engine.commit(tx, ["again.before_commit", "again.after_commit"]).await?;
+    tracing::info!(job.state, job.phase, title = job.title, "job moved");
     fault::point("again.after_publish");
     Ok(())
 }

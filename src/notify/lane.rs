@@ -17,6 +17,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::leading::Leading;
 use super::send::{Letter, Post, trace_parent};
 use super::soap::{self, Beside, Kind};
 use super::{NotifyError, Shows, envelope, listeners, sequence};
@@ -44,6 +45,7 @@ pub struct Lane {
     engine: Arc<Engine>,
     shows: Shows,
     post: Post,
+    leading: Arc<Leading>,
     tenant: String,
     listener: ListenerRow,
     secret: Vec<u8>,
@@ -66,6 +68,7 @@ impl Lane {
         engine: &Arc<Engine>,
         shows: Shows,
         post: &Post,
+        leading: &Arc<Leading>,
         tenant: &str,
         id: Uuid,
     ) -> Result<Option<Self>, NotifyError> {
@@ -81,6 +84,7 @@ impl Lane {
             engine: engine.clone(),
             shows,
             post: post.clone(),
+            leading: leading.clone(),
             tenant: tenant.to_owned(),
             listener,
             secret,
@@ -140,6 +144,10 @@ impl Lane {
     async fn fill(&mut self) -> Result<Option<Duration>, NotifyError> {
         let room = self.engine.config.notify.concurrency;
         let mut wait = IDLE;
+        if !self.leading.holds() {
+            self.ready.clear();
+            return Ok(Some(wait));
+        }
         if self.ready.is_empty() && self.flying.len() < room {
             match self.fetch().await? {
                 Some(until) => wait = until,
@@ -147,6 +155,7 @@ impl Lane {
             }
         }
         while self.flying.len() < room
+            && self.leading.holds()
             && let Some((due, beside)) = self.ready.pop_front()
         {
             self.let_go(due, beside);

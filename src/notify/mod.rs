@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod guard;
 pub mod keep;
 pub mod lane;
+mod leading;
 pub mod listeners;
 pub mod run;
 pub mod send;

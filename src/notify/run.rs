@@ -11,12 +11,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::lane::Lane;
+use super::leading::Leading;
 use super::send::Post;
 use super::{NotifyError, Shows, keep, sequence};
 use crate::engine::Engine;
 
-/// How long the leader leads without a sign of life, at most; it gives one four times in that time.
-const LEASE: Duration = Duration::from_secs(10);
 /// Rounds between two looks for what is to be forgotten.
 const FORGET_EVERY: u64 = 600;
 
@@ -43,6 +42,7 @@ pub async fn run(engine: Arc<Engine>, shows: Shows, shutdown: CancellationToken)
         stop: CancellationToken::new(),
         round: 0,
         led: None,
+        leading: Arc::default(),
     };
     let period = Duration::from_millis(lead.engine.config.jobs.sweep_ms);
     while !shutdown.is_cancelled() {
@@ -73,18 +73,21 @@ struct Lead {
     round: u64,
     /// When the lease was last taken or renewed; none: another process leads.
     led: Option<Instant>,
+    /// The same for the lanes, which ask before they send.
+    leading: Arc<Leading>,
 }
 
 impl Lead {
     /// Places a batch of events of each tenant and wakes the lanes that have something to send. Returns whether more
     /// events may wait: the lanes are not kept waiting until none come any more.
     async fn round(&mut self) -> Result<bool, NotifyError> {
-        let lease = LEASE.min(Duration::from_secs(self.engine.config.jobs.lease_s));
+        // A sign of life four times in the time of a lease.
+        let lease = self.engine.lead_time();
         if self.led.is_none_or(|at| at.elapsed() > lease / 4) {
-            let mut tx = self.engine.db.system().await?;
-            let leader = tx.lease("notify", &self.engine.worker, lease).await?;
-            tx.commit().await?;
-            self.led = leader.then(Instant::now);
+            let asked = Instant::now();
+            let leader = self.engine.leads("notify").await?;
+            self.led = leader.then_some(asked);
+            self.leading.renew(asked, leader.then_some(lease));
         }
         if self.led.is_none() {
             self.stop_all().await;
@@ -120,8 +123,9 @@ impl Lead {
         let bell = Arc::new(Notify::new());
         let (engine, shows, post) = (self.engine.clone(), self.shows, self.post.clone());
         let (stop, own_bell, of) = (self.stop.clone(), bell.clone(), tenant.clone());
+        let leading = self.leading.clone();
         let task = tokio::spawn(async move {
-            let ran = match Lane::open(&engine, shows, &post, &of, id).await {
+            let ran = match Lane::open(&engine, shows, &post, &leading, &of, id).await {
                 Ok(Some(lane)) => lane.run(own_bell, stop).await,
                 Ok(None) => Ok(()),
                 Err(e) => Err(e),
@@ -156,9 +160,12 @@ pub async fn run_due(engine: &Arc<Engine>, shows: Shows, post: &Post) -> Result<
         while sequence::sequence(engine, &shows, &tenant).await? {}
     }
     let waiting = engine.db.read_system().await?.waiting_listeners().await?;
+    let leading = Arc::new(Leading::default());
+    // Nobody else is there.
+    leading.renew(Instant::now(), Some(Duration::from_secs(86_400)));
     let mut lanes = vec![];
     for (tenant, id) in waiting {
-        if let Some(lane) = Lane::open(engine, shows, post, &tenant, id).await? {
+        if let Some(lane) = Lane::open(engine, shows, post, &leading, &tenant, id).await? {
             lanes.push(lane.run_due());
         }
     }

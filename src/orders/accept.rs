@@ -12,13 +12,13 @@ use super::moves::Moving;
 use super::resolve::{self, Resolved, Scene};
 use super::rows::{insert, reject};
 use super::{Ask, Draft, DraftItem, Member, OrderError};
-use super::{approval, drafts, keys, line, view};
+use super::{admission, approval, drafts, keys, line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::customers::CustomerRow;
-use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
+use crate::store::{Hint, StoreError, Tenant, Trace, Tx, retrying};
 
 /// What acceptance answers.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ impl Accepted {
 /// See [`OrderError`].
 pub async fn accept(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepted, OrderError> {
     check_form(draft)?;
+    admission::enter(engine, caller)?;
     retrying("acceptance", || once(engine, caller, draft)).await
 }
 
@@ -88,7 +89,8 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     };
     tx.audit(caller, "order.accept", &order.to_string(), None).await?;
     if let (Some(customer_id), true) = (customer_id, moving.order.place.is_some()) {
-        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
+        let trace = Trace(caller.trace_parent.clone());
+        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id, trace });
     }
     engine.commit(tx, ["accept.before_commit", "accept.after_commit"]).await?;
     fault::point("accept.after_publish");

@@ -12,7 +12,7 @@ use super::{OrderError, fallout, finish, line};
 use crate::access::{Caller, Door};
 use crate::engine::Engine;
 use crate::store::orders::{ItemRow, OrderRow};
-use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
+use crate::store::{Hint, StoreError, Tenant, Trace, Tx, retrying};
 
 /// An order's `approval`: somebody has to decide.
 pub const ASKED: &str = "asked";
@@ -105,7 +105,8 @@ async fn approved(tx: &mut Tx<Tenant>, moving: &mut Moving) -> Result<(), StoreE
     moving.order.goes_on = true;
     if let Some(customer_id) = moving.order.customer_id.clone() {
         moving.order.place = Some(tx.next_place(&customer_id).await?);
-        tx.hint(Hint::Line { tenant: tx.tenant(), customer_id });
+        let trace = Trace(moving.order.trace_parent.clone());
+        tx.hint(Hint::Line { tenant: tx.tenant(), customer_id, trace });
     }
     Ok(())
 }

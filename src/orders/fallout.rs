@@ -12,9 +12,8 @@ use crate::alarms;
 use crate::config::OnFailure;
 use crate::engine::Engine;
 use crate::fault;
-use crate::queue::MACHINE_JOBS;
 use crate::store::jobs::{Done, JobRow, StepRow};
-use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
+use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// Error code of an item that an operator gave up; it stays while the item is undone, and through a retry of that.
 const ABANDONED: &str = "abandoned";
@@ -100,7 +99,7 @@ async fn turn(tx: &mut Tx<Tenant>, job: &mut JobRow, something: bool) -> Result<
     job.ended_at = (!something).then(|| tx.now());
     tx.update_job(job).await?;
     if something {
-        tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
+        tx.hint(job.hint());
     }
     Ok(())
 }
@@ -317,7 +316,7 @@ async fn decide_once(
             job.run_after = tx.lease_now().await?;
             job.ended_at = None;
             tx.update_job(&job).await?;
-            tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
+            tx.hint(job.hint());
             if job.phase == "do" {
                 moving.items[n].error = None;
             }

@@ -10,9 +10,8 @@ use super::moves::Moving;
 use super::{OrderError, fallout, line};
 use crate::access::Caller;
 use crate::engine::Engine;
-use crate::queue::MACHINE_JOBS;
 use crate::store::jobs::JobRow;
-use crate::store::{Hint, StoreError, Tenant, Tx, retrying};
+use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// State of a job that waits for the release of its order.
 const PARKED: &str = "parked";
@@ -158,7 +157,7 @@ async fn go_on(
             job.state = "ready".into();
             job.run_after = due;
             tx.update_job(&job).await?;
-            tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: job.tenant.clone(), id: job.id });
+            tx.hint(job.hint());
         }
     }
     if moving.order.state != OrderState::Held || stuck {

@@ -16,7 +16,7 @@ use crate::access::Caller;
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::orders::OrderRow;
-use crate::store::{Hint, Json, StoreError, Tenant, Tx, retrying};
+use crate::store::{Hint, Json, StoreError, Tenant, Trace, Tx, retrying};
 
 /// Members to change; the outer option: leave alone, the inner: remove.
 #[derive(Debug, Clone, Default)]
@@ -139,7 +139,8 @@ async fn patch_once(
     moving.save(&mut tx).await?;
     tx.audit(caller, "order.patch", &id.to_string(), None).await?;
     if let Some(customer_id) = moving.order.customer_id.clone() {
-        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id });
+        let trace = Trace(caller.trace_parent.clone());
+        tx.hint(Hint::Line { tenant: caller.tenant.clone(), customer_id, trace });
     }
     engine.commit(tx, ["patch.before_commit", "patch.after_commit"]).await?;
     fault::point("patch.after_publish");

@@ -10,7 +10,7 @@ use crate::queue::MACHINE_JOBS;
 use crate::store::hosts::Room;
 use crate::store::jobs::{JobRow, StepRow};
 use crate::store::machines::MachineRow;
-use crate::store::{Hint, Json, StoreError, Tenant, Tx};
+use crate::store::{Json, StoreError, Tenant, Tx};
 
 /// The largest size that a job gives its machine; none when it leaves it alone.
 fn largest(job: &JobPlan) -> Option<Size> {
@@ -140,7 +140,7 @@ pub(super) async fn write(
             })
             .await?;
         }
-        tx.hint(Hint::Job { class: MACHINE_JOBS.into(), tenant: tenant.clone(), id: row.id });
+        tx.hint(row.hint());
     }
     Ok(())
 }

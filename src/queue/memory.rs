@@ -35,7 +35,7 @@ impl Bells {
     /// takes the hint.
     pub fn ring(&self, hint: Hint, ticket: Option<Ticket>) {
         match hint {
-            Hint::Line { tenant, customer_id } => {
+            Hint::Line { tenant, customer_id, .. } => {
                 let mut lines = lock(&self.lines);
                 let key = (tenant, customer_id);
                 if !lines.known.contains_key(&key) {

@@ -312,14 +312,22 @@ impl Tx<System> {
         Ok(now)
     }
 
-    /// Hosts on which machines stand, with how many: hypervisor, host, machines.
-    pub async fn hosts_in_use(&mut self) -> Result<Vec<(String, String, i64)>, StoreError> {
-        sql!(
+    /// The hosts that a hypervisor ever listed.
+    pub async fn hosts_of(&mut self, hypervisor: &str) -> Result<Vec<String>, StoreError> {
+        let rows = sql!(self, all: (String,), "SELECT name FROM hosts WHERE hypervisor = $1 ORDER BY name", hypervisor)?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
+    /// How many machines have room on a host.
+    pub async fn machines_on(&mut self, hypervisor: &str, host: &str) -> Result<i64, StoreError> {
+        let (n,) = sql!(
             self,
-            all: (String, String, i64),
-            "SELECT hypervisor, host, COUNT(*) FROM machines WHERE ended_at IS NULL AND state <> 'planned'
-             GROUP BY hypervisor, host"
-        )
+            one: (i64,),
+            "SELECT COUNT(*) FROM reservations WHERE hypervisor = $1 AND host = $2",
+            hypervisor,
+            host
+        )?;
+        Ok(n)
     }
 
     /// Machines that customers have and no job is at work on: tenant, id, name, fence.

@@ -1,13 +1,17 @@
 //! Hints over RabbitMQ, with processes of their own. Where `TEST_RABBITMQ` does not name the script that starts a
 //! private broker, or there is no PostgreSQL, there is nothing to try: one process needs no broker.
 
+mod cluster;
+mod ending;
+mod secure;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use lapin::options::{BasicGetOptions, BasicPublishOptions};
+use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -33,8 +37,13 @@ impl Broker {
         let folder = TempDir::new().unwrap();
         // The broker runs as another user.
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
-        let url = run(&script, "start", &folder.path().join("node")).await;
+        let url = run(&script, "start", &folder.path().join("node"), &[]).await;
         Some(Self { script, folder, url })
+    }
+
+    /// rabbitmqctl on it.
+    async fn ctl(&self, words: &[&str]) -> String {
+        run(&self.script, "run", &self.node(), &[&["rabbitmqctl", "--quiet"], words].concat()).await
     }
 
     fn node(&self) -> PathBuf {
@@ -42,11 +51,11 @@ impl Broker {
     }
 
     async fn kill(&self) {
-        run(&self.script, "kill", &self.node()).await;
+        run(&self.script, "kill", &self.node(), &[]).await;
     }
 
     async fn begin_again(&self) {
-        assert_eq!(run(&self.script, "start", &self.node()).await, self.url);
+        assert_eq!(run(&self.script, "start", &self.node(), &[]).await, self.url);
     }
 }
 
@@ -57,21 +66,25 @@ impl Drop for Broker {
     }
 }
 
-async fn run(script: &Path, what: &str, folder: &Path) -> String {
+async fn run(script: &Path, what: &str, folder: &Path, more: &[&str]) -> String {
     let mut command = Command::new(script);
-    let out = command.arg(what).arg(folder).stderr(Stdio::inherit()).output().await.unwrap();
+    let out = command.arg(what).arg(folder).args(more).stderr(Stdio::inherit()).output().await.unwrap();
     assert!(out.status.success(), "{what}: {}", out.status);
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
 /// A process of one role that finds nothing by looking: without the broker it would wait for ten minutes.
 async fn process(site: &mut Site, role: &str, amqp: &str) -> Server {
+    process_with(site, role, amqp, &[]).await
+}
+
+async fn process_with(site: &mut Site, role: &str, amqp: &str, more: &[(&str, String)]) -> Server {
     let variables = [
         ("TELVISOR_ROLE", role.to_owned()),
         ("TELVISOR_AMQP", amqp.to_owned()),
         ("TELVISOR_JOBS__SWEEP_MS", "600000".to_owned()),
     ];
-    site.process(&variables).await
+    site.process(&[&variables[..], more].concat()).await
 }
 
 fn client(api: &Server) -> Client {
@@ -105,6 +118,7 @@ async fn orders_accepted_by_one_process_are_done_by_another() {
     let api = process(&mut site, "api", &nodes).await;
     let workers = [process(&mut site, "worker", &nodes).await, process(&mut site, "worker", &nodes).await];
     let client = client(&api);
+    let copies = copies_of_jobs(&broker).await;
     let created = place(&client, &create("C-1")).await;
     completed(&client, &created).await;
     let provisioned = completed(&client, &place(&client, &provision("C-1", CRM, "solo", None)).await).await;
@@ -114,9 +128,34 @@ async fn orders_accepted_by_one_process_are_done_by_another() {
         "told by messages that were confirmed"
     );
 
+    a_message_carries_the_trace(&copies).await;
     what_is_no_hint_is_buried_with_the_reason(&broker).await;
     completed(&client, &place(&client, &create("C-2")).await).await;
     drop(workers);
+}
+
+/// A queue that gets what the workers get, too.
+async fn copies_of_jobs(broker: &Broker) -> (Connection, Channel) {
+    let connection = Connection::connect(&broker.url, ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    let own = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    channel.queue_declare("copies".into(), own, FieldTable::default()).await.unwrap();
+    let (options, key) = (QueueBindOptions::default(), "jobs.machine".into());
+    channel
+        .queue_bind("copies".into(), "telvisor".into(), key, options, FieldTable::default())
+        .await
+        .unwrap();
+    (connection, channel)
+}
+
+async fn a_message_carries_the_trace((_, channel): &(Connection, Channel)) {
+    let got = channel.basic_get("copies".into(), BasicGetOptions { no_ack: true }).await.unwrap();
+    let headers = got.expect("a job was told").delivery.properties.headers().clone().unwrap();
+    let Some(AMQPValue::LongString(trace)) = headers.inner().get("traceparent") else {
+        panic!("{headers:?}")
+    };
+    let lengths: Vec<_> = trace.to_string().split('-').map(str::len).collect();
+    assert_eq!(lengths, [2, 32, 16, 2], "{trace}");
 }
 
 async fn what_is_no_hint_is_buried_with_the_reason(broker: &Broker) {

@@ -128,7 +128,7 @@ impl TestApp {
     }
 
     async fn open(folder: TempDir, config: Config, clock: TestClock) -> Self {
-        let running = app::open(config.clone(), Arc::new(clock.clone())).await.expect("it starts");
+        let running = Box::pin(app::open(config.clone(), Arc::new(clock.clone()))).await.expect("it starts");
         // Recipients get what is journalled after they were configured.
         clock.advance(TimeDelta::seconds(1));
         let doors = Doors {

@@ -410,14 +410,17 @@ class Check:
         say(f"  ok: {what}")
 
     def run(self):
-        scopes = "admin,operations,orders:read,orders:write,inventory:read"
-        operator = self.client("add", "operator", "--scope", scopes, "--json")
-        self.credentials = base64.b64encode(f"operator:{operator['secret']}".encode()).decode()
+        self.make_operator()
         self.ok("the first client is made on the database")
         self.refused_without_credentials()
         subscription = self.orders()
         self.sdr_files(subscription)
         self.back_up_and_restore(subscription)
+
+    def make_operator(self):
+        scopes = "admin,operations,orders:read,orders:write,inventory:read"
+        self.secret = self.client("add", "operator", "--scope", scopes, "--json")["secret"]
+        self.credentials = base64.b64encode(f"operator:{self.secret}".encode()).decode()
 
     def client(self, *arguments):
         tool = self.cluster.instances["client"][0]
@@ -584,7 +587,11 @@ def main():
         else:
             for number, api in enumerate(check.apis, 1):
                 say(f"api-{number}: {api}")
-            say(f"the first client: (cd {folder} && see docs/operations.md); Ctrl-C stops all")
+            check.make_operator()
+            say(f"export TELVISOR_SERVER={check.apis[0]} TELVISOR_TOKEN=operator:{check.secret}")
+            say(f"SDR files: sftp -P {cluster.instances['sftp'][0].port(2222)} "
+                f"-i {folder / 'secrets/sftp_platform_key'} {PLATFORM}@127.0.0.1:/sdr")
+            say("Ctrl-C stops all and removes what it kept")
             while True:
                 for instance in cluster.running:
                     instance.alive()

@@ -82,8 +82,12 @@ def seed(server):
     backup = until(lambda: [b["id"] for b in call(backups) if b["state"] == "available"])[0]
     later = call(server + ORDERS, {"requestedStartDate": LATER, "serviceOrderItem": [account]})
     listener = call(server + HUB, {"callback": LISTENER + "seeded", "query": NO_EVENT})
+    told = {"alarmRaisedTime": "2026-01-01T00:00:00Z", "alarmType": "processingErrorAlarm", "state": "raised",
+            "alarmedObject": {"id": "gate"}, "perceivedSeverity": "minor", "probableCause": "thresholdCrossed",
+            "sourceSystemId": "gate"}
+    alarms = [call(f"{server}/tmf-api/alarm/v4/alarm", told)["id"] for _ in range(2)]
     return {
-        "customer": order["serviceOrderItem"][0]["service"]["id"],
+        "alarms": alarms, "customer": order["serviceOrderItem"][0]["service"]["id"],
         "subscription": subscription, "backup": backup, "order": later["id"], "listener": listener["id"],
     }
 
@@ -139,6 +143,11 @@ def narrowed(document, seeded):
         "serviceSpecification": one_of(reference("customer-account", "ServiceSpecification"))}})
     orders("Product", "product", {"item": {
         "productOffering": one_of(reference("customer-account", "ProductOffering"))}})
+    for name in ("GroupAlarms_Create", "UnGroupAlarms_Create"):
+        if name in schemas:
+            cause, other = ({"id": alarm} for alarm in seeded["alarms"])
+            known = some(name, parentAlarm=one_of(cause), correlatedAlarm=one_of([other]))
+            schemas[name] = {"anyOf": [known, schemas[name]]}
     if "EventSubscriptionInput" in schemas:
         address = {"type": "string", "pattern": f"^{re.escape(LISTENER)}[a-z]{{8}}$"}
         listener = some("EventSubscriptionInput", callback=address, query=one_of(NO_EVENT))

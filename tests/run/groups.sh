@@ -114,7 +114,7 @@ group_it_postgres() {
     fail "it-postgres (PostgreSQL did not start)"
     return
   fi
-  step it-postgres 60 env TEST_DATABASE_URL="$url" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" cargo test --workspace --locked --no-fail-fast --test it || true
+  step it-postgres 60 env TEST_DATABASE_URL="$url" TEST_POSTGRES="$root/tests/run/postgres.sh" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" cargo test --workspace --locked --no-fail-fast --test it || true
   tests/run/postgres.sh stop "$scratch/postgres"
 }
 
@@ -130,7 +130,7 @@ group_cluster() {
 
 # All of our processes, PostgreSQL and RabbitMQ die and return, again and again; at least 100 deaths in the full run.
 group_chaos() {
-  step chaos 40 env TEST_POSTGRES="$root/tests/run/postgres.sh" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" \
+  step chaos 40 env TEST_CHAOS=1 TEST_POSTGRES="$root/tests/run/postgres.sh" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" \
     cargo test --workspace --locked --test it -- chaos:: --nocapture || true
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::path::HttpMethod;
 
 use super::build::{Api, Resource, add_patches, attributes};
 use super::hub;
@@ -278,4 +279,6 @@ fn task(
         delete: false,
         patches: &[],
     });
+    // A task is the record of what is done already: nobody goes on from it.
+    api.unlink(&HttpMethod::Post, &format!("/{name}"), "201");
 }

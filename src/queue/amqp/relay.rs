@@ -11,7 +11,7 @@ use crate::store::Hint;
 /// Messages under way at once.
 const BULK: usize = 512;
 
-/// Publishes until the connection is lost, or the process ends and nothing waits any more.
+/// Publishes until the connection is lost, or nothing is hinted any more (`quiet`) and nothing waits.
 ///
 /// # Errors
 /// Why the connection is of no use any more; what was not confirmed waits again.
@@ -19,7 +19,7 @@ pub async fn run(
     broker: &Broker,
     connection: &Connection,
     exchange: &ShortString,
-    shutdown: &CancellationToken,
+    quiet: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -27,7 +27,7 @@ pub async fn run(
     loop {
         let hints = broker.take(BULK);
         if hints.is_empty() {
-            if shutdown.is_cancelled() {
+            if quiet.is_cancelled() {
                 return Ok(());
             }
             if !connection.status().connected() {
@@ -37,7 +37,7 @@ pub async fn run(
                 () = broker.bell.notified() => {}
                 // A connection that is lost while nothing is to be said is seen by looking.
                 _ = beat.tick() => {}
-                () = shutdown.cancelled() => {}
+                () = quiet.cancelled() => {}
             }
             continue;
         }
@@ -67,7 +67,8 @@ async fn bulk(
             .with_delivery_mode(2)
             .with_content_type("application/json".into())
             .with_message_id(crate::clock::new_id().to_string().into())
-            .with_app_id("telvisor".into());
+            .with_app_id("telvisor".into())
+            .with_headers(message::headers(&hint));
         let (key, body) = (message::key(&hint), message::write(&hint));
         match channel.basic_publish(exchange.clone(), key.into(), options, &body, properties).await {
             Ok(confirm) => sent.push((hint, confirm)),

@@ -1,7 +1,7 @@
 //! Chaos: two processes with doors, two workers, one that mediates, on PostgreSQL and RabbitMQ of their own, under a load
 //! by all doors, while all of them die and return and their connections are cut; and the auditor who looks at what is
-//! left. Where `TEST_POSTGRES` and `TEST_RABBITMQ` do not name the scripts that start private servers, there is nothing
-//! to kill.
+//! left. Only with `TEST_CHAOS`, because it wants the machine for itself; `TEST_POSTGRES` and `TEST_RABBITMQ` name the
+//! scripts that start private servers.
 //!
 //! `TELVISOR_TEST_SEED` draws the same blows again, `TELVISOR_TEST_FULL` asks for at least 100 deaths.
 

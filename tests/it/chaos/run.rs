@@ -21,7 +21,7 @@ use crate::crash::evidence::Evidence;
 use crate::crash::load::{Books, Faults, Placed};
 use crate::crash::run::{answered, live, seal, settled};
 use crate::crash::site::{Server, Site, Start};
-use crate::harness::{ORDERS, PRODUCT_ORDERS};
+use crate::harness::{ORDERS, PRODUCT_ORDERS, setting};
 use crate::notify::{Ear, HUB, PRODUCT_HUB};
 
 /// By how many seconds the second worker's clock is wrong.
@@ -64,6 +64,7 @@ struct Member {
 impl Run {
     /// Starts everything, listeners first, then the load. None where the test run has no servers to kill.
     pub async fn begin(seed: u64) -> Option<Self> {
+        setting("TEST_CHAOS")?;
         let (database, broker) =
             (Private::open("TEST_POSTGRES").await?, Private::open("TEST_RABBITMQ").await?);
         let to_database = Proxy::to(&[database.address()]).await;
@@ -301,7 +302,8 @@ impl Run {
         let mut wrong = audit(&books, &seen);
         wrong.extend(one_time(&seen));
         for (kind, ear, listener) in &self.ears {
-            wrong.extend(told::judge(&self.client, *kind, listener, ear).await);
+            let stops = self.struck.get("Stop").copied().unwrap_or(0);
+            wrong.extend(told::judge(&self.client, *kind, listener, ear, stops).await);
         }
         self.bury();
         for member in self.members.iter_mut().flatten() {

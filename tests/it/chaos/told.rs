@@ -22,14 +22,18 @@ pub struct Kind {
 }
 
 /// Waits until a listener has nothing left to be sent, and says what is wrong with what it took: each order's states
-/// in their order, none missing, none that comes again after a later one.
-pub async fn judge(client: &Client, kind: Kind, listener: &str, ear: &Ear) -> Vec<String> {
+/// in their order, none missing. A process that stood still may have had one event in hand, which then came again after
+/// newer ones: no more than one of them for each of `stops`.
+pub async fn judge(client: &Client, kind: Kind, listener: &str, ear: &Ear, stops: usize) -> Vec<String> {
     let mut looks = Looks::until("the listener has everything", ARRIVAL);
     while backlog(client, listener).await > 0 {
         looks.again().await;
     }
-    let took = states(ear, kind.member);
+    let (took, late) = states(ear, kind.member);
     let mut wrong = vec![];
+    if late > stops {
+        wrong.push(format!("{}: {late} events came again after newer ones", kind.member));
+    }
     let mut known = BTreeSet::new();
     for order in client.all(kind.path).await {
         let id = order["id"].as_str().expect("an order has an id").to_owned();
@@ -52,9 +56,10 @@ pub async fn judge(client: &Client, kind: Kind, listener: &str, ear: &Ear) -> Ve
     wrong
 }
 
-/// The states that were taken of each order, of creation and of change. What came twice came with the same id, before
-/// anything later.
-fn states(ear: &Ear, member: &str) -> BTreeMap<String, Vec<String>> {
+/// The states that were taken of each order, of creation and of change, by a listener that drops what it had before; and
+/// how much it dropped that came after something newer.
+fn states(ear: &Ear, member: &str) -> (BTreeMap<String, Vec<String>>, usize) {
+    let mut late = 0;
     let mut took: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for h in ear.taken() {
         if !(h.event_type().ends_with("CreateEvent") || h.event_type().ends_with("StateChangeEvent")) {
@@ -63,11 +68,14 @@ fn states(ear: &Ear, member: &str) -> BTreeMap<String, Vec<String>> {
         let order = &h.body["event"][member];
         let text = |of: &Value| of.as_str().unwrap_or_default().to_owned();
         let list = took.entry(text(&order["id"])).or_default();
-        if list.last().is_none_or(|(id, _)| id != h.event_id()) {
+        if list.iter().any(|(id, _)| id == h.event_id()) {
+            late += usize::from(list.last().is_some_and(|(id, _)| id != h.event_id()));
+        } else {
             list.push((h.event_id().to_owned(), text(&order["state"])));
         }
     }
-    took.into_iter().map(|(id, list)| (id, list.into_iter().map(|(_, state)| state).collect())).collect()
+    let states = |list: Vec<(String, String)>| list.into_iter().map(|(_, state)| state).collect();
+    (took.into_iter().map(|(id, list)| (id, states(list))).collect(), late)
 }
 
 async fn backlog(client: &Client, id: &str) -> i64 {

@@ -259,6 +259,12 @@ pub const PLANTS: &[Plant] = &[
         },
     )
     .of("tmf629", 4),
+    answer("changes", "/alarm: PATCH by application/json is kept, the rest stays", |ask, reply| {
+        if ask.method == "PATCH" && ask.body["alarmDetails"] == "changed" {
+            reply.edit(|alarm| alarm["state"] = json!("updated"));
+        }
+    })
+    .of("tmf642", 4),
     answer("v5", "every object of an order says its @type", |ask, reply| {
         if posts_order(ask) && ask.body["requestedStartDate"].is_string() {
             reply.edit(|order| drop(order["serviceOrderItem"][0].as_object_mut().unwrap().remove("@type")));
