@@ -120,7 +120,10 @@ struct Scope<'t> {
 
 impl<'t> Scope<'t> {
     fn new() -> Self {
-        Self { bindings: vec![("xml", XML.into())], none: "".into() }
+        // Room for what a message of a client's stack has.
+        let mut bindings = Vec::with_capacity(16);
+        bindings.push(("xml", XML.into()));
+        Self { bindings, none: "".into() }
     }
 
     /// How many of them the message made.
@@ -168,7 +171,8 @@ impl<'t> Builder<'t> {
     fn new(text: &'t str, encoding: Encoding, limits: Limits) -> Self {
         let meter = Meter::new(limits);
         let scope = Scope::new();
-        Self { text, encoding, meter, scope, open: Vec::new(), root: None, raw: Vec::new() }
+        let (open, raw) = (Vec::with_capacity(16), Vec::with_capacity(16));
+        Self { text, encoding, meter, scope, open, root: None, raw }
     }
 
     fn build(mut self) -> Result<Element, ParseError> {
