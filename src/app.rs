@@ -1,6 +1,7 @@
 //! Puts one process together, runs it and drains it.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::memory::Memory;
 use crate::alarms;
 use crate::api::io::Counting;
-use crate::api::{self, Doors};
+use crate::api::{self, Doors, Offer};
 use crate::apps::catalogue::{self, Catalogue};
 use crate::clock::{Clock, new_id};
 use crate::config::{AccessMode, Config};
@@ -30,9 +31,10 @@ use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
+use crate::orders::{admission, archive};
 use crate::performance;
 use crate::queue::Queue;
-use crate::queue::amqp::{self, Broker, Process};
+use crate::queue::amqp::{self, Broker, Ending, Process};
 use crate::secrets::Secrets;
 use crate::store::drift::Corrected;
 use crate::store::{Db, DbOptions, migrate};
@@ -48,6 +50,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub struct Started {
     /// Base URLs, with the real ports.
     pub urls: Vec<String>,
+    /// Base URLs of health and metrics alone.
+    pub health: Vec<String>,
     pub data: PathBuf,
     pub database: String,
     pub hypervisor: String,
@@ -68,6 +72,9 @@ pub struct Running {
 impl Running {
     /// Releases the world's lock, the database and the data folder.
     pub async fn close(self) {
+        if let Err(e) = self.engine.give_up_leases().await {
+            tracing::debug!(error = %e, "what this process led goes on when its leases are over");
+        }
         if let Some(simulator) = self.simulator {
             simulator.close().await;
         }
@@ -89,7 +96,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let lock = hold(&config)?;
     let secrets = Secrets::open(&config.key_file())?;
     let (driver, simulator) = driver(&config).await?;
-    let options = DbOptions { url: config.database_url(), connections: config.database.connections };
+    let options = DbOptions::of(&config);
     let clock = Arc::new(Corrected::new(clock));
     let db = Db::open(&options, clock.clone()).await.context("database.url")?;
     clock.correct(&db).await?;
@@ -245,39 +252,53 @@ pub async fn serve(
     let running = open(config, clock).await?;
     let engine = running.engine.clone();
     let mut tasks = JoinSet::new();
-    let mut urls = vec![];
+    // What all others hint is told until they have ended.
+    let (mut telling, quiet) = (JoinSet::new(), CancellationToken::new());
+    let (mut urls, mut health) = (vec![], vec![]);
+    let doors = Doors {
+        engine: engine.clone(),
+        metrics: recorder(),
+        draining: shutdown.clone(),
+        downloads: TaskTracker::new(),
+    };
+    let mut listen = |key: &str, address: SocketAddr, offer: Offer| {
+        let listener = Counting::bind(address)
+            .with_context(|| format!("{key}: {address} cannot be used; is another server on it?"))?;
+        let url = format!("http://{}", listener.address()?);
+        let doors = doors.clone();
+        tasks.spawn(async move {
+            if let Err(e) = api::serve(listener, doors, offer).await {
+                tracing::error!(error = %e, "the listener ended");
+            }
+        });
+        anyhow::Ok(url)
+    };
+    if let Some(address) = engine.config.health_listen() {
+        health.push(listen("health.listen", address, Offer::Health)?);
+    }
     if role.has_api() {
         if engine.config.access.mode == AccessMode::Required && !somebody_may_call(&engine).await? {
             tracing::warn!(
                 "no client may call: make one with `telvisor client add NAME --scope admin` while the server is stopped"
             );
         }
-        let doors = Doors {
-            engine: engine.clone(),
-            metrics: recorder(),
-            draining: shutdown.clone(),
-            downloads: TaskTracker::new(),
-        };
         for address in &engine.config.listen {
-            let listener = Counting::bind(*address)
-                .with_context(|| format!("listen: {address} cannot be used; is another server on it?"))?;
-            urls.push(format!("http://{}", listener.address()?));
-            let doors = doors.clone();
-            tasks.spawn(async move {
-                if let Err(e) = api::serve(listener, doors).await {
-                    tracing::error!(error = %e, "the listener ended");
-                }
-            });
+            urls.push(listen("listen", *address, Offer::All)?);
         }
+    }
+    if role.has_api() {
+        tasks.spawn(admission::run(engine.clone(), shutdown.clone()));
     }
     tasks.spawn(running.clock.clone().keep(engine.db.clone(), shutdown.clone()));
     if role.has_worker() {
         pool::start(&engine, &mut tasks, &shutdown);
+        tasks.spawn(archive::run(engine.clone(), shutdown.clone()));
         tasks.spawn(notify::run::run(engine.clone(), api::hub::apis::SHOWS, shutdown.clone()));
     }
     let slots = u16::try_from(engine.config.jobs.workers).unwrap_or(u16::MAX).max(1);
     let process = Process { name: engine.worker.clone(), slots: role.has_worker().then_some(slots) };
-    amqp::start(&engine.queue, process, &mut tasks, &shutdown);
+    let ending = Ending { shutdown: shutdown.clone(), quiet: quiet.clone() };
+    amqp::start(&engine.queue, process, &mut telling, ending);
     tasks.spawn(alarms::watch::run(engine.clone(), shutdown.clone()));
     if role.has_worker() {
         tasks.spawn(performance::run(engine.clone(), shutdown.clone()));
@@ -287,6 +308,7 @@ pub async fn serve(
     }
     let started = Started {
         urls,
+        health,
         data: engine.config.data.clone(),
         database: engine.db.kind().to_owned(),
         hypervisor: engine.driver.capabilities().name,
@@ -300,6 +322,7 @@ pub async fn serve(
     tokio::select! {
         () = shutdown.cancelled() => {}
         Some(Err(e)) = tasks.join_next() => broken = Some(e),
+        Some(Err(e)) = telling.join_next() => broken = Some(e),
     }
     shutdown.cancel();
     let drained = tokio::time::timeout(DRAIN, async {
@@ -310,6 +333,10 @@ pub async fn serve(
     if drained.await.is_err() {
         tracing::warn!("some work did not end in time; it goes on at the next start");
         tasks.abort_all();
+    }
+    quiet.cancel();
+    while let Some(ended) = telling.join_next().await {
+        broken = broken.or(ended.err());
     }
     drop(engine);
     running.close().await;
@@ -343,10 +370,7 @@ async fn mediation(engine: Arc<Engine>, shutdown: CancellationToken) {
 }
 
 async fn mediate(engine: &Engine, cut: Cut) -> Result<(), seal::SealError> {
-    let mut tx = engine.db.system().await?;
-    let leader = tx.lease("mediation", &engine.worker, Duration::from_secs(10)).await?;
-    tx.commit().await?;
-    if leader {
+    if engine.leads("mediation").await? {
         seal::seal(engine, cut).await?;
     }
     Ok(())

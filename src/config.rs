@@ -9,7 +9,7 @@ use figment::{Figment, Metadata, Provider};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-mod check;
+pub mod check;
 pub mod describe;
 pub mod document;
 mod password;
@@ -67,13 +67,17 @@ pub struct Config {
     pub node_id: String,
     pub time_zone: String,
     pub database: Database,
+    pub store: Store,
     pub amqp: Amqp,
+    pub health: Health,
     pub access: Access,
     pub api: Api,
     pub catalogue: CatalogueConfig,
     pub secrets: Secrets,
     pub machine: Machine,
     pub jobs: Jobs,
+    pub flow: Flow,
+    pub archive: Archive,
     pub approval: Approval,
     pub terminate: Terminate,
     pub backup: Backup,
@@ -93,7 +97,23 @@ pub struct Config {
 pub struct Database {
     pub url: String,
     pub password_file: PathBuf,
+    pub owner_url: String,
     pub connections: u32,
+    pub wait_s: u64,
+    pub statement_timeout_s: u64,
+    pub idle_timeout_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    pub shared: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    pub listen: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -167,6 +187,26 @@ pub struct Jobs {
     pub lease_s: u64,
     pub sweep_ms: u64,
     pub on_failure: OnFailure,
+    pub per_host: i64,
+    pub per_customer: i64,
+}
+
+/// How much work is let in, and when it counts as standing still.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    pub orders_most: i64,
+    pub wait_most_s: i64,
+    pub retry_after_s: u32,
+    pub stuck_minutes: i64,
+}
+
+/// How long ended orders are kept, and where they go then.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    pub days: i64,
+    pub folder: PathBuf,
 }
 
 /// Which orders wait for an operator's approval.
@@ -412,12 +452,16 @@ impl Config {
         let figment = layers(file, flags);
         let mut config: Self = figment.extract().map_err(|e| ConfigError::Read(Box::new(e)))?;
         check::check(&config, &figment, flags)?;
-        if !config.database.password_file.as_os_str().is_empty() {
-            let url = password::with_password(&config.database.url, &config.database.password_file);
-            config.database.url = url.map_err(|(problem, fix)| {
-                let key = "database.password_file";
-                ConfigError::Wrong { key, source_of: describe::source_of(&figment, flags, key), problem, fix }
-            })?;
+        let Database { url, owner_url, password_file, .. } = &mut config.database;
+        if !password_file.as_os_str().is_empty() {
+            // The owner's URL where there is one; that of the work always.
+            for url in [Some(url), Some(owner_url).filter(|url| !url.is_empty())].into_iter().flatten() {
+                *url = password::with_password(url, password_file).map_err(|(problem, fix)| {
+                    let key = "database.password_file";
+                    let source_of = describe::source_of(&figment, flags, key);
+                    ConfigError::Wrong { key, source_of, problem, fix }
+                })?;
+            }
         }
         Ok(config)
     }
@@ -440,6 +484,12 @@ impl Config {
         } else {
             self.secrets.key_file.clone()
         }
+    }
+
+    /// Where health and metrics alone are told; checked at load.
+    #[must_use]
+    pub fn health_listen(&self) -> Option<SocketAddr> {
+        self.health.listen.parse().ok()
     }
 
     /// The proxies whose word on the client's address is taken; checked at load.

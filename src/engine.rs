@@ -1,6 +1,7 @@
 //! Everything that an order, a job or a door may touch, in one value.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -14,6 +15,9 @@ use crate::mediation::files::FileLayer;
 use crate::queue::Queue;
 use crate::secrets::Secrets;
 use crate::store::{Db, StoreError, Tx};
+
+/// How long the one process that does what only one may do leads without a sign of life, at most.
+const LEAD: Duration = Duration::from_secs(5);
 
 /// Shared by all tasks of one process.
 pub struct Engine {
@@ -45,6 +49,35 @@ impl Engine {
         let hints = tx.commit().await?;
         fault::point(after);
         self.queue.publish(hints);
+        Ok(())
+    }
+
+    /// How long a lead lasts without a sign of life.
+    #[must_use]
+    pub fn lead_time(&self) -> Duration {
+        LEAD.min(Duration::from_secs(self.config.jobs.lease_s))
+    }
+
+    /// Whether this process is the one of all that does what only one may do (a sweep, a schedule, a sequencer): takes
+    /// or renews its lease. When its holder dies, another has it after [`Engine::lead_time`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn leads(&self, what: &str) -> Result<bool, StoreError> {
+        let mut tx = self.db.system().await?;
+        let leads = tx.lease(what, &self.worker, self.lead_time()).await?;
+        self.commit(tx, ["lease.before_commit", "lease.after_commit"]).await?;
+        Ok(leads)
+    }
+
+    /// Lets others lead at once.
+    ///
+    /// # Errors
+    /// When the database does not answer; they wait for the end of the leases then.
+    pub async fn give_up_leases(&self) -> Result<(), StoreError> {
+        let mut tx = self.db.system().await?;
+        tx.give_up_leases(&self.worker).await?;
+        tx.commit().await?;
         Ok(())
     }
 }

@@ -19,6 +19,8 @@ use crate::store::{StoreError, retrying};
 const SILENT_ROUNDS: i64 = 6;
 /// Rounds in a row without the broker before it is told: at the start it is still being connected.
 const PATIENCE: u32 = 2;
+/// Most orders that are told as stuck at once.
+const STUCK_MOST: i64 = 100;
 /// Rounds between two looks for cleared alarms that are to be forgotten.
 const FORGET_EVERY: u64 = 360;
 
@@ -101,6 +103,7 @@ impl Watch {
         };
         if leads {
             seen.extend(overdue(engine).await?);
+            seen.extend(stuck(engine).await?);
             if let Ok(hosts) = &hosts {
                 seen.extend(missing(engine, hosts).await?);
             }
@@ -274,6 +277,20 @@ fn full(engine: &Engine, path: &Path, percent: u64) -> Option<(Severity, String)
         _ => Severity::Major,
     };
     Some((severity, format!("{free} % of {} MiB are free", room.total >> 20)))
+}
+
+/// Orders in progress of which nothing moves.
+async fn stuck(engine: &Engine) -> Result<Vec<Seen>, StoreError> {
+    let minutes = engine.config.flow.stuck_minutes;
+    let mut tx = engine.db.read_system().await?;
+    let before = tx.lease_now().await? - TimeDelta::minutes(minutes);
+    let mut seen = vec![];
+    for order in tx.standing_still(before, STUCK_MOST).await? {
+        let text = format!("nothing of it has moved for {minutes} minutes (flow.stuck_minutes)");
+        let stuck = own(engine, Alarm::OrderStuck, &order.id.to_string(), text);
+        seen.push(Seen { tenant: order.tenant, ..stuck });
+    }
+    Ok(seen)
 }
 
 /// Hosts that are gone with machines on them.

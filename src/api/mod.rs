@@ -61,6 +61,14 @@ pub enum Version {
     V5,
 }
 
+/// What a listener offers.
+#[derive(Debug, Clone, Copy)]
+pub enum Offer {
+    All,
+    /// Health and metrics alone, for whoever watches the process; nobody is asked for credentials.
+    Health,
+}
+
 /// TMF641 Service Ordering, base path.
 pub const TMF641: &str = "/tmf-api/serviceOrdering/v4";
 /// TMF641 Service Ordering v5, base path.
@@ -94,13 +102,32 @@ pub const OWN: &str = "/api/v1";
 ///
 /// # Errors
 /// When the listener breaks.
-pub async fn serve(listener: Counting, doors: Doors) -> std::io::Result<()> {
+pub async fn serve(listener: Counting, doors: Doors, offer: Offer) -> std::io::Result<()> {
     let (stop, downloads) = (doors.draining.clone(), doors.downloads.clone());
-    let service = router(doors).into_make_service_with_connect_info::<Connection>();
+    let routes = match offer {
+        Offer::All => router(doors),
+        Offer::Health => watched(doors),
+    };
+    let service = routes.into_make_service_with_connect_info::<Connection>();
     axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await?;
     downloads.close();
     downloads.wait().await;
     Ok(())
+}
+
+/// Health and metrics.
+fn health() -> Router<Doors> {
+    Router::new()
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+}
+
+fn watched(doors: Doors) -> Router {
+    health()
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .with_state(doors)
 }
 
 /// All routes.
@@ -133,10 +160,6 @@ pub fn router(doors: Doors) -> Router {
         .route("/listeners/{id}/pause", post(own::listeners::pause))
         .route("/listeners/{id}/resume", post(own::listeners::resume))
         .route("/listeners/{id}/replay", post(own::listeners::replay));
-    let watched = Router::new()
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics));
     Router::new()
         .nest(TMF641, ordering::routes(&tmf641::API))
         .nest(TMF641_V5, ordering::routes(&tmf641::v5::API))
@@ -153,7 +176,7 @@ pub fn router(doors: Doors) -> Router {
         .nest(TMF642, tmf642::router())
         .nest(OWN, own)
         .merge(hub::routes())
-        .merge(watched)
+        .merge(health())
         .merge(openapi::routes())
         .merge(soap::routes())
         .route("/download/{tenant}/{link}", get(download::get))

@@ -64,6 +64,15 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, "the present state forbids it", message)
     }
 
+    /// 429: there is too much to do already.
+    #[must_use]
+    pub fn busy(message: impl Into<String>, retry_after_s: u32) -> Self {
+        let mut busy =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", "there is too much to do already", message);
+        busy.retry_after = Some(retry_after_s);
+        busy
+    }
+
     /// Renders a refusal of `orders`, with the door's own paths.
     #[must_use]
     pub fn of_order(e: OrderError, path: impl Fn(Option<usize>, &Member) -> String) -> Self {
@@ -82,6 +91,7 @@ impl Problem {
             }
             OrderError::Changed => etag::changed(),
             OrderError::NotFound(id) => Self::not_found("order", &id),
+            OrderError::Busy { ref why, retry_after_s } => Self::busy(why.clone(), retry_after_s),
             OrderError::Store(e) => Self::from(e),
         }
     }
@@ -94,6 +104,10 @@ impl From<StoreError> for Problem {
                            (docs/filters.md), and go on by the cursor of Link instead of a large offset";
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Self::new(status, "tooSlow", "the list takes too long", message);
+        }
+        if e.is_full() {
+            tracing::warn!("all connections to the database are in use; a request is turned away");
+            return Self::busy("all connections to the database are in use; try again in a moment", 1);
         }
         tracing::error!(error = %e, "a request could not be answered");
         if e.is_transient() {

@@ -111,7 +111,7 @@ async fn on_database(global: &Global, add: &Add) -> anyhow::Result<Option<Value>
         .with_context(|| format!("data: the folder {} cannot be made", config.data.display()))?;
     let _lock = app::hold(&config)?;
     let secrets = Secrets::open(&config.key_file())?;
-    let options = DbOptions { url: config.database_url(), connections: 2 };
+    let options = DbOptions::of(&config).with_connections(2);
     let db = Db::open(&options, Arc::new(SystemClock)).await.context("database.url")?;
     migrate::run(&db).await?;
     let caller = Caller::local(Door::Cli);

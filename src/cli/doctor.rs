@@ -192,7 +192,7 @@ fn world(dir: &Path, running: bool) -> Finding {
 
 fn port(address: SocketAddr, running: bool) -> Finding {
     const CHECK: &str = "port";
-    match serve::check_free(address) {
+    match serve::check_free("listen", address) {
         Ok(()) => well(CHECK, format!("{address} is free")),
         Err(_) if running => well(CHECK, format!("{address}: a Telvisor runs there")),
         Err(e) => fault(CHECK, format!("{e:#}"), "see who has it with `ss -ltnp`"),

@@ -36,7 +36,7 @@ pub async fn run(global: &Global, out: &mut Out<'_>) -> anyhow::Result<u8> {
 /// Opens the configured database; an SQLite file is made when missing.
 pub async fn open(config: &Config) -> anyhow::Result<Db> {
     let url = config.database_url();
-    let options = DbOptions { url: url.clone(), connections: 2 };
+    let options = DbOptions::of(config).with_connections(2);
     Db::open(&options, Arc::new(SystemClock)).await.with_context(|| {
         let url = describe::masked_url(&url);
         format!("database {url} cannot be opened; set --database or TELVISOR_DATABASE to one that can")

@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 use telvisor_sdr::decode;
 use telvisor_sdr::icd::{IcdSettings, interface_control_document};
 
-use super::Global;
 use super::http::{Http, query, segment};
 use super::out::{Out, complain};
+use super::{Global, migrate};
+use crate::access::DEFAULT_TENANT;
+use crate::app;
 use crate::config::{Config, FileFormat};
 use crate::mediation::causes::CAUSES;
+use crate::mediation::resync;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -35,6 +38,8 @@ pub enum Command {
     },
     /// Close what is open now, for every recipient.
     Seal,
+    /// After a standby took over that lacked the last moments: give no number again. While no server runs.
+    Resync(Got),
     /// Show what is in files on disk; - is standard input.
     Decode {
         #[arg(required = true)]
@@ -42,6 +47,25 @@ pub enum Command {
     },
     /// Print the interface control document, with the ASN.1 module in it.
     Icd,
+}
+
+/// What a recipient says that it has got last, where that is not in its folder any more.
+#[derive(Debug, clap::Args)]
+pub struct Got {
+    /// The recipient.
+    #[arg(long, requires_all = ["last_file", "last_number"])]
+    recipient: Option<String>,
+    /// Number of the last file that it has got.
+    #[arg(long, requires = "recipient")]
+    last_file: Option<u32>,
+    /// Number of the last record in it.
+    #[arg(long, requires = "recipient")]
+    last_number: Option<u32>,
+    #[arg(long, default_value = DEFAULT_TENANT)]
+    tenant: String,
+    /// The stream of the test customers.
+    #[arg(long)]
+    test: bool,
 }
 
 /// A file as the server lists it.
@@ -83,6 +107,7 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
                 }
             }
         }
+        Command::Resync(got) => resync(&global.load()?, got, out).await?,
         Command::Decode { files } => return decode_files(files, out),
         Command::Icd => {
             let text = interface_control_document(&icd_settings(&global.load()?));
@@ -94,6 +119,48 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
         }
     }
     Ok(0)
+}
+
+/// On database and folders, without a server.
+async fn resync(config: &Config, got: &Got, out: &mut Out<'_>) -> anyhow::Result<()> {
+    let _lock = app::hold(config)?;
+    let db = migrate::open(config).await?;
+    let told = got.recipient.as_ref().map(|recipient| resync::Got {
+        recipient: recipient.clone(),
+        tenant: got.tenant.clone(),
+        test: got.test,
+        file: got.last_file.unwrap_or(0).into(),
+        number: got.last_number.unwrap_or(0).into(),
+    });
+    let done = resync::resync(&db, config, told.as_slice()).await?;
+    db.close().await;
+    if out.json {
+        return out.json(&done);
+    }
+    if done.is_empty() {
+        return out.line("no folder has a file that the database does not know");
+    }
+    for stream in &done {
+        let test = if stream.test { ", test" } else { "" };
+        out.line(format!(
+            "{} ({}{test}): {} files taken over, {} records numbered; goes on with file {} and record {}",
+            stream.recipient,
+            stream.tenant,
+            stream.files.len(),
+            stream.numbered,
+            stream.next_file,
+            stream.next_number
+        ))?;
+        for (records, meaning) in [
+            (&stream.lost, "the database has lost this record; what its work does again is recorded again"),
+            (&stream.doubled, "the recipient has this record twice"),
+        ] {
+            for record in records {
+                out.line(format!("  {record}  {meaning}"))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What sealing closed.

@@ -45,7 +45,10 @@ impl Server {
     /// When it cannot start, with the key of the configuration to change.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         if config.role.has_api() {
-            config.listen.iter().try_for_each(|address| check_free(*address))?;
+            config.listen.iter().try_for_each(|address| check_free("listen", *address))?;
+        }
+        if let Some(address) = config.health_listen() {
+            check_free("health.listen", address)?;
         }
         set_fault(&config)?;
         telemetry::start(&config.log).map_err(|problem| anyhow!(problem))?;
@@ -88,16 +91,19 @@ impl Server {
     }
 }
 
-/// Refuses an address that another process listens on.
-pub fn check_free(address: SocketAddr) -> anyhow::Result<()> {
+/// Refuses an address that another process listens on; `key` gives it.
+pub fn check_free(key: &str, address: SocketAddr) -> anyhow::Result<()> {
     TcpListener::bind(address).map(drop).map_err(|e| {
         if e.kind() == std::io::ErrorKind::AddrInUse {
             let free = SocketAddr::new(address.ip(), address.port().wrapping_add(10).max(1024));
-            anyhow!(
-                "listen: something listens on {address} already; stop it, or listen elsewhere: --listen {free} (or TELVISOR_LISTEN)"
-            )
+            let way = if key == "listen" {
+                format!("--listen {free} (or TELVISOR_LISTEN)")
+            } else {
+                free.to_string()
+            };
+            anyhow!("{key}: something listens on {address} already; stop it, or listen elsewhere: {way}")
         } else {
-            anyhow!("listen: {address} cannot be listened on: {e}; give another with --listen")
+            anyhow!("{key}: {address} cannot be listened on: {e}; give another")
         }
     })
 }
@@ -134,7 +140,7 @@ pub fn announce(started: &Started, out: &mut Out<'_>) -> anyhow::Result<()> {
     let database = describe::masked_url(&started.database);
     if out.json {
         return out.json(&json!({
-            "urls": started.urls, "data": data, "database": database, "hypervisor": started.hypervisor,
+            "urls": started.urls, "health": started.health, "data": data, "database": database, "hypervisor": started.hypervisor,
             "role": started.role, "applications": started.applications,
         }));
     }
@@ -143,6 +149,9 @@ pub fn announce(started: &Started, out: &mut Out<'_>) -> anyhow::Result<()> {
         out.line(format!("  TMF APIs     {url}/tmf-api/"))?;
         out.line(format!("  SOAP         {url}/soap/orders?wsdl   {url}/soap/ne?wsdl"))?;
         out.line(format!("  own API      {url}/api/v1/"))?;
+        out.line(format!("  health       {url}/health/ready   metrics  {url}/metrics"))?;
+    }
+    for url in &started.health {
         out.line(format!("  health       {url}/health/ready   metrics  {url}/metrics"))?;
     }
     out.line(format!("  data         {}", data.display()))?;
@@ -169,16 +178,17 @@ mod tests {
     fn a_taken_port_is_named_with_the_way_out() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let words = check_free(address).unwrap_err().to_string();
+        let words = check_free("listen", address).unwrap_err().to_string();
         assert!(words.contains(&address.to_string()) && words.contains("--listen"), "{words}");
         drop(taken);
-        check_free(address).unwrap();
+        check_free("listen", address).unwrap();
     }
 
     #[test]
     fn what_started_is_told_without_passwords() {
         let started = Started {
             urls: vec!["http://127.0.0.1:8080".into()],
+            health: vec!["http://127.0.0.1:9100".into()],
             data: "./var".into(),
             database: "postgres://u:secret@h/db".into(),
             hypervisor: "sim".into(),
@@ -189,6 +199,11 @@ mod tests {
         announce(&started, &mut Out::new(&mut text, false)).unwrap();
         let text = String::from_utf8(text).unwrap();
         assert!(text.contains("http://127.0.0.1:8080/tmf-api/") && text.contains("5 applications"), "{text}");
-        assert!(text.contains("order place") && !text.contains("secret"), "{text}");
+        assert!(
+            text.contains("order place")
+                && text.contains("http://127.0.0.1:9100/metrics")
+                && !text.contains("secret"),
+            "{text}"
+        );
     }
 }

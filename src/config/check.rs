@@ -11,6 +11,8 @@ const ORDERS: &str = "urn:telvisor:orders:v1";
 /// Where orders come from: the channels that an order shows.
 pub const CHANNELS: [&str; 8] =
     ["tmf622", "tmf641", "soap", "soap-ne", "cli", "storefront", "api", "schedule"];
+/// Days that an idempotency key is kept (contract, Idempotency): the order is, too.
+pub const KEY_DAYS: i64 = 90;
 /// Most days that anything is kept: a hundred years.
 const DAYS_MOST: i64 = 36_500;
 
@@ -54,6 +56,21 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     if config.role != Role::All && config.database_url().starts_with("sqlite:") && config.role != Role::Api {
         return wrong("role", "SQLite allows one server process".into(), "use role = \"all\", or PostgreSQL");
     }
+    if config.role != Role::All && !config.database_url().starts_with("sqlite:") && !config.store.shared {
+        return wrong(
+            "store.shared",
+            format!(
+                "with role = {:?} other processes, maybe on other hosts, work on the same backups and SDR files, which lie in {}",
+                config.role,
+                config.data.display()
+            ),
+            "put data on storage that all of them see, then set store.shared = true",
+        );
+    }
+    if !config.health.listen.is_empty() && config.health_listen().is_none() {
+        let problem = format!("{:?} is no address with a port", config.health.listen);
+        return wrong("health.listen", problem, "use one such as 127.0.0.1:9100, or leave it empty");
+    }
     for url in config.amqp.url.split(',').map(str::trim).filter(|_| !config.amqp.url.is_empty()) {
         if !(url.starts_with("amqp://") || url.starts_with("amqps://")) {
             let problem = format!("{:?} is no amqp or amqps URL", describe::masked_url(url));
@@ -74,6 +91,7 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
     }
     for (key, value) in [
         ("database.connections", i64::from(config.database.connections)),
+        ("database.wait_s", whole(config.database.wait_s)),
         ("api.body_limit_kib", whole(config.api.body_limit_kib)),
         ("api.page", config.api.page),
         ("api.page_most", config.api.page_most),
@@ -83,6 +101,8 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("jobs.attempts", config.jobs.attempts),
         ("jobs.lease_s", whole(config.jobs.lease_s)),
         ("jobs.sweep_ms", whole(config.jobs.sweep_ms)),
+        ("flow.retry_after_s", whole(config.flow.retry_after_s)),
+        ("flow.stuck_minutes", config.flow.stuck_minutes),
         ("notify.concurrency", whole(config.notify.concurrency)),
         ("notify.timeout_s", whole(config.notify.timeout_s)),
         ("notify.retry_base_ms", whole(config.notify.retry_base_ms)),
@@ -98,6 +118,33 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         if value < 1 {
             return wrong(key, format!("{value} is too little"), "use 1 or more");
         }
+    }
+    for (key, seconds) in [
+        ("database.wait_s", config.database.wait_s),
+        ("database.statement_timeout_s", config.database.statement_timeout_s),
+        ("database.idle_timeout_s", config.database.idle_timeout_s),
+    ] {
+        if seconds > 86_400 {
+            return wrong(key, "more than a day".into(), "lower it");
+        }
+    }
+    let days = config.archive.days;
+    if days != 0 && !(KEY_DAYS..=DAYS_MOST).contains(&days) {
+        let problem = format!("{days}; a repeat of an order finds it by its key for {KEY_DAYS} days");
+        return wrong("archive.days", problem, "use 0 (for ever), or 90 to 36500");
+    }
+    for (key, value) in [
+        ("jobs.per_host", config.jobs.per_host),
+        ("jobs.per_customer", config.jobs.per_customer),
+        ("flow.orders_most", config.flow.orders_most),
+        ("flow.wait_most_s", config.flow.wait_most_s),
+    ] {
+        if value < 0 {
+            return wrong(key, format!("{value} is too little"), "use 0 for no limit, or more");
+        }
+    }
+    if config.flow.stuck_minutes > 60 * 24 * 366 {
+        return wrong("flow.stuck_minutes", "more than a year".into(), "lower it");
     }
     if config.test.clock_offset_s.unsigned_abs() > 86_400 {
         let got = config.test.clock_offset_s.to_string();

@@ -19,6 +19,7 @@ use crate::orders::fallout;
 use crate::orders::hold;
 use crate::orders::line;
 use crate::orders::moves::Moving;
+use crate::store::claims::Limits;
 use crate::store::jobs::{JobRow, StepRow};
 use crate::store::{Json, StoreError, retrying};
 use crate::trace;
@@ -53,7 +54,9 @@ pub async fn work(engine: &Engine, class: &str) -> Result<bool, StoreError> {
 
 async fn claim(engine: &Engine, class: &str) -> Result<Option<JobRow>, StoreError> {
     let mut tx = engine.db.system().await?;
-    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine)).await? else {
+    let jobs = &engine.config.jobs;
+    let limits = Limits { per_host: jobs.per_host, per_customer: jobs.per_customer };
+    let Some(job) = tx.claim_job(class, &engine.worker, lease::length(engine), limits).await? else {
         return Ok(None);
     };
     engine.commit(tx, ["claim.before_commit", "claim.after_commit"]).await?;

@@ -6,12 +6,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::check::KEY_DAYS;
 use crate::engine::Engine;
 use crate::orders::{approval, cancel, expect, jeopardy, schedule};
 use crate::store::{Hint, StoreError, Trace};
 
-/// Days that an idempotency key is kept (contract, Idempotency).
-const KEY_DAYS: i64 = 90;
 /// Most rows of one kind looked at in one sweep.
 const MOST: i64 = 500;
 
@@ -33,10 +32,7 @@ pub async fn run(engine: Arc<Engine>, shutdown: CancellationToken) {
 
 async fn sweep(engine: &Engine, round: u64) -> Result<(), StoreError> {
     look(engine).await?;
-    let mut tx = engine.db.system().await?;
-    let leader = tx.lease("sweep", &engine.worker, Duration::from_secs(10)).await?;
-    engine.commit(tx, ["sweep.before_commit", "sweep.after_commit"]).await?;
-    if !leader {
+    if !engine.leads("sweep").await? {
         return Ok(());
     }
     if round.is_multiple_of(60) {

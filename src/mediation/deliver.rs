@@ -18,11 +18,16 @@ use crate::store::sdr_files::FileRow;
 /// Folder of a stream's finished files.
 #[must_use]
 pub fn folder(root: &Path, f: &FileRow) -> PathBuf {
-    let mut path = root.join(&f.recipient);
-    if f.tenant != crate::access::DEFAULT_TENANT {
-        path.push(&f.tenant);
+    stream_folder(root, &f.tenant, &f.recipient, f.test)
+}
+
+/// As [`folder`], of a stream.
+pub(super) fn stream_folder(root: &Path, tenant: &str, recipient: &str, test: bool) -> PathBuf {
+    let mut path = root.join(recipient);
+    if tenant != crate::access::DEFAULT_TENANT {
+        path.push(tenant);
     }
-    if f.test {
+    if test {
         path.push("test");
     }
     path

@@ -5,5 +5,6 @@ mod deliver;
 pub mod files;
 pub mod journal;
 mod octets;
+pub mod resync;
 pub mod schedule;
 pub mod seal;

@@ -25,7 +25,7 @@ const RECORDS: u8 = 3;
 const OPERATOR: u8 = 4;
 
 /// Version of the encoders; a file that was sealed by another cannot be rebuilt by this one.
-const CODEC: &str = "1.0";
+pub(super) const CODEC: &str = "1.0";
 
 /// Octets of a record in a file, header and trailer counted as one each, at most, without those that its journal row's
 /// body, the node and the tenant give it: ids, times, subscriber and separators.

@@ -16,8 +16,6 @@ use super::send::Post;
 use super::{NotifyError, Shows, keep, sequence};
 use crate::engine::Engine;
 
-/// How long the leader leads without a sign of life, at most; it gives one four times in that time.
-const LEASE: Duration = Duration::from_secs(10);
 /// Rounds between two looks for what is to be forgotten.
 const FORGET_EVERY: u64 = 600;
 
@@ -83,14 +81,13 @@ impl Lead {
     /// Places a batch of events of each tenant and wakes the lanes that have something to send. Returns whether more
     /// events may wait: the lanes are not kept waiting until none come any more.
     async fn round(&mut self) -> Result<bool, NotifyError> {
-        let lease = LEASE.min(Duration::from_secs(self.engine.config.jobs.lease_s));
+        let lease = self.engine.lead_time();
+        // A sign of life four times in the time of a lease.
         if self.led.is_none_or(|at| at.elapsed() > lease / 4) {
             let asked = Instant::now();
-            let mut tx = self.engine.db.system().await?;
-            let leader = tx.lease("notify", &self.engine.worker, lease).await?;
-            tx.commit().await?;
-            self.led = leader.then_some(asked);
-            self.leading.renew(asked, leader.then_some(lease));
+            let leads = self.engine.leads("notify").await?;
+            self.led = leads.then_some(asked);
+            self.leading.renew(asked, leads.then_some(lease));
         }
         if self.led.is_none() {
             self.stop_all().await;

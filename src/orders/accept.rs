@@ -12,7 +12,7 @@ use super::moves::Moving;
 use super::resolve::{self, Resolved, Scene};
 use super::rows::{insert, reject};
 use super::{Ask, Draft, DraftItem, Member, OrderError};
-use super::{approval, drafts, keys, line, view};
+use super::{admission, approval, drafts, keys, line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
@@ -46,6 +46,7 @@ impl Accepted {
 /// See [`OrderError`].
 pub async fn accept(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepted, OrderError> {
     check_form(draft)?;
+    admission::enter(engine, caller)?;
     retrying("acceptance", || once(engine, caller, draft)).await
 }
 

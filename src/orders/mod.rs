@@ -1,6 +1,7 @@
 //! The only code that moves an order.
 //!
 //! * [`drafts`]: product orders that are not submitted yet.
+//! * [`admission`]: whether there is room for a new order.
 //! * [`accept`]: a door's draft becomes an order with its place in the customer's line, or is refused.
 //! * `decompose`: a product order taken apart into its service order, which alone stands in the line.
 //! * [`line`]: whose turn it is, and what waits for what.
@@ -10,10 +11,13 @@
 //! * [`approval`], [`hold`]: what waits for an operator's word.
 //! * [`expect`], [`jeopardy`], [`milestones`]: when it will be done, what endangers that, what is reached.
 //! * [`keys`]: a repeat makes nothing twice.
+//! * [`archive`]: where ended orders go in the end.
 //! * [`cancel`], [`fallout`]: stopping, undoing, and what an operator decides.
 
 pub mod accept;
+pub mod admission;
 pub mod approval;
+pub mod archive;
 pub mod cancel;
 pub mod customers;
 mod decompose;
@@ -67,6 +71,9 @@ pub enum OrderError {
     /// The order is not at the version any more from which the change was made: 412, or it is made again.
     #[error("the order was changed in between")]
     Changed,
+    /// More waits than can be done: 429, SOAP 4001.
+    #[error("{why}; try again in {retry_after_s} s")]
+    Busy { why: String, retry_after_s: u32 },
     /// No such order (or another tenant's): 404.
     #[error("there is no order {0}")]
     NotFound(String),

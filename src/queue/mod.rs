@@ -4,11 +4,13 @@
 //! comes back to one process of those that work; the sweep wakes the tasks of its own process without it.
 
 pub mod amqp;
+pub mod gate;
 pub mod memory;
 
 use std::sync::Arc;
 
 use self::amqp::{Broker, Ticket};
+use self::gate::Gate;
 use self::memory::Bells;
 use crate::store::Hint;
 
@@ -30,13 +32,14 @@ pub struct Queue {
     broker: Option<Arc<Broker>>,
     /// Whether tasks of this process take hints.
     taken: bool,
+    gate: Gate,
 }
 
 impl Queue {
     /// The queue of a process; `taken`: somebody in it takes hints.
     #[must_use]
     pub fn new(taken: bool, broker: Option<Arc<Broker>>) -> Self {
-        Self { bells: Bells::default(), broker, taken }
+        Self { bells: Bells::default(), broker, taken, gate: Gate::default() }
     }
 
     /// The broker, where there is one.
@@ -59,6 +62,12 @@ impl Queue {
         if self.taken {
             hints.into_iter().for_each(|hint| self.bells.ring(hint, None));
         }
+    }
+
+    /// Whether new orders are let in here.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The bells of this process.

@@ -12,6 +12,13 @@ use super::{StoreError, System, Tenant, Tx, sql};
 /// so much before it, and no job is passed for ever.
 const STEP: TimeDelta = TimeDelta::minutes(15);
 
+/// Most jobs that run at once, over all processes; 0: any number.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    pub per_host: i64,
+    pub per_customer: i64,
+}
+
 /// When a job has its turn among those that are due.
 pub(super) fn turn(j: &JobRow) -> DateTime<Utc> {
     let steps = i32::try_from(j.urgency).unwrap_or(0);
@@ -19,20 +26,29 @@ pub(super) fn turn(j: &JobRow) -> DateTime<Utc> {
 }
 
 // The first condition says what follows from the second: SQLite uses a partial index only where its words stand.
-// $3: customers who have a job running, too.
+// $3: customers who have a job running, too. $4, $5: most jobs at once on a host, and of a customer; 0: any number.
 const DUE_SQLITE: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
    AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
    AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
      AND r.state = 'running' AND r.lease_until >= $2)
    AND ($3 OR NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.customer = jobs.customer
      AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2))
+   AND ($4 = 0 OR jobs.host IS NULL OR (SELECT COUNT(*) FROM jobs r WHERE r.hypervisor = jobs.hypervisor
+     AND r.host = jobs.host AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2) < $4)
+   AND ($5 = 0 OR (SELECT COUNT(*) FROM jobs r WHERE r.tenant = jobs.tenant AND r.customer = jobs.customer
+     AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2) < $5)
    ORDER BY turn LIMIT 1";
-const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
+/// The claim on PostgreSQL; public so that its plan can be looked at.
+pub const DUE_POSTGRES: &str = "SELECT * FROM jobs WHERE class = $1 AND state IN ('ready', 'running')
    AND ((state = 'ready' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))
    AND NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.machine = jobs.machine AND r.id <> jobs.id
      AND r.state = 'running' AND r.lease_until >= $2)
    AND ($3 OR NOT EXISTS (SELECT 1 FROM jobs r WHERE r.tenant = jobs.tenant AND r.customer = jobs.customer
      AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2))
+   AND ($4 = 0 OR jobs.host IS NULL OR (SELECT COUNT(*) FROM jobs r WHERE r.hypervisor = jobs.hypervisor
+     AND r.host = jobs.host AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2) < $4)
+   AND ($5 = 0 OR (SELECT COUNT(*) FROM jobs r WHERE r.tenant = jobs.tenant AND r.customer = jobs.customer
+     AND r.id <> jobs.id AND r.state = 'running' AND r.lease_until >= $2) < $5)
    ORDER BY turn LIMIT 1 FOR UPDATE SKIP LOCKED";
 
 impl Tx<System> {
@@ -43,11 +59,12 @@ impl Tx<System> {
         class: &str,
         worker: &str,
         lease: Duration,
+        limits: Limits,
     ) -> Result<Option<JobRow>, StoreError> {
         let now = self.lease_now().await?;
-        let mut found = self.due_job(class, now, false).await?;
+        let mut found = self.due_job(class, now, false, limits).await?;
         if found.is_none() {
-            found = self.due_job(class, now, true).await?;
+            found = self.due_job(class, now, true, limits).await?;
         }
         let Some(mut job) = found else { return Ok(None) };
         if job.state == "running" {
@@ -86,6 +103,9 @@ impl Tx<System> {
                 return Ok(None);
             }
         }
+        if !self.is_within(&job, limits, now).await? {
+            return Ok(None);
+        }
         job.state = "running".into();
         job.attempt += 1;
         job.worker = Some(worker.to_owned());
@@ -121,12 +141,58 @@ impl Tx<System> {
         class: &str,
         now: DateTime<Utc>,
         of_busy_customers: bool,
+        limits: Limits,
     ) -> Result<Option<JobRow>, StoreError> {
+        let Limits { per_host, per_customer } = limits;
         if self.is_postgres() {
-            sql!(self, optional: JobRow, DUE_POSTGRES, class, now, of_busy_customers)
+            sql!(self, optional: JobRow, DUE_POSTGRES, class, now, of_busy_customers, per_host, per_customer)
         } else {
-            sql!(self, optional: JobRow, DUE_SQLITE, class, now, of_busy_customers)
+            sql!(self, optional: JobRow, DUE_SQLITE, class, now, of_busy_customers, per_host, per_customer)
         }
+    }
+
+    /// Whether a job that was found within the limits still is: others may have been claimed at the same moment. Until
+    /// this transaction ends nobody else claims one of the same host or customer.
+    async fn is_within(
+        &mut self,
+        job: &JobRow,
+        limits: Limits,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        if !self.is_postgres() {
+            return Ok(true);
+        }
+        if let (1.., Some(hypervisor), Some(host)) = (limits.per_host, &job.hypervisor, &job.host) {
+            self.lock_word(&format!("jobs.host.{hypervisor}.{host}")).await?;
+            let (n,) = sql!(
+                self,
+                one: (i64,),
+                "SELECT COUNT(*) FROM jobs WHERE hypervisor = $1 AND host = $2 AND id <> $3 AND state = 'running'
+                 AND lease_until >= $4",
+                hypervisor,
+                host,
+                job.id,
+                now
+            )?;
+            if n >= limits.per_host {
+                return Ok(false);
+            }
+        }
+        if limits.per_customer > 0 {
+            self.lock_word(&format!("jobs.customer.{}", job.customer)).await?;
+            let (n,) = sql!(
+                self,
+                one: (i64,),
+                "SELECT COUNT(*) FROM jobs WHERE tenant = $1 AND customer = $2 AND id <> $3 AND state = 'running'
+                 AND lease_until >= $4",
+                &job.tenant,
+                job.customer,
+                job.id,
+                now
+            )?;
+            return Ok(n < limits.per_customer);
+        }
+        Ok(true)
     }
 
     /// Jobs that are due and unclaimed, or whose lease ran out: (class, tenant, id).

@@ -63,4 +63,12 @@ impl Tx<System> {
         )?;
         Ok(rows == 1)
     }
+
+    /// Ends all leases of a holder.
+    pub async fn give_up_leases(&mut self, holder: &str) -> Result<(), StoreError> {
+        if self.is_postgres() {
+            sql!(self, execute, "DELETE FROM leases WHERE holder = $1", holder)?;
+        }
+        Ok(())
+    }
 }

@@ -11,7 +11,7 @@ use super::{Hint, Json, StoreError, Tenant, Trace, Tx, sql};
 
 /// One job: the steps of one item on one machine. States: `ready`, `running`, `done`, `undone`, `fallout`, `failed`
 /// (skipped or abandoned by an operator), `parked` (until its order is released). Phases: `do`, `undo`.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Serialize)]
 pub struct JobRow {
     pub tenant: String,
     pub id: Uuid,
@@ -44,7 +44,7 @@ pub struct JobRow {
 }
 
 /// One step. States: `waiting`, `begun`, `done`, `undone`.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Serialize)]
 pub struct StepRow {
     pub job_id: Uuid,
     pub number: i64,
@@ -76,7 +76,7 @@ impl StepRow {
 pub type Done = (JobRow, Vec<StepRow>);
 
 /// One claim of a job, for the operator.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, serde::Serialize)]
 pub struct AttemptRow {
     pub attempt: i64,
     pub phase: String,

@@ -1,20 +1,37 @@
 //! Bringing the schema up to date, and refusing one that is too new.
 
-use super::{Db, Pool, StoreError, sql};
+use sqlx::migrate::MigrateError;
+use sqlx::postgres::PgPoolOptions;
+
+use super::{Db, Pool, StoreError, primary, sql};
 
 const OURS: &str = env!("CARGO_PKG_VERSION");
 
-/// Applies what is missing. sqlx takes a lock, so several servers may start at once.
+/// Applies what is missing, on PostgreSQL as the schema's owner. sqlx takes a lock, so several servers may start at once.
 ///
 /// # Errors
 /// When a migration fails, or the schema needs a later release than this one.
 pub async fn run(db: &Db) -> Result<(), StoreError> {
+    // Who may not change the schema may still use one that is up to date.
+    if missing(db).await?.is_empty() {
+        return check(db).await;
+    }
     match &db.pool {
         Pool::Sqlite { write, .. } => {
             sqlx::migrate!("migrations/sqlite").set_ignore_missing(true).run(write).await?;
         }
-        Pool::Postgres(pool) => {
-            sqlx::migrate!("migrations/postgres").set_ignore_missing(true).run(pool).await?;
+        Pool::Postgres { owners, .. } => {
+            // A connection of its own: a migration may take its time.
+            let server = primary::find(owners).await?;
+            let owner = PgPoolOptions::new().max_connections(1).connect_with(server).await?;
+            let done = sqlx::migrate!("migrations/postgres").set_ignore_missing(true).run(&owner).await;
+            owner.close().await;
+            done.map_err(|e| match e {
+                MigrateError::Execute(e) | MigrateError::ExecuteMigration(e, _) if forbidden(&e) => {
+                    StoreError::NotOwner(e)
+                }
+                other => other.into(),
+            })?;
         }
     }
     check(db).await
@@ -30,7 +47,7 @@ pub async fn missing(db: &Db) -> Result<Vec<String>, StoreError> {
             sqlx::migrate!("migrations/sqlite"),
             "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
         ),
-        Pool::Postgres(_) => (
+        Pool::Postgres { .. } => (
             sqlx::migrate!("migrations/postgres"),
             "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('_sqlx_migrations')",
         ),
@@ -62,6 +79,11 @@ pub async fn check(db: &Db) -> Result<(), StoreError> {
         }
         _ => Ok(()),
     }
+}
+
+/// insufficient_privilege
+fn forbidden(e: &sqlx::Error) -> bool {
+    matches!(e, sqlx::Error::Database(d) if d.code().as_deref() == Some("42501"))
 }
 
 fn numbers(release: &str) -> Vec<u64> {

@@ -5,6 +5,7 @@
 //! called.
 
 pub mod alarms;
+pub mod archive;
 pub mod audit;
 pub mod backups;
 pub mod cancels;
@@ -17,6 +18,7 @@ pub mod deliveries;
 pub mod drift;
 pub mod durations;
 pub mod events;
+pub mod flow;
 pub mod followers;
 pub mod hosts;
 pub mod idempotency;
@@ -30,9 +32,11 @@ pub mod lists;
 pub mod machines;
 pub mod migrate;
 pub mod nonces;
+pub mod options;
 pub mod orders;
 pub mod packages;
 pub mod performance;
+mod primary;
 pub mod records;
 pub mod retry;
 pub mod sdr;
@@ -57,6 +61,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 
+pub use options::DbOptions;
 pub use retry::{Again, retrying};
 pub use sqlx::types::Json;
 
@@ -74,6 +79,11 @@ pub enum StoreError {
     Migrate(#[from] sqlx::migrate::MigrateError),
     #[error("the schema needs release {needed} or later, this is {ours}: start the newer telvisor")]
     TooOld { needed: String, ours: String },
+    #[error(
+        "the schema is not up to date, and this user of the database may not change it ({0}); run `telvisor migrate` \
+         with database.owner_url set"
+    )]
+    NotOwner(sqlx::Error),
     #[error("database URL {url:?}: {reason}; use sqlite:PATH or postgres://…")]
     Url { url: String, reason: String },
     #[error("the database was given too little time for this list")]
@@ -96,17 +106,25 @@ impl StoreError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Sql(sqlx::Error::Database(e)) => {
-                matches!(
-                    e.code().as_deref(),
-                    Some("40001" | "40P01" | "57P01" | "57P03" | "5" | "517" | "261")
-                )
-            }
-            Self::Sql(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut)
+            Self::Sql(sqlx::Error::Database(e)) => e.code().is_some_and(|code| passes(&code)),
+            // A server that dies while a connection is made breaks the protocol.
+            Self::Sql(
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::WorkerCrashed,
+            )
             | Self::Unsure(_)
             | Self::Changed { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether all connections of this process are in use.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Sql(sqlx::Error::PoolTimedOut))
     }
 
     /// Whether a list took longer than [`Tx::limit`] allows.
@@ -128,6 +146,14 @@ impl StoreError {
             other => Self::Sql(other),
         }
     }
+}
+
+/// Whether an error of the database goes away by itself. Others were faster: serialization, deadlock (PostgreSQL); busy
+/// (SQLite). A server is lost or comes up: shut down, crashed, starting, full, connection lost; or it became a standby.
+fn passes(code: &str) -> bool {
+    matches!(code, "40001" | "40P01" | "5" | "517" | "261")
+        || matches!(code, "57P01" | "57P02" | "57P03" | "53300" | "25006" | "25P03")
+        || code.starts_with("08")
 }
 
 /// Runs one statement on the transaction's database: the same text and binds for both.
@@ -356,8 +382,15 @@ impl Tx<System> {
 
 #[derive(Clone)]
 enum Pool {
-    Sqlite { write: SqlitePool, read: SqlitePool },
-    Postgres(PgPool),
+    Sqlite {
+        write: SqlitePool,
+        read: SqlitePool,
+    },
+    Postgres {
+        pool: PgPool,
+        /// The servers as the schema's owner.
+        owners: Vec<PgConnectOptions>,
+    },
 }
 
 /// The database, with the clock that rules its leases.
@@ -365,14 +398,6 @@ enum Pool {
 pub struct Db {
     pool: Pool,
     clock: Arc<dyn Clock>,
-}
-
-/// How a database is opened.
-#[derive(Debug, Clone)]
-pub struct DbOptions {
-    pub url: String,
-    /// Connections to PostgreSQL; SQLite has one writer and a few readers.
-    pub connections: u32,
 }
 
 /// How SQLite is opened: a commit is on the disk before it is answered.
@@ -404,10 +429,19 @@ impl Db {
                 SqlitePoolOptions::new().max_connections(4).connect_with(connect.read_only(true)).await?;
             Pool::Sqlite { write, read }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let connect = PgConnectOptions::from_str(url).map_err(|e| bad(e.to_string()))?;
-            Pool::Postgres(
-                PgPoolOptions::new().max_connections(options.connections).connect_with(connect).await?,
-            )
+            let owners = primary::servers(options.owner_url.as_ref().unwrap_or(url))?;
+            let servers: Vec<_> = primary::servers(url)?.into_iter().map(|s| options.limited(s)).collect();
+            let server = primary::find(&servers).await?;
+            let pool = PgPoolOptions::new()
+                .max_connections(options.connections)
+                .acquire_timeout(options.wait)
+                .after_connect(|connection, _| Box::pin(primary::refuse_standby(connection)))
+                .connect_with(server)
+                .await?;
+            if servers.len() > 1 {
+                tokio::spawn(primary::follow(pool.clone(), servers));
+            }
+            Pool::Postgres { pool, owners }
         } else {
             return Err(bad("neither SQLite nor PostgreSQL".into()));
         };
@@ -425,7 +459,7 @@ impl Db {
     pub fn kind(&self) -> &'static str {
         match self.pool {
             Pool::Sqlite { .. } => "sqlite",
-            Pool::Postgres(_) => "postgres",
+            Pool::Postgres { .. } => "postgres",
         }
     }
 
@@ -435,9 +469,9 @@ impl Db {
                 Conn::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)
             }
             Pool::Sqlite { read, .. } => Conn::Sqlite(read.begin().await?),
-            Pool::Postgres(pool) if write => Conn::Postgres(pool.begin().await?),
+            Pool::Postgres { pool, .. } if write => Conn::Postgres(pool.begin().await?),
             // One snapshot, as SQLite gives.
-            Pool::Postgres(pool) => {
+            Pool::Postgres { pool, .. } => {
                 Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
             }
         };
@@ -483,7 +517,7 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Pool::Postgres(pool) => pool.close().await,
+            Pool::Postgres { pool, .. } => pool.close().await,
         }
     }
 }

@@ -174,7 +174,7 @@ pub struct PersonalRow {
 }
 
 /// One entry of an order's history.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, sqlx::FromRow, Serialize)]
 pub struct HistoryRow {
     pub number: i64,
     pub at: DateTime<Utc>,

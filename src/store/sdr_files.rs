@@ -218,6 +218,26 @@ impl Tx<System> {
         Ok(())
     }
 
+    /// Whether the journal has a record (else none), and its number with a recipient, where it has one.
+    pub async fn sdr_number(
+        &mut self,
+        tenant: &str,
+        recipient: &str,
+        record: Uuid,
+    ) -> Result<Option<Option<i64>>, StoreError> {
+        let row = sql!(
+            self,
+            optional: (Option<i64>,),
+            "SELECT n.number FROM sdr s LEFT JOIN sdr_numbers n
+               ON n.tenant = s.tenant AND n.recipient = $2 AND n.record_id = s.record_id
+             WHERE s.tenant = $1 AND s.record_id = $3",
+            tenant,
+            recipient,
+            record
+        )?;
+        Ok(row.map(|(number,)| number))
+    }
+
     pub async fn insert_file(&mut self, f: &FileRow) -> Result<(), StoreError> {
         sql!(
             self,

@@ -1,6 +1,10 @@
 //! Hints over RabbitMQ, with processes of their own. Where `TEST_RABBITMQ` does not name the script that starts a
 //! private broker, or there is no PostgreSQL, there is nothing to try: one process needs no broker.
 
+mod cluster;
+mod ending;
+mod secure;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -33,8 +37,13 @@ impl Broker {
         let folder = TempDir::new().unwrap();
         // The broker runs as another user.
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
-        let url = run(&script, "start", &folder.path().join("node")).await;
+        let url = run(&script, "start", &folder.path().join("node"), &[]).await;
         Some(Self { script, folder, url })
+    }
+
+    /// rabbitmqctl on it.
+    async fn ctl(&self, words: &[&str]) -> String {
+        run(&self.script, "run", &self.node(), &[&["rabbitmqctl", "--quiet"], words].concat()).await
     }
 
     fn node(&self) -> PathBuf {
@@ -42,11 +51,11 @@ impl Broker {
     }
 
     async fn kill(&self) {
-        run(&self.script, "kill", &self.node()).await;
+        run(&self.script, "kill", &self.node(), &[]).await;
     }
 
     async fn begin_again(&self) {
-        assert_eq!(run(&self.script, "start", &self.node()).await, self.url);
+        assert_eq!(run(&self.script, "start", &self.node(), &[]).await, self.url);
     }
 }
 
@@ -57,21 +66,25 @@ impl Drop for Broker {
     }
 }
 
-async fn run(script: &Path, what: &str, folder: &Path) -> String {
+async fn run(script: &Path, what: &str, folder: &Path, more: &[&str]) -> String {
     let mut command = Command::new(script);
-    let out = command.arg(what).arg(folder).stderr(Stdio::inherit()).output().await.unwrap();
+    let out = command.arg(what).arg(folder).args(more).stderr(Stdio::inherit()).output().await.unwrap();
     assert!(out.status.success(), "{what}: {}", out.status);
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
 /// A process of one role that finds nothing by looking: without the broker it would wait for ten minutes.
 async fn process(site: &mut Site, role: &str, amqp: &str) -> Server {
+    process_with(site, role, amqp, &[]).await
+}
+
+async fn process_with(site: &mut Site, role: &str, amqp: &str, more: &[(&str, String)]) -> Server {
     let variables = [
         ("TELVISOR_ROLE", role.to_owned()),
         ("TELVISOR_AMQP", amqp.to_owned()),
         ("TELVISOR_JOBS__SWEEP_MS", "600000".to_owned()),
     ];
-    site.process(&variables).await
+    site.process(&[&variables[..], more].concat()).await
 }
 
 fn client(api: &Server) -> Client {

@@ -46,6 +46,13 @@ fn a_wrong_value_is_told_with_where_it_was_set() {
         // Wrong together with a default: what is in force is named.
         (&[], &[("TELVISOR_API__PAGE_MOST", "5")], "api.page (default): 100 is more than api.page_most, 5"),
         (
+            &["--role", "worker", "--database", "postgres://h/d"],
+            &[],
+            "store.shared (default): with role = Worker other processes",
+        ),
+        (&[], &[("TELVISOR_ARCHIVE__DAYS", "30")], "archive.days (TELVISOR_ARCHIVE__DAYS): 30;"),
+        (&[], &[("TELVISOR_HEALTH__LISTEN", "here")], "health.listen (TELVISOR_HEALTH__LISTEN): \"here\""),
+        (
             &[],
             &[
                 ("TELVISOR_DATABASE", "postgres://telvisor@127.0.0.1/telvisor"),

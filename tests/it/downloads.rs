@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use telvisor::api::io::Counting;
-use telvisor::api::{Doors, serve};
+use telvisor::api::{Doors, Offer, serve};
 use telvisor::app;
 use telvisor::store::links::{End, LinkRow, Part};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -58,7 +58,7 @@ impl Served {
         };
         let listener = Counting::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address().unwrap();
-        let task = tokio::spawn(serve(listener, doors));
+        let task = tokio::spawn(serve(listener, doors, Offer::All));
         let http = telvisor::http::client().build().unwrap();
         Self { app, address, stop, task, backup, octets, http }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::json;
 use telvisor::queue::MACHINE_JOBS;
+use telvisor::store::claims::Limits;
 
 use crate::harness::{CRM, ORDERS, TestApp, provision, set_state};
 use crate::probe::{begin, read, validate};
@@ -14,7 +15,7 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Claims the next job and keeps it; the id of its customer.
 async fn claim(app: &TestApp) -> Option<String> {
     let mut tx = app.engine().db.system().await.unwrap();
-    let job = tx.claim_job(MACHINE_JOBS, "busy", LEASE).await.unwrap()?;
+    let job = tx.claim_job(MACHINE_JOBS, "busy", LEASE, Limits::default()).await.unwrap()?;
     tx.commit().await.unwrap();
     Some(read(app).await.customer(job.customer).await.unwrap().unwrap().customer_id)
 }

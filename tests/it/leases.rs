@@ -9,6 +9,7 @@ use telvisor::hypervisor::{DriverError, Guard, Operation, Tag};
 use telvisor::inventory::names;
 use telvisor::jobs::run;
 use telvisor::queue::MACHINE_JOBS;
+use telvisor::store::claims::Limits;
 use telvisor::store::jobs::{JobRow, StepRow};
 use telvisor_model::plan::{Act, Size};
 
@@ -20,7 +21,8 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Claims the due job as a worker that will never be heard of again.
 async fn claim_and_die(app: &TestApp) -> JobRow {
     let mut tx = app.engine().db.system().await.unwrap();
-    let job = tx.claim_job(MACHINE_JOBS, "dead", LEASE).await.unwrap().expect("a job is due");
+    let job =
+        tx.claim_job(MACHINE_JOBS, "dead", LEASE, Limits::default()).await.unwrap().expect("a job is due");
     tx.commit().await.unwrap();
     job
 }

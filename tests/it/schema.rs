@@ -56,11 +56,12 @@ const LAID_OUT: [(&str, &str); 24] = [
 ];
 
 /// Indexes over all tenants, for the loops that look for due work of any of them.
-const ACROSS_TENANTS: [&str; 9] = [
+const ACROSS_TENANTS: [&str; 10] = [
     "orders_expected",
     "orders_approval",
     "cancel_orders_due",
     "jobs_due",
+    "jobs_host",
     "idempotency_age",
     "reservations_host",
     "backups_expiry",

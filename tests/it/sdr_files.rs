@@ -13,6 +13,7 @@ use crate::harness::{CRM, TestApp, create};
 mod closing;
 mod content;
 mod disk;
+mod resync;
 mod streams;
 
 const CSV: &str = "mediation-csv";

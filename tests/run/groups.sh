@@ -114,7 +114,7 @@ group_it_postgres() {
     fail "it-postgres (PostgreSQL did not start)"
     return
   fi
-  step it-postgres 60 env TEST_DATABASE_URL="$url" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" cargo test --workspace --locked --no-fail-fast --test it || true
+  step it-postgres 60 env TEST_DATABASE_URL="$url" TEST_POSTGRES="$root/tests/run/postgres.sh" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" cargo test --workspace --locked --no-fail-fast --test it || true
   tests/run/postgres.sh stop "$scratch/postgres"
 }
 

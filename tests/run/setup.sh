@@ -20,6 +20,7 @@ missing_packages() {
   command -v xmllint >/dev/null || echo libxml2-utils
   command -v g++ >/dev/null || echo g++
   command -v curl >/dev/null || echo curl
+  command -v openssl >/dev/null || echo openssl
   command -v setpriv >/dev/null || echo util-linux
   command -v systemd-analyze >/dev/null || echo systemd
   command -v ssh-keygen >/dev/null || echo openssh-client

@@ -203,7 +203,8 @@ impl Api {
     /// Takes the links from an answer of an operation that was added before.
     pub fn unlink(&mut self, method: &HttpMethod, path: &str, status: &str) {
         let found = self.operations.iter_mut().find(|op| op.method == *method && op.path == path);
-        if let Some(RefOr::T(answer)) = found.and_then(|op| op.operation.responses.responses.get_mut(status)) {
+        if let Some(RefOr::T(answer)) = found.and_then(|op| op.operation.responses.responses.get_mut(status))
+        {
             answer.links.clear();
         }
     }

@@ -155,6 +155,9 @@ impl Refusal {
             OrderError::Changed => {
                 Self::new(What::BackendUnavailable, "the order was changed in between; try again")
             }
+            OrderError::Busy { why, retry_after_s } => {
+                Self::new(What::Busy, format!("{why}; try again in {retry_after_s} s"))
+            }
             OrderError::NotFound(id) => Self::new(What::OrderNotFound, format!("there is no order {id}")),
             OrderError::Store(e) => Self::from(e),
         }
@@ -163,6 +166,13 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(e: StoreError) -> Self {
+        if e.is_full() {
+            tracing::warn!("all connections to the database are in use; a SOAP request is turned away");
+            return Self::new(
+                What::Busy,
+                "all connections to the database are in use; try again in a moment",
+            );
+        }
         tracing::error!(error = %e, "a SOAP request could not be answered");
         if e.is_out_of_time() {
             return Self::new(What::Busy, "the search takes too long; narrow it down and try again");

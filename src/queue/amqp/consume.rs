@@ -4,10 +4,12 @@
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions,
+    BasicQosOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Acker, BasicProperties, Channel, Connection};
+use lapin::{Acker, BasicProperties, Channel, Connection, Consumer};
+use tokio_util::sync::CancellationToken;
 
 use super::topology::Topology;
 use super::{BrokerError, message};
@@ -34,7 +36,7 @@ impl Ticket {
     }
 }
 
-/// Takes messages until the connection is lost.
+/// Takes messages until the connection is lost; none any more once the process is to end.
 ///
 /// # Errors
 /// Why it is of no use any more.
@@ -43,11 +45,13 @@ pub async fn run(
     connection: &Connection,
     topology: &Topology,
     slots: u16,
+    shutdown: &CancellationToken,
 ) -> Result<(), BrokerError> {
-    let jobs = take(hints, connection, &topology.jobs, slots, &topology.dead);
-    let lines = take(hints, connection, &topology.lines, 64, &topology.dead);
+    let take = |queue, prefetch| take(hints, connection, queue, prefetch, &topology.dead, shutdown);
+    let jobs = take(&topology.jobs, slots);
+    let lines = take(&topology.lines, 64);
     let Some(news) = &topology.news else { return tokio::try_join!(jobs, lines).map(drop) };
-    let news = take(hints, connection, news, 1, &topology.dead);
+    let news = take(news, 1);
     tokio::try_join!(jobs, lines, news).map(drop)
 }
 
@@ -57,14 +61,19 @@ async fn take(
     queue: &ShortString,
     prefetch: u16,
     dead: &ShortString,
+    shutdown: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let channel = connection.create_channel().await?;
     channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions::default();
     let mut messages =
         channel.basic_consume(queue.clone(), "".into(), options, FieldTable::default()).await?;
-    while let Some(delivery) = messages.next().await {
-        let delivery = delivery?;
+    loop {
+        let next = tokio::select! {
+            next = messages.next() => next,
+            () = shutdown.cancelled() => return rest(&channel, messages).await,
+        };
+        let delivery = next.ok_or(BrokerError::Silent)??;
         match message::read(&delivery.data, delivery.properties.headers().as_ref()) {
             Ok(Hint::News) => {
                 hints.bells().ring(Hint::News, None);
@@ -74,7 +83,15 @@ async fn take(
             Err(why) => bury(&channel, queue, dead, delivery, &why).await?,
         }
     }
-    Err(BrokerError::Silent)
+}
+
+/// Leaves to others what this process will not do any more, and keeps the channel for what it still does.
+async fn rest(channel: &Channel, mut messages: Consumer) -> Result<(), BrokerError> {
+    channel.basic_cancel(messages.tag(), BasicCancelOptions::default()).await?;
+    while let Some(delivery) = messages.next().await {
+        Ticket(delivery?.acker).again().await;
+    }
+    std::future::pending().await
 }
 
 /// Puts a message that cannot be read where an operator finds it, with the reason.

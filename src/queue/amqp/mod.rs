@@ -36,6 +36,10 @@ const MOST: usize = 100_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest time that a broker gets to take a connection.
 const CONNECT: Duration = Duration::from_secs(10);
+/// Longest time that what still waits gets to reach a broker when the process ends.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Pause between two tries in that time.
+const SOON: Duration = Duration::from_millis(100);
 
 /// Where the brokers of one cluster are, and what this process has still to tell them.
 pub struct Broker {
@@ -71,6 +75,15 @@ pub struct Process {
     pub name: String,
     /// How many jobs it does at once; none where it does no work.
     pub slots: Option<u16>,
+}
+
+/// How a process ends.
+#[derive(Debug, Clone)]
+pub struct Ending {
+    /// No new work is begun: no message is taken any more.
+    pub shutdown: CancellationToken,
+    /// All work has ended, so nothing is hinted any more: what waits is told, then the connection ends.
+    pub quiet: CancellationToken,
 }
 
 /// Why a broker is not reached, or lost.
@@ -171,6 +184,11 @@ impl Broker {
         taken
     }
 
+    /// Whether nothing waits.
+    fn is_empty(&self) -> bool {
+        self.lock().order.is_empty()
+    }
+
     async fn connect(&self, node: &AMQPUri, name: &str) -> Result<Connection, BrokerError> {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let tls = lapin::tcp::OwnedTLSConfig { identity: None, cert_chain: self.trusted.clone() };
@@ -183,26 +201,40 @@ impl Broker {
 }
 
 /// Starts the relay and, where this process works, the consumers. Both come back after every loss.
-pub fn start(queue: &Arc<Queue>, process: Process, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
+pub fn start(queue: &Arc<Queue>, process: Process, tasks: &mut JoinSet<()>, ending: Ending) {
     if queue.broker().is_some() {
-        tasks.spawn(run(queue.clone(), process, shutdown.clone()));
+        tasks.spawn(run(queue.clone(), process, ending));
     }
 }
 
-async fn run(queue: Arc<Queue>, process: Process, shutdown: CancellationToken) {
+async fn run(queue: Arc<Queue>, process: Process, ending: Ending) {
     let Some(broker) = queue.broker() else { return };
-    let mut wait = Duration::from_millis(100);
+    let too_late = async {
+        ending.quiet.cancelled().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        () = stay(&queue, broker, &process, &ending) => {}
+        () = too_late => {
+            tracing::warn!(hints = broker.lock().order.len(), "the broker was not told everything; others find it by looking");
+        }
+    }
+    broker.connected(false);
+}
+
+/// Connects to node after node, until the process ends and nothing waits.
+async fn stay(queue: &Queue, broker: &Broker, process: &Process, ending: &Ending) {
+    let mut wait = SOON;
     for node in broker.nodes.iter().cycle() {
-        let ended = tokio::select! {
-            () = shutdown.cancelled() => return,
-            ended = session(&queue, broker, node, &process, &shutdown, &mut wait) => ended,
-        };
+        let ended = session(queue, broker, node, process, ending, &mut wait).await;
         broker.connected(false);
         let Err(e) = ended else { return };
         let host = &node.authority.host;
         tracing::warn!(error = %e, host, "the broker is away; orders go on, and the next node is tried");
-        if tokio::time::timeout(wait, shutdown.cancelled()).await.is_ok() {
-            return;
+        if ending.quiet.is_cancelled() {
+            tokio::time::sleep(SOON).await;
+        } else {
+            tokio::time::timeout(wait, ending.quiet.cancelled()).await.ok();
         }
         wait = (wait * 2).min(PATIENCE);
     }
@@ -214,18 +246,30 @@ async fn session(
     broker: &Broker,
     node: &AMQPUri,
     process: &Process,
-    shutdown: &CancellationToken,
+    ending: &Ending,
     wait: &mut Duration,
 ) -> Result<(), BrokerError> {
-    let connection = broker.connect(node, &format!("telvisor {}", process.name)).await?;
+    let name = format!("telvisor {}", process.name);
+    let connection = tokio::select! {
+        connection = broker.connect(node, &name) => connection?,
+        () = said(broker, &ending.quiet) => return Ok(()),
+    };
     let topology = topology::declare(&connection, &broker.prefix, process).await?;
     broker.connected(true);
-    *wait = Duration::from_millis(100);
+    *wait = SOON;
     tracing::info!(host = node.authority.host, "the broker is connected");
-    let relay = relay::run(broker, &connection, &topology.exchange, shutdown);
+    let relay = relay::run(broker, &connection, &topology.exchange, &ending.quiet);
     let Some(slots) = process.slots else { return relay.await };
     tokio::select! {
         ended = relay => ended,
-        ended = consume::run(queue, &connection, &topology, slots) => ended,
+        ended = consume::run(queue, &connection, &topology, slots, &ending.shutdown) => ended,
+    }
+}
+
+/// Resolves when the process ends and nothing waits; to be asked while nothing is under way.
+async fn said(broker: &Broker, quiet: &CancellationToken) {
+    quiet.cancelled().await;
+    while !broker.is_empty() {
+        tokio::time::sleep(SOON).await;
     }
 }

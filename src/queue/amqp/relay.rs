@@ -11,7 +11,7 @@ use crate::store::Hint;
 /// Messages under way at once.
 const BULK: usize = 512;
 
-/// Publishes until the connection is lost, or the process ends and nothing waits any more.
+/// Publishes until the connection is lost, or nothing is hinted any more (`quiet`) and nothing waits.
 ///
 /// # Errors
 /// Why the connection is of no use any more; what was not confirmed waits again.
@@ -19,7 +19,7 @@ pub async fn run(
     broker: &Broker,
     connection: &Connection,
     exchange: &ShortString,
-    shutdown: &CancellationToken,
+    quiet: &CancellationToken,
 ) -> Result<(), BrokerError> {
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -27,7 +27,7 @@ pub async fn run(
     loop {
         let hints = broker.take(BULK);
         if hints.is_empty() {
-            if shutdown.is_cancelled() {
+            if quiet.is_cancelled() {
                 return Ok(());
             }
             if !connection.status().connected() {
@@ -37,7 +37,7 @@ pub async fn run(
                 () = broker.bell.notified() => {}
                 // A connection that is lost while nothing is to be said is seen by looking.
                 _ = beat.tick() => {}
-                () = shutdown.cancelled() => {}
+                () = quiet.cancelled() => {}
             }
             continue;
         }

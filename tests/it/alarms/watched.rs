@@ -19,7 +19,8 @@ use telvisor::store::{Db, DbOptions};
 use tempfile::TempDir;
 
 use super::{look, one, open, over};
-use crate::harness::{CRM, TestApp};
+use crate::harness::{CRM, TestApp, provision};
+use crate::probe::begin;
 
 /// A minute and a look: what nobody sees any more is cleared.
 async fn later(app: &TestApp, watch: &mut Watch, engine: &Engine) {
@@ -76,7 +77,7 @@ async fn a_broker_that_is_not_connected() {
 #[tokio::test]
 async fn a_database_that_is_away() {
     let app = TestApp::new().await;
-    let options = DbOptions { url: app.config.database_url(), connections: 2 };
+    let options = DbOptions::of(&app.config).with_connections(2);
     let db = Db::open(&options, Arc::new(app.clock.clone())).await.unwrap();
     db.close().await;
     let cut_off = Engine { db, ..app.another().await };
@@ -355,4 +356,23 @@ async fn alarms_of_the_installation_belong_to_the_tenant_that_is_named() {
     let metrics = app.get("/metrics").await;
     let text = metrics.body.as_str().unwrap();
     assert!(text.contains(r#"telvisor_alarms_open{severity="critical",type="storageFull"}"#), "{text}");
+}
+
+#[tokio::test]
+async fn an_order_of_which_nothing_moves() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    let order = app.place(json!([provision("C1", CRM, "solo", None)])).await;
+    begin(&app).await;
+    let mut watch = Watch::default();
+    app.clock.advance(TimeDelta::minutes(app.config.flow.stuck_minutes - 1));
+    look(&mut watch, app.engine()).await;
+    assert!(open(&app, "orderStuck").await.is_empty());
+    app.clock.advance(TimeDelta::minutes(2));
+    look(&mut watch, app.engine()).await;
+    let alarm = one(&app, "orderStuck").await;
+    assert_eq!(alarm["alarmedObject"]["id"], order["id"]);
+    app.run().await;
+    later(&app, &mut watch, app.engine()).await;
+    assert!(open(&app, "orderStuck").await.is_empty());
 }

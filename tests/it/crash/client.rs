@@ -92,7 +92,7 @@ impl Client {
                     continue;
                 }
                 match self.once(method.clone(), &format!("{base}{path}"), body.clone()).await {
-                    Ok(answer) if answer.status != 503 => return answer,
+                    Ok(answer) if !matches!(answer.status, 429 | 503) => return answer,
                     // A new server has a new address; the same one may only have closed this connection.
                     _ => drop(tokio::time::timeout(Duration::from_millis(200), url.changed()).await),
                 }

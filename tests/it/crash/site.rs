@@ -25,6 +25,8 @@ pub struct Site {
 pub struct Server {
     child: Child,
     pub url: String,
+    /// Where it tells health and metrics alone; empty: nowhere.
+    pub health: String,
     log: PathBuf,
 }
 
@@ -78,6 +80,11 @@ impl Site {
         self.database.is_some()
     }
 
+    /// The URL of the database; none: SQLite.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     /// Starts a server that dies at `fault` (`point:n`), or at none.
     pub async fn start(&mut self, fault: Option<&str>) -> Start {
         let hypervisor = format!("sim+unix:{}", self.root.join("simulator.sock").display());
@@ -120,8 +127,8 @@ impl Site {
         match started.expect("a server is ready or ends in time") {
             Some(started) => {
                 // A process without doors has none.
-                let url = started["urls"][0].as_str().unwrap_or_default().to_owned();
-                Start::Ready(Box::new(Server { child, url, log }))
+                let first = |of: &str| started[of][0].as_str().unwrap_or_default().to_owned();
+                Start::Ready(Box::new(Server { child, url: first("urls"), health: first("health"), log }))
             }
             None => {
                 let status = child.wait().await.unwrap();
@@ -151,14 +158,14 @@ impl Drop for Site {
 }
 
 impl Server {
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id().expect("it runs")
-    }
-
     /// Resolves when the process has ended.
     pub async fn ended(&mut self) -> ExitStatus {
         self.child.wait().await.unwrap()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
     }
 
     /// Ends it as a crash would.
@@ -195,6 +202,8 @@ const CONFIGURATION: &str = r#"
 listen = ["127.0.0.1:0"]
 [database]
 connections = 8
+[store]
+shared = true
 [api]
 page_most = 1000
 [backup]

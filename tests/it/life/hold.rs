@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use telvisor::queue::MACHINE_JOBS;
+use telvisor::store::claims::Limits;
 
 use super::{operate, place_for, told, told_of, way};
 use crate::harness::{CANCELS, CRM, TestApp, create, provision, service_id, set_state, terminate};
@@ -16,7 +17,7 @@ async fn hold(app: &TestApp, order: &Value) -> Value {
 async fn claim_and_die(app: &TestApp) {
     let mut tx = app.engine().db.system().await.unwrap();
     let lease = std::time::Duration::from_secs(60);
-    tx.claim_job(MACHINE_JOBS, "dead", lease).await.unwrap().expect("a job is due");
+    tx.claim_job(MACHINE_JOBS, "dead", lease, Limits::default()).await.unwrap().expect("a job is due");
     tx.commit().await.unwrap();
 }
 

@@ -1,0 +1,252 @@
+//! After a standby took over that lacked the last moments of the lost primary: the numbers that were given there are not
+//! given again, and what was sealed there is not sealed again.
+//!
+//! What the lost primary sealed lies in the recipients' folders. Files whose numbers this database has not given yet are
+//! taken over: their records, where the journal has them, get the numbers that they have there, and the stream goes on
+//! behind them. What a recipient has collected already we cannot see: the operator says what it got last.
+
+use std::path::Path;
+
+use chrono::{DateTime, FixedOffset};
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use telvisor_sdr::decode::{Decoded, decode};
+use telvisor_sdr::file::FileInfo;
+use uuid::Uuid;
+
+use super::deliver::stream_folder;
+use super::schedule::Schedule;
+use super::seal::{CODEC, SealError};
+use crate::access::{Caller, Door};
+use crate::config::{Config, Recipient};
+use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
+use crate::store::{Db, Json, System, Tx};
+
+/// What a recipient has got last of a stream, as it says itself.
+#[derive(Debug, Clone)]
+pub struct Got {
+    pub recipient: String,
+    pub tenant: String,
+    pub test: bool,
+    pub file: i64,
+    pub number: i64,
+}
+
+/// What was done with a stream.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resynced {
+    pub recipient: String,
+    pub tenant: String,
+    pub test: bool,
+    /// Files that were taken over.
+    pub files: Vec<String>,
+    /// Records of them that are numbered now as they are there.
+    pub numbered: u64,
+    /// Records of them that this database does not know: their work was lost with the primary, and what it does again is
+    /// recorded again. The recipient has to be told.
+    pub lost: Vec<Uuid>,
+    /// Records of them that this database had sealed into another file already: the recipient has them twice.
+    pub doubled: Vec<Uuid>,
+    pub next_file: i64,
+    pub next_number: i64,
+}
+
+/// Brings every stream behind what was given before; to be run before anything is sealed. Streams that lack nothing are
+/// left alone.
+///
+/// # Errors
+/// When a file in a recipient's folder cannot be read; nothing was done with its stream then.
+pub async fn resync(db: &Db, config: &Config, got: &[Got]) -> Result<Vec<Resynced>, SealError> {
+    let mut tx = db.read_system().await?;
+    let (recipients, tenants) = (tx.recipients().await?, tx.all_tenants().await?);
+    drop(tx);
+    if let Some(unknown) = got.iter().find(|g| !recipients.iter().any(|r| r.name == g.recipient)) {
+        let problem = "there is no recipient of this name".to_owned();
+        return Err(SealError::Recipient { name: unknown.recipient.clone(), problem });
+    }
+    let mut done = vec![];
+    for recipient in &recipients {
+        for tenant in &tenants {
+            for test in [false, true] {
+                let of = |g: &&Got| (&g.recipient, &g.tenant, g.test) == (&recipient.name, tenant, test);
+                let told = got.iter().find(of);
+                done.extend(stream(db, config, recipient, (tenant, test), told).await?);
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// A file as it lies there: its number, its name and its octets.
+type Found = (i64, String, Vec<u8>);
+
+async fn stream(
+    db: &Db,
+    config: &Config,
+    row: &RecipientRow,
+    (tenant, test): (&str, bool),
+    got: Option<&Got>,
+) -> Result<Option<Resynced>, SealError> {
+    let mut tx = db.system().await?;
+    tx.lock_cut().await?;
+    let known = tx.peek_stream(tenant, &row.name, test).await?;
+    let next = known.map_or(1, |s| s.next_file);
+    let files = beyond(&stream_folder(&config.data.join("sdr"), tenant, &row.name, test), next)?;
+    if files.is_empty() && got.is_none() {
+        return Ok(None);
+    }
+    let mut stream = tx.stream(tenant, &row.name, test, row.since).await?;
+    let mut done = Resynced {
+        recipient: row.name.clone(),
+        tenant: tenant.to_owned(),
+        test,
+        files: vec![],
+        numbered: 0,
+        lost: vec![],
+        doubled: vec![],
+        next_file: 0,
+        next_number: 0,
+    };
+    let before = stream.next_number;
+    for (seq, name, octets) in files {
+        let decoded =
+            decode(&octets).map_err(|e| SealError::Encode { name: name.clone(), problem: e.to_string() })?;
+        for record in &decoded.records {
+            let number = i64::try_from(record.seq).unwrap_or(i64::MAX);
+            match tx.sdr_number(tenant, &row.name, record.record_id).await? {
+                None => done.lost.push(record.record_id),
+                Some(Some(_)) => done.doubled.push(record.record_id),
+                // A number that this database gave to another record meanwhile stays with that one.
+                Some(None) if number < before => done.doubled.push(record.record_id),
+                Some(None) => {
+                    tx.number_record(&stream, number, record.record_id, seq).await?;
+                    done.numbered += 1;
+                }
+            }
+            stream.next_number = stream.next_number.max(number.saturating_add(1));
+        }
+        take_over(&mut tx, config, row, &stream, (seq, &name, &octets), &decoded).await?;
+        stream.next_file = stream.next_file.max(seq + 1);
+        done.files.push(name);
+    }
+    if let Some(got) = got {
+        stream.next_file = stream.next_file.max(got.file + 1);
+        stream.next_number = stream.next_number.max(got.number + 1);
+    }
+    tx.update_stream(&stream).await?;
+    (done.next_file, done.next_number) = (stream.next_file, stream.next_number);
+    let mut tx = tx.for_tenant(tenant);
+    tx.audit(&Caller::local(Door::Cli), "sdr.resync", &row.name, Some(&json!(done))).await?;
+    tx.commit().await?;
+    Ok(Some(done))
+}
+
+/// The files of a folder with this number or a later one, in their order.
+fn beyond(folder: &Path, next: i64) -> Result<Vec<Found>, SealError> {
+    let at = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| SealError::Io { path, source }
+    };
+    if !folder.is_dir() {
+        return Ok(vec![]);
+    }
+    let mut found = vec![];
+    for entry in std::fs::read_dir(folder).map_err(at(folder))? {
+        let path = entry.map_err(at(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(seq) = number_of(&name).filter(|seq| *seq >= next && path.is_file()) {
+            found.push((seq, name, std::fs::read(&path).map_err(at(&path))?));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The number in a file's name: between the first `_-_` and the dot behind it.
+fn number_of(name: &str) -> Option<i64> {
+    let file = name.ends_with(".csv") || name.ends_with(".cdr");
+    name.split_once("_-_").filter(|_| file)?.1.split_once('.')?.0.parse().ok()
+}
+
+/// Lists a file of the lost primary among ours, as delivered.
+async fn take_over(
+    tx: &mut Tx<System>,
+    config: &Config,
+    row: &RecipientRow,
+    stream: &StreamRow,
+    (seq, name, octets): (i64, &str, &[u8]),
+    decoded: &Decoded,
+) -> Result<(), SealError> {
+    let wrong = |problem: String| SealError::Recipient { name: row.name.clone(), problem };
+    let recipient: Recipient =
+        serde_json::from_value(row.config.0.clone()).map_err(|e| wrong(e.to_string()))?;
+    let (Some(first), Some(last)) = (decoded.records.first(), decoded.records.last()) else { return Ok(()) };
+    let schedule = Schedule::parse(&recipient.schedule).map_err(wrong)?;
+    let (start, end) = schedule.period(config.zone(), first.record_time.to_utc());
+    let local = |t: DateTime<chrono::Utc>| -> DateTime<FixedOffset> {
+        t.with_timezone(&first.record_time.timezone())
+    };
+    // Of a raw file only its records tell.
+    let info = decoded.info.clone().unwrap_or_else(|| FileInfo {
+        node_id: first.node_id.clone(),
+        recipient: stream.recipient.clone(),
+        file_seq: u32::try_from(seq).unwrap_or(u32::MAX),
+        test: stream.test,
+        period_start: local(start),
+        period_end: local(end),
+        opened_at: first.record_time,
+        closed_at: last.record_time,
+        tenant: stream.tenant.clone(),
+        close_reason: 0,
+    });
+    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let file = FileRow {
+        tenant: stream.tenant.clone(),
+        recipient: stream.recipient.clone(),
+        test: stream.test,
+        file_seq: seq,
+        revision: 1,
+        config_version: row.version,
+        name: name.to_owned(),
+        state: "sealed".into(),
+        records: number(decoded.records.len() as u64),
+        first_number: number(first.seq),
+        last_number: number(last.seq),
+        bytes: number(octets.len() as u64),
+        sha256: hex::encode(Sha256::digest(octets)),
+        manifest: Json(json!({
+            "info": info, "format": recipient.format, "framing": recipient.framing, "resynced": true,
+        })),
+        node_id: info.node_id.clone(),
+        node_address: None,
+        utc_offset_s: i64::from(info.closed_at.offset().local_minus_utc()),
+        period_start: info.period_start.to_utc(),
+        period_end: info.period_end.to_utc(),
+        opened_at: info.opened_at.to_utc(),
+        closed_at: info.closed_at.to_utc(),
+        close_reason: i64::from(info.close_reason),
+        codec_version: CODEC.into(),
+        rejected_reference: None,
+        delivered_at: None,
+        acknowledged_at: None,
+    };
+    tx.insert_file(&file).await?;
+    tx.mark_delivered(&file, true).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number_of;
+
+    #[test]
+    fn the_number_stands_in_the_name() {
+        assert_eq!(number_of("telvisor_-_17.20261123_-_0000+0000.csv"), Some(17));
+        assert_eq!(number_of("telvisor_-_3.20261123_-_0000+0000.cdr"), Some(3));
+        assert_eq!(number_of("telvisor_-_3.20261123_-_0000+0000.csv.ack"), None);
+        assert_eq!(number_of("telvisor.csv"), None);
+        assert_eq!(number_of("telvisor_-_x.csv"), None);
+    }
+}
