@@ -88,5 +88,11 @@ pub fn read(message: &str) -> Value {
 fn shown(e: &Element) -> Value {
     let mut attributes: Vec<_> = e.attributes.iter().map(|a| (&*a.ns, &*a.name, &*a.value)).collect();
     attributes.sort_unstable();
-    json!([&*e.ns, e.name, attributes, e.text, e.children.iter().map(shown).collect::<Vec<_>>()])
+    json!([
+        &*e.ns,
+        e.name.as_str(),
+        attributes,
+        e.text.as_str(),
+        e.children.iter().map(shown).collect::<Vec<_>>()
+    ])
 }

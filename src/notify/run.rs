@@ -81,13 +81,13 @@ impl Lead {
     /// Places a batch of events of each tenant and wakes the lanes that have something to send. Returns whether more
     /// events may wait: the lanes are not kept waiting until none come any more.
     async fn round(&mut self) -> Result<bool, NotifyError> {
-        // A sign of life four times in the time of a lease.
         let lease = self.engine.lead_time();
+        // A sign of life four times in the time of a lease.
         if self.led.is_none_or(|at| at.elapsed() > lease / 4) {
             let asked = Instant::now();
-            let leader = self.engine.leads("notify").await?;
-            self.led = leader.then_some(asked);
-            self.leading.renew(asked, leader.then_some(lease));
+            let leads = self.engine.leads("notify").await?;
+            self.led = leads.then_some(asked);
+            self.leading.renew(asked, leads.then_some(lease));
         }
         if self.led.is_none() {
             self.stop_all().await;

@@ -62,7 +62,7 @@ impl Reply {
         let fault = self.body();
         assert_eq!(fault.name, "Fault", "{fault:#?}");
         match find(fault, "faultcode") {
-            Some(code) => (code.text.clone(), text(fault, "faultstring")),
+            Some(code) => (code.text.to_string(), text(fault, "faultstring")),
             None => {
                 let code = find(fault, "Subcode").or_else(|| find(fault, "Code")).unwrap();
                 (text(code, "Value"), text(fault, "Text"))
@@ -81,7 +81,7 @@ pub fn find<'a>(e: &'a Element, name: &str) -> Option<&'a Element> {
 
 /// The text of the first element with this name; empty where there is none.
 pub fn text(e: &Element, name: &str) -> String {
-    find(e, name).map(|e| e.text.clone()).unwrap_or_default()
+    find(e, name).map(|e| e.text.to_string()).unwrap_or_default()
 }
 
 /// An envelope.

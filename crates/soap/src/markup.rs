@@ -1,5 +1,9 @@
-//! Takes a message apart at its angle brackets and ampersands: the part of XML 1.0 that SOAP leaves of productions 15 to
-//! 23, 40 to 44 and 66 to 68. What a piece holds is for [`tree`](crate::tree) to check.
+//! Takes a message apart at its angle brackets and ampersands. What a piece holds, and whether the pieces fit together,
+//! is for [`tree`](crate::tree) to check.
+
+use quick_xml::Reader;
+use quick_xml::errors::{Error, IllFormedError, SyntaxError};
+use quick_xml::events::Event;
 
 use crate::error::Malformed;
 use crate::lexical::is_space;
@@ -24,92 +28,81 @@ pub(crate) enum Piece<'t> {
     Declaration(&'t str),
 }
 
-type Taken<'t> = Result<(Piece<'t>, &'t str), Malformed>;
+/// The pieces of a message, one after the other.
+pub(crate) struct Pieces<'t> {
+    text: &'t str,
+    reader: Reader<&'t [u8]>,
+}
 
-/// Takes the next piece off a text that is not empty.
-pub(crate) fn next_piece<'t>(rest: &mut &'t str) -> Result<Piece<'t>, Malformed> {
-    let (piece, after) = match rest.as_bytes() {
-        [b'<', b'/', ..] => end_tag(&rest[2..])?,
-        [b'<', b'!', ..] => comment_or_cdata(&rest[2..])?,
-        [b'<', b'?', ..] => declaration(&rest[2..])?,
-        [b'<', ..] => tag(&rest[1..])?,
-        [b'&', ..] => reference(&rest[1..])?,
-        bytes => {
-            let end = bytes.iter().position(|b| matches!(b, b'<' | b'&')).unwrap_or(bytes.len());
-            (Piece::Text(&rest[..end]), &rest[end..])
+impl<'t> Pieces<'t> {
+    /// # Errors
+    /// For a byte order mark in the text, of which the reader would take no notice.
+    pub(crate) fn of(text: &'t str) -> Result<Self, Malformed> {
+        if text.starts_with('\u{FEFF}') {
+            return Err(Malformed::OutsideRoot);
         }
-    };
-    *rest = after;
-    Ok(piece)
-}
-
-/// Attribute values may hold `>`.
-fn tag(rest: &str) -> Taken<'_> {
-    let ends_or_quotes = |b: &u8| matches!(b, b'>' | b'"' | b'\'');
-    let mut end = 0;
-    while let Some(found) = rest.as_bytes()[end..].iter().position(ends_or_quotes) {
-        end += found;
-        let after = &rest[end + 1..];
-        let quote = match rest.as_bytes()[end] {
-            b'"' => '"',
-            b'\'' => '\'',
-            _ => {
-                let inside = &rest[..end];
-                return Ok((inside.strip_suffix('/').map_or(Piece::Start(inside), Piece::Empty), after));
-            }
-        };
-        end += after.find(quote).ok_or(Malformed::Truncated)? + 2;
+        let mut reader = Reader::from_str(text);
+        let config = reader.config_mut();
+        config.check_comments = true;
+        // The tree knows what is open.
+        (config.check_end_names, config.allow_unmatched_ends) = (false, true);
+        Ok(Self { text, reader })
     }
-    Err(Malformed::Truncated)
-}
 
-fn end_tag(rest: &str) -> Taken<'_> {
-    let (name, after) = rest.split_once('>').ok_or(Malformed::Truncated)?;
-    Ok((Piece::End(name.trim_end_matches(is_space)), after))
-}
+    /// Where the next piece begins, in octets.
+    pub(crate) fn at(&self) -> usize {
+        usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
+    }
 
-fn reference(rest: &str) -> Taken<'_> {
-    match rest.find([';', '<', '&']) {
-        Some(end) if rest[end..].starts_with(';') => Ok((Piece::Reference(&rest[..end]), &rest[end + 1..])),
-        _ => Err(Malformed::Reference),
+    /// The next piece; none at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Piece<'t>>, Malformed> {
+        let start = self.at();
+        let event = self.reader.read_event().map_err(|e| malformed(&e))?;
+        let whole = &self.text[start..self.at()];
+        let inside = |before: usize, after: usize| &whole[before..whole.len() - after];
+        Ok(Some(match event {
+            Event::Start(_) => Piece::Start(inside(1, 1)),
+            Event::Empty(_) => Piece::Empty(inside(1, 2)),
+            Event::End(_) => Piece::End(inside(2, 1).trim_end_matches(is_space)),
+            Event::Text(_) => Piece::Text(whole),
+            Event::GeneralRef(_) => Piece::Reference(inside(1, 1)),
+            Event::CData(_) => Piece::Cdata(inside("<![CDATA[".len(), "]]>".len())),
+            Event::Comment(_) => Piece::Comment,
+            Event::Decl(_) => Piece::Declaration(inside("<?xml".len(), "?>".len())),
+            Event::PI(_) => return Err(Malformed::ProcessingInstruction),
+            Event::DocType(_) => return Err(Malformed::Dtd),
+            Event::Eof => return Ok(None),
+        }))
     }
 }
 
-fn comment_or_cdata(rest: &str) -> Taken<'_> {
-    if let Some(inside) = rest.strip_prefix("--") {
-        let (_, after) = inside.split_once("--").ok_or(Malformed::Truncated)?;
-        return match after.strip_prefix('>') {
-            Some(after) => Ok((Piece::Comment, after)),
-            None if after.is_empty() => Err(Malformed::Truncated),
-            None => Err(Malformed::Comment),
-        };
+fn malformed(error: &Error) -> Malformed {
+    match error {
+        Error::Syntax(SyntaxError::InvalidBangMarkup) => Malformed::Markup,
+        Error::Syntax(SyntaxError::UnclosedDoctype)
+        | Error::IllFormed(IllFormedError::MissingDoctypeName) => Malformed::Dtd,
+        Error::Syntax(_) | Error::IllFormed(IllFormedError::MissingEndTag(_)) => Malformed::Truncated,
+        Error::IllFormed(IllFormedError::UnmatchedEndTag(_) | IllFormedError::MismatchedEndTag { .. }) => {
+            Malformed::EndTag
+        }
+        Error::IllFormed(IllFormedError::DoubleHyphenInComment) => Malformed::Comment,
+        Error::IllFormed(IllFormedError::UnclosedReference) | Error::Escape(_) => Malformed::Reference,
+        Error::IllFormed(IllFormedError::MissingDeclVersion(_) | IllFormedError::UnknownVersion) => {
+            Malformed::Declaration
+        }
+        Error::InvalidAttr(_) => Malformed::AttributeSyntax,
+        Error::Encoding(_) | Error::Io(_) => Malformed::Bytes,
+        Error::Namespace(_) => Malformed::NamespaceDeclaration,
     }
-    if let Some(inside) = rest.strip_prefix("[CDATA[") {
-        let (text, after) = inside.split_once("]]>").ok_or(Malformed::Truncated)?;
-        return Ok((Piece::Cdata(text), after));
-    }
-    let is_dtd = rest.get(..7).is_some_and(|word| word.eq_ignore_ascii_case("DOCTYPE"));
-    Err(if is_dtd { Malformed::Dtd } else { Malformed::Markup })
-}
-
-/// Other processing instructions are not looked at any further.
-fn declaration(rest: &str) -> Taken<'_> {
-    let inside = rest.strip_prefix("xml").filter(|i| i.starts_with(is_space) || i.starts_with('?'));
-    let inside = inside.ok_or(Malformed::ProcessingInstruction)?;
-    let (text, after) = inside.split_once("?>").ok_or(Malformed::Truncated)?;
-    Ok((Piece::Declaration(text), after))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pieces(mut text: &str) -> Result<Vec<Piece<'_>>, Malformed> {
-        let mut out = vec![];
-        while !text.is_empty() {
-            out.push(next_piece(&mut text)?);
-        }
-        Ok(out)
+    fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Malformed> {
+        let mut pieces = Pieces::of(text)?;
+        std::iter::from_fn(|| pieces.next().transpose()).collect()
     }
 
     #[test]
@@ -148,7 +141,7 @@ mod tests {
             ("<?xml ", Malformed::Truncated),
             ("<?xmlx?>", Malformed::ProcessingInstruction),
             ("<!", Malformed::Markup),
-            ("<!doctypé", Malformed::Markup),
+            ("<!doctypé", Malformed::Dtd),
             ("<!Doctype", Malformed::Dtd),
             ("&lt", Malformed::Reference),
             ("&a<b;", Malformed::Reference),

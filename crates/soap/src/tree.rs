@@ -4,13 +4,15 @@
 
 use std::sync::Arc;
 
+use compact_str::CompactString;
+
 use crate::encoding::{Encoding, decode};
 use crate::error::{Malformed, ParseError, Position};
 use crate::lexical::{
     attribute_value, illegal_char, is_space, line_ends, next_attribute, qname, resolve_reference,
 };
 use crate::limits::{Limits, Meter, Passed};
-use crate::markup::{Piece, next_piece};
+use crate::markup::{Piece, Pieces};
 
 /// The namespace of `xsi:type` and `xsi:nil`.
 pub const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -23,7 +25,7 @@ pub struct Element {
     /// Namespace name; empty for none. Shared by all elements of the message that are in it.
     pub ns: Arc<str>,
     /// Local name.
-    pub name: String,
+    pub name: CompactString,
     /// Attributes in document order, without namespace declarations.
     pub attributes: Vec<Attribute>,
     /// What `xsi:type` names, resolved with the declarations in scope. A value that is no name, or has an
@@ -31,7 +33,7 @@ pub struct Element {
     pub xsi_type: Option<QualifiedName>,
     /// All text directly inside the element, joined over comments, CDATA sections, references and children;
     /// line ends are `\n`, other space is kept.
-    pub text: String,
+    pub text: CompactString,
     /// Child elements in document order.
     pub children: Vec<Element>,
 }
@@ -42,9 +44,9 @@ pub struct Attribute {
     /// Namespace name; empty for an attribute without prefix.
     pub ns: Arc<str>,
     /// Local name.
-    pub name: String,
+    pub name: CompactString,
     /// Value with references resolved.
-    pub value: String,
+    pub value: CompactString,
 }
 
 /// A namespace name (empty for none) and a local name.
@@ -53,7 +55,7 @@ pub struct QualifiedName {
     /// Namespace name; empty for none.
     pub ns: Arc<str>,
     /// Local name.
-    pub name: String,
+    pub name: CompactString,
 }
 
 impl Element {
@@ -118,7 +120,10 @@ struct Scope<'t> {
 
 impl<'t> Scope<'t> {
     fn new() -> Self {
-        Self { bindings: vec![("xml", XML.into())], none: "".into() }
+        // Room for what a message of a client's stack has.
+        let mut bindings = Vec::with_capacity(16);
+        bindings.push(("xml", XML.into()));
+        Self { bindings, none: "".into() }
     }
 
     /// How many of them the message made.
@@ -166,15 +171,19 @@ impl<'t> Builder<'t> {
     fn new(text: &'t str, encoding: Encoding, limits: Limits) -> Self {
         let meter = Meter::new(limits);
         let scope = Scope::new();
-        Self { text, encoding, meter, scope, open: Vec::new(), root: None, raw: Vec::new() }
+        let (open, raw) = (Vec::with_capacity(16), Vec::with_capacity(16));
+        Self { text, encoding, meter, scope, open, root: None, raw }
     }
 
     fn build(mut self) -> Result<Element, ParseError> {
-        let mut rest = self.text;
-        while !rest.is_empty() {
-            let start = self.text.len() - rest.len();
-            let piece = next_piece(&mut rest).map_err(Refusal::from);
-            let taken = piece.and_then(|piece| self.piece(piece, start));
+        let mut pieces = Pieces::of(self.text).map_err(|kind| Refusal::from(kind).at(Position::START))?;
+        loop {
+            let start = pieces.at();
+            let taken = match pieces.next() {
+                Ok(Some(piece)) => self.piece(piece, start),
+                Ok(None) => break,
+                Err(kind) => Err(kind.into()),
+            };
             taken.map_err(|refusal| refusal.at(Position::of(self.text, start)))?;
         }
         let kind = if self.open.is_empty() { Malformed::Empty } else { Malformed::Truncated };
@@ -249,10 +258,10 @@ impl<'t> Builder<'t> {
         let (attributes, xsi_type) = self.attributes()?;
         let element = Element {
             ns,
-            name: local.to_owned(),
+            name: local.into(),
             attributes,
             xsi_type,
-            text: String::new(),
+            text: CompactString::default(),
             children: Vec::new(),
         };
         self.open.push(Open { element, name, outer });
@@ -296,11 +305,11 @@ impl<'t> Builder<'t> {
             if attributes.iter().any(|a| a.name == local && a.ns == ns) {
                 return Err(Malformed::DuplicateAttribute);
             }
-            let value = attribute_value(value)?.into_owned();
+            let value = CompactString::from(attribute_value(value)?);
             if *ns == *XSI && local == "type" {
                 xsi_type = Some(self.type_name(&value));
             }
-            attributes.push(Attribute { ns, name: local.to_owned(), value });
+            attributes.push(Attribute { ns, name: local.into(), value });
         }
         Ok((attributes, xsi_type))
     }
@@ -309,7 +318,7 @@ impl<'t> Builder<'t> {
         let written = value.trim_matches(is_space);
         let named = qname(written).and_then(|(prefix, local)| Some((self.scope.of(prefix)?, local)));
         let (ns, name) = named.unwrap_or((self.scope.none.clone(), written));
-        QualifiedName { ns, name: name.to_owned() }
+        QualifiedName { ns, name: name.into() }
     }
 
     /// `version="1.0"`, then optionally encoding and standalone, in this order (production 23).

@@ -73,7 +73,7 @@ pub async fn post(
 fn echo(ns: &str, envelope: &Envelope<'_>) -> Echo {
     let value = |name: &&str| {
         let block = envelope.headers.iter().find(|e| e.is(ns, name))?;
-        Some(((*name).to_owned(), block.text.clone()))
+        Some(((*name).to_owned(), block.text.to_string()))
     };
     BLOCKS.iter().filter_map(value).collect()
 }

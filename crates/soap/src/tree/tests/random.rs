@@ -43,8 +43,11 @@ fn any_text() -> impl Strategy<Value = String> {
 
 fn any_element() -> impl Strategy<Value = Element> {
     let namespace = || prop_oneof![Just(""), Just("u:1"), Just("u:2&<'\"")].prop_map(Arc::<str>::from);
-    let attribute =
-        (namespace(), "[a-c]", any_text()).prop_map(|(ns, name, value)| Attribute { ns, name, value });
+    let attribute = (namespace(), "[a-c]", any_text()).prop_map(|(ns, name, value)| Attribute {
+        ns,
+        name: name.into(),
+        value: value.into(),
+    });
     let attributes = proptest::collection::vec(attribute, 0..4).prop_map(|mut attributes: Vec<Attribute>| {
         let mut seen = Vec::new();
         attributes.retain(|a| {
@@ -57,10 +60,10 @@ fn any_element() -> impl Strategy<Value = Element> {
     let leaf = (namespace(), "[a-zA-Z_][a-z0-9.-]{0,5}", attributes, any_text()).prop_map(
         |(ns, name, attributes, text)| Element {
             ns,
-            name,
+            name: name.into(),
             attributes,
             xsi_type: None,
-            text,
+            text: text.into(),
             children: vec![],
         },
     );
