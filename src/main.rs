@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use telvisor::cli::{self, Cli, Out, Stop, complain};
 
+/// Orders and messages are many small pieces that come and go (docs/adr/0029).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A wrong flag ends here with status 2.
     let cli = Cli::from_process();

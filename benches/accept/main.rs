@@ -24,6 +24,10 @@ use baseline::Template;
 use database::Database;
 use server::{Client, Server};
 
+/// The server's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rounds of each side; the median of them counts.
 const ROUNDS: usize = 5;
 /// Length of one round of one side.

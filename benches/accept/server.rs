@@ -32,6 +32,8 @@ impl Server {
             .arg("--data")
             .arg(data)
             .env("TELVISOR_LOG__FILTER", filter)
+            // All processes of a measurement are on this machine.
+            .env("TELVISOR_STORE__SHARED", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log)?)

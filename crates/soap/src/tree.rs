@@ -30,7 +30,7 @@ pub struct Element {
     pub attributes: Vec<Attribute>,
     /// What `xsi:type` names, resolved with the declarations in scope. A value that is no name, or has an
     /// undeclared prefix, stands as written and in no namespace, so that it equals no type's name.
-    pub xsi_type: Option<QualifiedName>,
+    pub xsi_type: Option<Box<QualifiedName>>,
     /// All text directly inside the element, joined over comments, CDATA sections, references and children;
     /// line ends are `\n`, other space is kept.
     pub text: CompactString,
@@ -120,10 +120,7 @@ struct Scope<'t> {
 
 impl<'t> Scope<'t> {
     fn new() -> Self {
-        // Room for what a message of a client's stack has.
-        let mut bindings = Vec::with_capacity(16);
-        bindings.push(("xml", XML.into()));
-        Self { bindings, none: "".into() }
+        Self { bindings: vec![("xml", XML.into())], none: "".into() }
     }
 
     /// How many of them the message made.
@@ -171,8 +168,7 @@ impl<'t> Builder<'t> {
     fn new(text: &'t str, encoding: Encoding, limits: Limits) -> Self {
         let meter = Meter::new(limits);
         let scope = Scope::new();
-        let (open, raw) = (Vec::with_capacity(16), Vec::with_capacity(16));
-        Self { text, encoding, meter, scope, open, root: None, raw }
+        Self { text, encoding, meter, scope, open: Vec::new(), root: None, raw: Vec::new() }
     }
 
     fn build(mut self) -> Result<Element, ParseError> {
@@ -297,7 +293,7 @@ impl<'t> Builder<'t> {
     }
 
     /// The attributes of a tag that are no declarations, and what `xsi:type` among them names.
-    fn attributes(&self) -> Result<(Vec<Attribute>, Option<QualifiedName>), Malformed> {
+    fn attributes(&self) -> Result<(Vec<Attribute>, Option<Box<QualifiedName>>), Malformed> {
         let mut attributes: Vec<Attribute> = Vec::with_capacity(self.raw.len());
         let mut xsi_type = None;
         for &(prefix, local, value) in &self.raw {
@@ -307,7 +303,7 @@ impl<'t> Builder<'t> {
             }
             let value = CompactString::from(attribute_value(value)?);
             if *ns == *XSI && local == "type" {
-                xsi_type = Some(self.type_name(&value));
+                xsi_type = Some(Box::new(self.type_name(&value)));
             }
             attributes.push(Attribute { ns, name: local.into(), value });
         }
