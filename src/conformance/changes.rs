@@ -294,13 +294,14 @@ async fn life(checks: &mut Checks<'_>, client: &Client, made: &Option<Value>) {
     });
     renamed.await;
     for (status, before) in [("suspended", "active"), ("active", "suspended")] {
-        let title =
-            format!("/customer: PATCH of status {status} places an order, answers {before}, then {status}");
+        let title = format!("/customer: PATCH of status {status} places an order, which brings it there");
         let moved = checks.promise(title, clause.clone(), async {
             let answer = patch(json!({ "status": status })).await?;
             named(&answer)?;
             let shown = answer.json()?;
-            hold!(shown["status"] == before, "it answers {}", shown["status"]);
+            // The order may be done before the answer is made.
+            let either = shown["status"] == before || shown["status"] == status;
+            hold!(either, "it answers {}", shown["status"]);
             becomes(status).await
         });
         moved.await;
