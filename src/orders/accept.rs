@@ -46,7 +46,12 @@ impl Accepted {
 /// See [`OrderError`].
 pub async fn accept(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepted, OrderError> {
     check_form(draft)?;
-    admission::enter(engine, caller)?;
+    if let Err(busy) = admission::enter(engine, caller) {
+        // A repeat is answered whatever waits.
+        if !is_repeat(engine, caller, draft).await? {
+            return Err(busy);
+        }
+    }
     retrying("acceptance", || once(engine, caller, draft)).await
 }
 
@@ -151,6 +156,17 @@ async fn record_only(tx: &mut Tx<Tenant>, ask: &Ask) -> Result<Option<String>, S
     Ok(None)
 }
 
+/// What repeats of an order are known by: a key of the client's, or its own number of the order.
+fn key_of(draft: &Draft) -> Option<String> {
+    draft.key.clone().or_else(|| draft.external_id.as_ref().map(|id| format!("ext:{id}")))
+}
+
+async fn is_repeat(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<bool, StoreError> {
+    let Some(key) = key_of(draft) else { return Ok(false) };
+    let mut tx = engine.db.tenant(&caller.tenant).await?;
+    Ok(tx.order_of_key(&caller.principal.name(), caller.door.as_str(), &key).await?.is_some())
+}
+
 /// Takes the idempotency keys; the order made before when they were used with the same content.
 pub(super) async fn replayed(
     engine: &Engine,
@@ -159,10 +175,7 @@ pub(super) async fn replayed(
     draft: &Draft,
     order: Uuid,
 ) -> Result<Option<Uuid>, OrderError> {
-    let Some(key) = draft.key.clone().or_else(|| draft.external_id.as_ref().map(|id| format!("ext:{id}")))
-    else {
-        return Ok(None);
-    };
+    let Some(key) = key_of(draft) else { return Ok(None) };
     let mut content = keys::canonical(&draft.request);
     if let Some(profile) = &draft.profile {
         content.push_str(&keys::canonical(profile));

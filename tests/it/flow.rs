@@ -9,7 +9,9 @@ use telvisor::orders::admission;
 use telvisor::queue::MACHINE_JOBS;
 use telvisor::store::claims::{DUE_POSTGRES, Limits};
 
-use crate::harness::{CRM, ORDERS, PRODUCT_ORDERS, TestApp, create, provision, take_backup, terminate};
+use crate::harness::{
+    Answer, CRM, ORDERS, PRODUCT_ORDERS, TestApp, create, provision, take_backup, terminate,
+};
 use crate::probe::begin;
 use crate::tmf622::create as product_create;
 use crate::v5::{ORDERS_V5, order5};
@@ -101,7 +103,9 @@ async fn every_door_turns_new_orders_away_while_too_much_waits() {
     let app = TestApp::with(|c| c.flow.orders_most = 3).await;
     app.customer("C1").await;
     let subscription = app.provision("C1", CRM, "solo", None).await;
-    for id in ["W1", "W2", "W3"] {
+    let first = json!({ "externalId": "E0", "serviceOrderItem": [create("W1")] });
+    app.post(ORDERS, &first).await.expect(201);
+    for id in ["W2", "W3"] {
         app.place(json!([create(id)])).await;
         admission::look(app.engine()).await.unwrap();
     }
@@ -122,27 +126,29 @@ async fn every_door_turns_new_orders_away_while_too_much_waits() {
         assert_eq!(problem["code"], "busy");
         assert!(problem["message"].as_str().unwrap().contains("flow.orders_most"), "{problem:#}");
     }
-    let (status, fault) = soap(&app).await;
-    assert!(status == 500 && fault.contains("4001") && fault.contains("BUSY"), "{fault}");
+    let refused = soap(&app).await;
+    assert_eq!((refused.status.as_u16(), &refused.headers["retry-after"]), (500, &"5".parse().unwrap()));
+    let fault = String::from_utf8(refused.octets).unwrap();
+    assert!(fault.contains("4001") && fault.contains("BUSY"), "{fault}");
+    // What was let in before is answered.
+    let again = app.post(ORDERS, &first).await.expect(201);
+    assert_eq!(again["externalId"], "E0");
 
     // What is there goes on, and may be changed.
     app.get(ORDERS).await.expect(200);
     app.run().await;
     admission::look(app.engine()).await.unwrap();
     app.post(ORDERS, &service_order).await.expect(201);
-    let (status, accepted) = soap(&app).await;
-    assert_eq!(status, 200, "{accepted}");
+    assert_eq!(soap(&app).await.status, 200);
 }
 
-async fn soap(app: &TestApp) -> (u16, String) {
+async fn soap(app: &TestApp) -> Answer {
     let call = "<CreateCustomer xmlns=\"urn:telvisor:orders:v1\"><order><externalOrderId>s-1</externalOrderId></order><customerId>S1</customerId><name>Ada</name></CreateCustomer>";
     let envelope = format!(
         "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Body>{call}</e:Body></e:Envelope>"
     );
     let headers = [("content-type", "text/xml; charset=utf-8")];
-    let answer =
-        app.request(axum::http::Method::POST, "/soap/orders", &headers, Some(envelope.as_bytes())).await;
-    (answer.status.as_u16(), String::from_utf8(answer.octets).unwrap())
+    app.request(axum::http::Method::POST, "/soap/orders", &headers, Some(envelope.as_bytes())).await
 }
 
 #[tokio::test]
@@ -184,7 +190,7 @@ async fn a_door_whose_database_connections_are_all_in_use_says_so() {
     let answer = app.post(ORDERS, &json!({ "serviceOrderItem": [create("C1")] })).await;
     assert_eq!(answer.headers["retry-after"], "1");
     assert_eq!(answer.expect(429)["code"], "busy");
-    let (_, fault) = soap(&app).await;
+    let fault = String::from_utf8(soap(&app).await.octets).unwrap();
     assert!(fault.contains("4001"), "{fault}");
     drop(all);
     app.place(json!([create("C1")])).await;

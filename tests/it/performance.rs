@@ -10,6 +10,7 @@ use telvisor::store::sdr::NewSdr;
 use telvisor::store::{Tenant, Tx};
 
 use crate::harness::{CRM, PRODUCT_ORDERS, TestApp, create, provision, terminate};
+use crate::process::{Looks, PATIENCE};
 
 const PERFORMANCE: &str = "/api/v1/performance";
 
@@ -147,7 +148,12 @@ async fn a_row_that_is_committed_late_is_counted_where_it_belongs() {
         let rows = list(&app, "minutes=5&counter=orders.received").await;
         assert_eq!((written().await, &rows[0]["settled"]), (0, &json!(false)));
         late.commit().await.unwrap();
-        close(&app).await;
+        // What only read may take a moment to end; what is open that long is waited for.
+        let mut looks = Looks::until("the period is settled", PATIENCE);
+        while list(&app, "minutes=5&counter=sdr.written").await.iter().all(|row| row["settled"] == false) {
+            close(&app).await;
+            looks.again().await;
+        }
     } else {
         // There is one writer: the period waits for it.
         let (closed, committed) = tokio::join!(round(app.engine()), late.commit());

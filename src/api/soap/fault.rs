@@ -116,12 +116,22 @@ pub struct Refusal {
     /// The state of the order, where that is what is the matter.
     pub state: Option<OrderState>,
     pub external_id: Option<String>,
+    /// When to ask again, in seconds; said where it is retryable.
+    pub retry_after_s: u32,
 }
 
 impl Refusal {
     #[must_use]
     pub fn new(what: What, message: impl Into<String>) -> Self {
-        Self { what, message: message.into(), path: None, order: None, state: None, external_id: None }
+        Self {
+            what,
+            message: message.into(),
+            path: None,
+            order: None,
+            state: None,
+            external_id: None,
+            retry_after_s: 1,
+        }
     }
 
     /// An element whose content is wrong.
@@ -156,7 +166,8 @@ impl Refusal {
                 Self::new(What::BackendUnavailable, "the order was changed in between; try again")
             }
             OrderError::Busy { why, retry_after_s } => {
-                Self::new(What::Busy, format!("{why}; try again in {retry_after_s} s"))
+                let message = format!("{why}; try again in {retry_after_s} s");
+                Self { retry_after_s, ..Self::new(What::Busy, message) }
             }
             OrderError::NotFound(id) => Self::new(What::OrderNotFound, format!("there is no order {id}")),
             OrderError::Store(e) => Self::from(e),

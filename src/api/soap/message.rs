@@ -219,7 +219,7 @@ pub fn respond(
         Ok(Answer::Later) => return StatusCode::ACCEPTED.into_response(),
         Err(early) => (early.version, early.status, early.refused),
     };
-    let (mut fault, mut retry, mut challenge) = (None, false, false);
+    let (mut fault, mut retry_after_s, mut challenge) = (None, None, false);
     let fault = match &refused {
         Refused::Protocol(protocol) => protocol,
         Refused::Challenge(protocol) => {
@@ -227,15 +227,15 @@ pub fn respond(
             protocol
         }
         Refused::Typed(refusal) => {
-            retry = refusal.retryable();
+            retry_after_s = refusal.retryable().then_some(refusal.retry_after_s);
             &*fault.insert(typed(refusal))
         }
     };
     let of_fault = StatusCode::from_u16(fault.status(version)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let status = if challenge { StatusCode::UNAUTHORIZED } else { status.unwrap_or(of_fault) };
     let mut response = response(version, status, fault.message(version, headers));
-    if retry {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(1));
+    if let Some(seconds) = retry_after_s {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if challenge {
         let basic = HeaderValue::from_static("Basic realm=\"telvisor\", charset=\"UTF-8\"");
