@@ -110,13 +110,16 @@ pub(super) async fn assemble(
 /// Octets that go to the disk at once.
 const PIECE: usize = 256 << 10;
 
+/// Takes a record with its octets.
+type Each<'a> = dyn FnMut(&Record, &[u8]) -> Result<(), SealError> + Send + 'a;
+
 /// Gives the file's records, in their order, with their octets.
 async fn records(
     engine: &Engine,
     tx: &mut Tx<System>,
     f: &FileRow,
     manifest: &Manifest,
-    each: &mut (dyn FnMut(&Record, &[u8]) -> Result<(), SealError> + Send),
+    each: &mut Each<'_>,
 ) -> Result<(), SealError> {
     let (layout, mut one) = (manifest.layout(), Vec::with_capacity(1024));
     let mut after = 0;
@@ -124,7 +127,7 @@ async fn records(
         let of = (f.tenant.as_str(), f.recipient.as_str(), f.test);
         let rows = tx.sealed(of, f.file_seq, after, CHUNK).await?;
         for (number, row) in &rows {
-            let record = manifest.record(&engine.secrets, *number, row)?;
+            let record = manifest.record(engine, *number, row)?;
             one.clear();
             let written = layout.record(&manifest.info, &record, &mut one);
             written.map_err(|e| SealError::Encode { name: f.name.clone(), problem: e.to_string() })?;

@@ -14,7 +14,7 @@ use telvisor_sdr::{Layout, Summary};
 use super::journal::Body;
 use super::seal::SealError;
 use crate::config::{FileFormat, Framing, Recipient, Subscriber};
-use crate::secrets::Secrets;
+use crate::engine::Engine;
 use crate::store::sdr::SdrRow;
 
 /// All that decides a file's octets beside its numbered records. Committed with them, before the file is written.
@@ -78,12 +78,12 @@ impl Manifest {
     }
 
     /// A journal row as a record of this file.
-    pub(super) fn record(&self, secrets: &Secrets, number: i64, row: &SdrRow) -> Result<Record, SealError> {
+    pub(super) fn record(&self, engine: &Engine, number: i64, row: &SdrRow) -> Result<Record, SealError> {
         let zone: FixedOffset = self.info.closed_at.timezone();
         let wrong = |problem: String| SealError::Record { record: row.record_id, problem };
         let body: Body = serde_json::from_value(row.body.0.clone()).map_err(|e| wrong(e.to_string()))?;
         let local = |t: DateTime<Utc>| whole_seconds(t.with_timezone(&zone));
-        let (subscriber_type, subscriber) = self.subscriber(secrets, row);
+        let (subscriber_type, subscriber) = self.subscriber(engine, row);
         Ok(Record {
             seq: u64::try_from(number).map_err(|e| wrong(e.to_string()))?,
             record_id: row.record_id,
@@ -111,7 +111,7 @@ impl Manifest {
         })
     }
 
-    fn subscriber(&self, secrets: &Secrets, row: &SdrRow) -> (SubscriberType, String) {
+    fn subscriber(&self, engine: &Engine, row: &SdrRow) -> (SubscriberType, String) {
         match self.subscriber {
             Subscriber::Customer => (SubscriberType::Private, row.customer_id.clone()),
             Subscriber::Phone => {
@@ -124,8 +124,8 @@ impl Manifest {
                 }
             }
             Subscriber::Pseudonym => {
-                let parts = [&self.info.recipient, &row.tenant, &row.customer_id].map(|p| p.as_bytes());
-                let digest = secrets.digest("sdr subscriber", &parts);
+                let parts = [&self.info.recipient, &row.tenant, &row.customer_id].map(String::as_bytes);
+                let digest = engine.secrets.digest("sdr subscriber", &parts);
                 (SubscriberType::Private, hex::encode(&digest[..16]))
             }
         }

@@ -80,7 +80,7 @@ pub(super) async fn fill(
                 break 'reading;
             }
             let number = stream.next_number + i64::try_from(tally.count()).unwrap_or(i64::MAX);
-            let record = manifest.record(&engine.secrets, number, row)?;
+            let record = manifest.record(engine, number, row)?;
             one.clear();
             layout.record(&manifest.info, &record, &mut one).map_err(|e| wrong(&e))?;
             // One record is never too large for a file.

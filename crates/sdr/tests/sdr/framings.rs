@@ -10,7 +10,7 @@ use telvisor_sdr::{FileInfo, Record, SubscriberType};
 use crate::samples::{full, info, minimal};
 
 fn settings() -> Settings {
-    Settings { node_address: "::ffff:192.0.2.7".parse().unwrap(), ts_number: 31 }
+    Settings { node_address: "::ffff:192.0.2.7".parse().expect("an address"), ts_number: 31 }
 }
 
 /// Three records with numbers that follow each other.
