@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import pathlib
+import struct
 import sys
 
 import asn1tools
@@ -188,13 +189,16 @@ def read_batch(data, module):
         counts = {entry["recordType"]: entry["count"] for entry in audit["recordCountByType"]}
         wanted = {kind: n for kind, n in zip(CHOICES.values(), found["types"]) if n}
         need(counts == wanted and len(counts) == len(audit["recordCountByType"]), "recordCountByType")
+    versions = (control["specificationVersion"], control["releaseVersion"])
+    need(versions == (1, 0), f"version {versions}")
     closed = timestamp(control["fileCreationTimeStamp"])
-    for name in ("transferCutOffTimeStamp", "fileAvailableTimeStamp"):
-        timestamp(control[name])
+    need(timestamp(control["fileAvailableTimeStamp"]) == closed, "fileAvailableTimeStamp")
     return rows, {
         "fileSeq": control["fileSequenceNumber"],
         "test": control["fileType"] == "test",
         "closed": minute(closed),
+        "closedAt": closed,
+        "cutOff": timestamp(control["transferCutOffTimeStamp"]),
         "nodeId": control["sender"],
         "recipient": control["recipient"],
     }
@@ -213,12 +217,18 @@ def read_ts32297(data, module):
     need(len(private) == 60 and private[:6] == b"SDR1\x01\x00", f"private extension {header['private']}")
     first, last, flags = (int.from_bytes(private[a:b], "big") for a, b in ((8, 16), (16, 24), (24, 28)))
     need([first, last] == ([int(rows[0][1]), int(rows[-1][1])] if rows else [0, 0]), "numbers in the extension")
+    need(flags in (0, 1), f"flags {flags:#x}")
     need(private[28:] == hashlib.sha256(data[header["headerLength"] :]).digest(), "digest")
+    need(header["high"] == header["low"] == {"release": 7, "version": 0, "extension": 8}, "release of the file")
+    need(not header["filter"], "a routeing filter")
+    need(all((r["release"], r["extension"]) == (7, 8) for r in records), "release of a record")
+    need(len({r["ts"] for r in records}) < 2, "numbers of the specification")
     for stamp in (header["opened"], header["appended"]):
         need((stamp["plus"], stamp["offsetHours"], stamp["offsetMinutes"]) == (1, 0, 0), "a time that is not UTC")
     return rows, {
         "fileSeq": header["fileSeq"],
         "test": bool(flags & 1),
+        "year": int.from_bytes(private[6:8], "big"),
         "closed": [header["appended"][part] for part in ("month", "day", "hour", "minute")],
         "opened": [header["opened"][part] for part in ("month", "day", "hour", "minute")],
         "closeReason": header["closeReason"],
@@ -276,6 +286,10 @@ def read_csv(path):
         "fileSeq": int(header[5]),
         "test": header[6] == "TEST",
         "closed": minute(header[10]),
+        "closedAt": header[10],
+        "year": datetime.datetime.fromisoformat(header[10]).astimezone(datetime.timezone.utc).year,
+        # What came later, or after the period, is in the next file.
+        "cutOff": min(header[10], header[8], key=datetime.datetime.fromisoformat),
         "opened": minute(header[9]),
         "closeReason": int(trailer[14]),
         "nodeId": header[3],
@@ -351,13 +365,13 @@ def compare_said(csv_name, csv_said, cdr_name, cdr_said):
         need(a == b, f"{csv_name} and {cdr_name}: {name} is {a!r} and {b!r}")
 
 
-def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    module = asn1tools.compile_files(sys.argv[1], "der")
-    folder = pathlib.Path(sys.argv[2])
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".csv", ".cdr"))
-    read, counts, faults = {}, {}, 0
+def files_in(folder):
+    return sorted(p for p in folder.rglob("*") if p.suffix in (".csv", ".cdr"))
+
+
+def check(module, files):
+    """Faults of the files, as text; and what was read, by kind."""
+    read, counts, faults = {}, {"files": len(files)}, []
     for path in files:
         beside = path.with_suffix(".json")
         try:
@@ -367,9 +381,8 @@ def main():
                 read[path] = read_csv(path) if path.suffix == ".csv" else read_cdr(path, module)
                 kind, count = path.suffix, len(read[path][0])
             counts[kind] = counts.get(kind, 0) + count
-        except (Wrong, ts32297.Wrong, ValueError, LookupError, csv.Error, asn1tools.Error) as fault:
-            faults += 1
-            print(f"{path}: {fault}")
+        except (Wrong, ts32297.Wrong, ValueError, LookupError, struct.error, csv.Error, asn1tools.Error) as fault:
+            faults.append(f"{path}: {fault}")
 
     # Files of one stream for two recipients carry other file names and may carry other numbers, so they
     # are matched by their records when the names do not match.
@@ -389,14 +402,22 @@ def main():
             if partner.stem == path.stem:
                 compare_said(partner.name, read[partner][1], path.name, said)
         except Wrong as fault:
-            faults += 1
-            print(fault)
+            faults.append(str(fault))
+    return faults, {**counts, "pairs": pairs}
 
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    module = asn1tools.compile_files(sys.argv[1], "der")
+    faults, counts = check(module, files_in(pathlib.Path(sys.argv[2])))
+    for fault in faults:
+        print(fault)
     print(
-        f"{len(files)} files, {counts.get('.csv', 0)} CSV records, {counts.get('template', 0)} after templates, "
-        f"{counts.get('.cdr', 0)} ASN.1 records, {pairs} pairs compared, {faults} faults"
+        f"{counts['files']} files, {counts.get('.csv', 0)} CSV records, {counts.get('template', 0)} after templates, "
+        f"{counts.get('.cdr', 0)} ASN.1 records, {counts['pairs']} pairs compared, {len(faults)} faults"
     )
-    sys.exit(1 if faults or not files else 0)
+    sys.exit(1 if faults or not counts["files"] else 0)
 
 
 if __name__ == "__main__":

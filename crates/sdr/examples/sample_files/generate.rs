@@ -138,7 +138,7 @@ impl Draw {
     }
 
     /// So many records with consecutive numbers, whose shapes are those after the `shape`; in a file that fills the
-    /// sum of volumes, the first record has what is left to the largest sum.
+    /// sum of volumes, the first record has what is left to the largest sum, where it has a volume.
     pub fn records(&mut self, shape: u64, first: u64, count: u64, tenant: &str, fill: bool) -> Vec<Record> {
         // Steps of a number that has no divisor in common with that of shapes: few records differ much, and many
         // are of every shape.
@@ -146,7 +146,7 @@ impl Draw {
         let mut records: Vec<Record> =
             (0..count).map(|at| self.record(shape(at), first + at, tenant)).collect();
         let sum: u64 = records.iter().skip(1).filter_map(|r| r.volume_octets).sum();
-        if let Some(record) = records.first_mut().filter(|_| fill) {
+        if let Some(record) = records.first_mut().filter(|r| fill && r.volume_octets.is_some()) {
             record.volume_octets = Some(MAX_INTEGER - sum);
         }
         records
