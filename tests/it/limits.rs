@@ -26,7 +26,8 @@ async fn files_that_are_not_full_are_left_alone_while_records_are_journalled() {
             cause: &format!("record {n}"),
             subject,
             test: false,
-            kind: "installed",
+            only: None,
+        kind: "installed",
             body: &body,
             event_time,
         };

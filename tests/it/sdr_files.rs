@@ -63,6 +63,7 @@ async fn write(tx: &mut Tx<Tenant>, customer: &str, cause: &str) {
         cause,
         subject,
         test: c.test,
+        only: None,
         kind: "installed",
         body: &serde_json::to_value(&body).unwrap(),
         event_time,
