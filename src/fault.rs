@@ -58,7 +58,6 @@ pub const POINTS: &[&str] = &[
     "seal.before_rename",
     "seal.after_rename",
     "seal.after_delivered",
-    "seal.after_take_over",
     "events.before_commit",
     "events.after_commit",
     "deliver.before_commit",

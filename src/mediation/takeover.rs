@@ -8,7 +8,6 @@ use super::deliver::put;
 use super::seal::{SealError, fails, keep_first};
 use crate::clock::new_id;
 use crate::engine::Engine;
-use crate::fault;
 use crate::store::sdr_files::FileRow;
 
 /// Names the disk that this process delivers to; made at its first use. Processes that share a data folder share it.
@@ -61,7 +60,6 @@ async fn again(engine: &Engine, f: &FileRow, place: &str) -> Result<(), SealErro
     put(engine, &mut tx, f).await?;
     tx.set_place(f, place).await?;
     tx.commit().await?;
-    fault::point("seal.after_take_over");
     tracing::info!(sdr.file = f.name, sdr.recipient = f.recipient, "file of another host made again");
     Ok(())
 }
