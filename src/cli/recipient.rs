@@ -81,7 +81,8 @@ async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
     }
     let all: Vec<Recipient> = serde_json::from_value(found)?;
     let row = |r: &Recipient| {
-        let layout = if r.text("format") == "csv" { "csv".into() } else { format!("asn1 {}", r.text("framing")) };
+        let layout =
+            if r.text("format") == "csv" { "csv".into() } else { format!("asn1 {}", r.text("framing")) };
         let delivery = r.configuration["delivery"]["kind"].as_str().unwrap_or("-").to_owned();
         vec![r.name.clone(), r.version.to_string(), r.origin.clone(), layout, r.text("schedule"), delivery]
     };

@@ -143,7 +143,9 @@ fn check_files(delivery: &Delivery) -> Result<(), RecipientError> {
         Delivery::Sftp(s) => s.key_file.iter().chain(&s.password_file).map(AsRef::as_ref).collect(),
         Delivery::S3(s) => vec![&s.access_key_file, &s.secret_key_file],
     };
-    let plain = |p: &&Path| p.components().count() == 1 && matches!(p.components().next(), Some(Component::Normal(_)));
+    let plain = |p: &&Path| {
+        p.components().count() == 1 && matches!(p.components().next(), Some(Component::Normal(_)))
+    };
     match files.into_iter().find(|p| !plain(p)) {
         None => Ok(()),
         Some(odd) => Err(RecipientError::Wrong {

@@ -27,7 +27,7 @@ async fn files_that_are_not_full_are_left_alone_while_records_are_journalled() {
             subject,
             test: false,
             only: None,
-        kind: "installed",
+            kind: "installed",
             body: &body,
             event_time,
         };

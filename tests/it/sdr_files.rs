@@ -16,6 +16,7 @@ mod content;
 mod corrections;
 mod disk;
 mod formats;
+mod kills;
 mod periods;
 mod recipients;
 mod resync;

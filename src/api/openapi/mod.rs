@@ -14,7 +14,7 @@ pub mod inventory;
 pub mod order;
 pub mod own;
 pub mod product_order;
-mod recipients;
+pub mod recipients;
 pub mod usage;
 pub mod v5;
 

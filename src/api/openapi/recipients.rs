@@ -107,7 +107,8 @@ pub fn operations(api: &mut Api) {
     );
     api.schemas.push(("RecipientInput".into(), RefOr::T(Schema::Object(any.required("format").build()))));
     let name = || {
-        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"));
+        let text =
+            ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"));
         in_path("name", text)
     };
     let list = op("sdr", "listRecipients", "Recipients that get files, by name")

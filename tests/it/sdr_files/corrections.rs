@@ -62,7 +62,9 @@ async fn a_correction_may_be_for_one_recipient_alone() {
     assert_eq!(names(&check_stream(&app, "a", false).await[1]), ["y"]);
     assert_eq!(names(&check_stream(&app, "b", false).await[1]), ["for b", "y"]);
     // What went to b alone is corrected for b alone.
-    app.post(&path(&made["recordId"]), &json!({ "changes": { "externalOrderId": "b again" } })).await.expect(201);
+    app.post(&path(&made["recordId"]), &json!({ "changes": { "externalOrderId": "b again" } }))
+        .await
+        .expect(201);
     assert_eq!(cut(&app, Cut::Manual).await, 1);
     assert_eq!(names(&check_stream(&app, "b", false).await[2]), ["b again"]);
 }

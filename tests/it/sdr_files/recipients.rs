@@ -32,7 +32,8 @@ async fn one_that_is_set_gets_what_comes_and_a_change_applies_from_its_next_file
     assert_eq!(cut(&app, Cut::Limits).await, 1, "two fill a file");
     let before = super::octets(&files(&app, "billing", false).await[0]);
     // Another layout, with c waiting for its file.
-    let changed = put(&app, "billing", &json!({ "name": "billing", "format": "asn1", "framing": "batch" })).await;
+    let changed =
+        put(&app, "billing", &json!({ "name": "billing", "format": "asn1", "framing": "batch" })).await;
     assert_eq!(changed.expect(200)["version"], 2);
     // The same once more is no other version.
     let again = put(&app, "billing", &json!({ "format": "asn1", "framing": "batch" })).await.expect(200);
@@ -49,7 +50,8 @@ async fn one_that_is_set_gets_what_comes_and_a_change_applies_from_its_next_file
     // A restart with the same configuration leaves it alone.
     let app = app.restart().await;
     let all = app.get(RECIPIENTS).await.expect(200);
-    let all: Vec<_> = all.as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned()).collect();
+    let all: Vec<_> =
+        all.as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(all, ["billing", "fixed"]);
     // Removed, it gets no more; set again, it goes on where it was, with what came meanwhile.
     app.delete(&format!("{RECIPIENTS}/billing")).await;
@@ -76,7 +78,8 @@ async fn what_cannot_be_set_is_refused_and_told() {
     says("x", json!({ "format": "csv", "schedule": "hourly" }), 400, "five fields").await;
     says("x", json!({ "format": "csv", "colour": "red" }), 400, "colour").await;
     let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9bLVTbZ5sNBKpNPw8i5W7qPUO1RUi6SZP2HkJWn7HB";
-    let sftp = json!({ "kind": "sftp", "host": "h", "user": "u", "host_key": key, "password_file": "/etc/shadow" });
+    let sftp =
+        json!({ "kind": "sftp", "host": "h", "user": "u", "host_key": key, "password_file": "/etc/shadow" });
     let body = json!({ "format": "csv", "file_name": "{tenant}_{test}_{seq}.csv", "delivery": sftp });
     says("x", body, 400, "recipient-keys").await;
     app.delete(&format!("{RECIPIENTS}/{CSV}")).await.expect(409);
@@ -151,7 +154,10 @@ async fn what_was_done_in_a_closed_period_goes_into_the_next_file() {
     let list = check_stream(&app, "r", false).await;
     assert!(super::octets(&list[0]) == first, "a closed file is never opened again");
     let record = &decoded(&list[1])["records"][0];
-    assert_eq!((&record["externalOrderId"], &record["eventTime"]), (&json!("late"), &json!("2026-11-23T23:59:00+00:00")));
+    assert_eq!(
+        (&record["externalOrderId"], &record["eventTime"]),
+        (&json!("late"), &json!("2026-11-23T23:59:00+00:00"))
+    );
     assert!(record["recordTime"].as_str().unwrap().starts_with("2026-11-24T00:00:00"));
     assert_eq!(list[1]["periodStart"], "2026-11-24T00:00:00Z");
 }
