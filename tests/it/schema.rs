@@ -51,7 +51,7 @@ const LAID_OUT: [(&str, &str); 24] = [
         "config_version node_id node_address utc_offset_s period_start period_end test revision \
          rejected_reference codec_version manifest",
     ),
-    ("sdr_recipients", "name version config origin"),
+    ("sdr_recipients", "name version config"),
     ("counters", "name value"),
 ];
 

@@ -139,10 +139,8 @@ impl Life {
             self.journal(draw).await;
         }
         let moment = Duration::from_micros(draw.below(60_000) as u64);
-        tokio::select! {
-            _ = self.seals(&server) => {}
-            () = tokio::time::sleep(moment) => {}
-        }
+        // The kill comes wherever it is then.
+        let _ = tokio::time::timeout(moment, self.seals(&server)).await;
         server.kill().await;
     }
 
