@@ -4,4 +4,3 @@ INSERT INTO schema_releases (migration, lowest_release) VALUES (25, '0.1.0');
 
 ALTER TABLE sdr_recipients ADD COLUMN origin TEXT NOT NULL DEFAULT 'configuration';
 ALTER TABLE sdr_files ADD COLUMN place TEXT;
-CREATE INDEX sdr_files_delivered ON sdr_files (state) WHERE state = 'delivered';
