@@ -87,7 +87,8 @@ fn write(
         std::fs::write(folder.join(format!("{name}.{}", layout.extension())), octets)?;
         if let Layout::Template(template) = layout {
             template.check()?;
-            let beside = serde_json::json!({ "standard": format!("../csv/{name}.csv"), "template": template });
+            let beside =
+                serde_json::json!({ "standard": format!("../csv/{name}.csv"), "template": template });
             std::fs::write(folder.join(format!("{name}.json")), beside.to_string())?;
         }
     }

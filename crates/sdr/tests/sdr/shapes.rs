@@ -27,14 +27,14 @@ fn every_shape_comes_back_from_every_layout_to_the_same_octets() {
         let info = draw.info("t", file as u32 + 1, file % 2 == 1);
         identity(&info, &records);
         for layout in [
-            Layout::Ts32297(Settings { node_address: "2001:db8::7".parse().unwrap(), ts_number: 7 }),
+            Layout::Ts32297(Settings { node_address: "2001:db8::7".parse().expect("sound"), ts_number: 7 }),
             Layout::Batch { rejected: None },
         ] {
-            let octets = layout.encode(&info, &records).unwrap();
-            let read = decode(&octets).unwrap();
+            let octets = layout.encode(&info, &records).expect("sound");
+            let read = decode(&octets).expect("sound");
             assert!(read.records == records, "{layout:?}, file {file}");
             assert_eq!(read.file_seq(), Some(info.file_seq));
-            assert!(layout.encode(&info, &read.records).unwrap() == octets, "{layout:?}, file {file}");
+            assert!(layout.encode(&info, &read.records).expect("sound") == octets, "{layout:?}, file {file}");
         }
     }
     assert_eq!(seen.len() as u64, SHAPES, "shapes");
@@ -42,14 +42,14 @@ fn every_shape_comes_back_from_every_layout_to_the_same_octets() {
 
 /// ASN.1 to CSV to ASN.1, and CSV to ASN.1 to CSV.
 fn identity(info: &FileInfo, records: &[Record]) {
-    let asn1 = raw::encode_raw(records).unwrap();
-    let from_asn1 = raw::decode_raw(&asn1).unwrap();
-    let csv = csv_format::encode(info, &from_asn1).unwrap();
-    let from_csv = csv_format::parse(&csv).unwrap();
+    let asn1 = raw::encode_raw(records).expect("sound");
+    let from_asn1 = raw::decode_raw(&asn1).expect("sound");
+    let csv = csv_format::encode(info, &from_asn1).expect("sound");
+    let from_csv = csv_format::parse(&csv).expect("sound");
     assert!(from_asn1 == records && from_csv.records == records && from_csv.info == *info);
-    assert!(raw::encode_raw(&from_csv.records).unwrap() == asn1);
-    let again = raw::decode_raw(&asn1).unwrap();
-    assert!(csv_format::encode(&from_csv.info, &again).unwrap() == csv);
+    assert!(raw::encode_raw(&from_csv.records).expect("sound") == asn1);
+    let again = raw::decode_raw(&asn1).expect("sound");
+    assert!(csv_format::encode(&from_csv.info, &again).expect("sound") == csv);
 }
 
 /// Type, and which of the optional members are there.
