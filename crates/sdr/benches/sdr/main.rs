@@ -137,11 +137,14 @@ fn at(seconds: u64) -> chrono::DateTime<FixedOffset> {
 /// Records as a day brings them: of all types, each with what its type has.
 fn records() -> Vec<Record> {
     // Ids differ in all their octets, as those of a server do.
-    let id = |n: u64| Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n.wrapping_mul(0xbf58_476d_1ce4_e5b9));
+    let id = |n: u64| {
+        Uuid::from_u64_pair(n.wrapping_mul(0x9e37_79b9_7f4a_7c15), n.wrapping_mul(0xbf58_476d_1ce4_e5b9))
+    };
     (1..=RECORDS)
         .map(|n| {
             let record_type = RecordType::ALL[(n % 6) as usize];
-            let changed = matches!(record_type, RecordType::ApplicationUpgraded | RecordType::ApplicationDowngraded);
+            let changed =
+                matches!(record_type, RecordType::ApplicationUpgraded | RecordType::ApplicationDowngraded);
             let backup = record_type.is_backup();
             Record {
                 seq: n,

@@ -85,6 +85,6 @@ fn run(command: &mut Command) -> Result<(), Failure> {
 
 /// Processor time of this thread.
 pub fn used() -> Result<Duration, Failure> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(Duration::from_nanos(text.split(' ').next().unwrap_or_default().parse()?))
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Ok(Duration::new(t.tv_sec.try_into()?, t.tv_nsec.try_into()?))
 }
