@@ -31,6 +31,7 @@ use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
+use crate::orders::estimates::Estimates;
 use crate::orders::{admission, archive};
 use crate::performance;
 use crate::queue::Queue;
@@ -117,6 +118,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
         objects,
         files: Arc::new(Disk),
         secrets,
+        estimates: Estimates::default(),
         access: Memory::default(),
         installation,
         worker,

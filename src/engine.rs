@@ -12,6 +12,7 @@ use crate::fault;
 use crate::hypervisor::Driver;
 use crate::inventory::objects::Objects;
 use crate::mediation::files::FileLayer;
+use crate::orders::estimates::Estimates;
 use crate::queue::Queue;
 use crate::secrets::Secrets;
 use crate::store::{Db, StoreError, Tx};
@@ -30,6 +31,8 @@ pub struct Engine {
     /// Where sealed files go.
     pub files: Arc<dyn FileLayer>,
     pub secrets: Secrets,
+    /// What steps are expected to take.
+    pub estimates: Estimates,
     /// What is known of credentials, for a while.
     pub access: Memory,
     /// This installation's id, in every ownership tag.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{StoreError, System, Tenant, Tx, sql};
+use super::{StoreError, System, Tenant, Tx, later, sql};
 use crate::clock::new_id;
 
 /// Of each kind of step and application so many durations are kept, the newest.
@@ -21,9 +21,8 @@ impl Tx<Tenant> {
         ms: i64,
     ) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO step_durations (tenant, id, application, kind, ms, folded) VALUES ($1,$2,$3,$4,$5,FALSE)",
             &tenant,
             new_id(),

@@ -314,6 +314,7 @@ impl TestApp {
             files: Arc::new(Disk),
             secrets: Secrets::open(&e.config.key_file()).unwrap(),
             access: Memory::default(),
+            estimates: telvisor::orders::estimates::Estimates::default(),
             installation: e.installation,
             worker: "another".into(),
         }
