@@ -101,7 +101,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let clock = Arc::new(Corrected::new(clock));
     let db = Db::open(&options, clock.clone()).await.context("database.url")?;
     clock.correct(&db).await?;
-    migrate::run(&db).await?;
+    migrate::at_start(&db).await?;
     let installation = same_world(&db, driver.as_ref()).await?;
     let catalogue = Catalogue::default();
     import(&db, &config).await?;

@@ -97,6 +97,7 @@ pub struct Config {
 pub struct Database {
     pub url: String,
     pub password_file: PathBuf,
+    pub system_url: String,
     pub owner_url: String,
     pub connections: u32,
     pub wait_s: u64,
@@ -452,10 +453,11 @@ impl Config {
         let figment = layers(file, flags);
         let mut config: Self = figment.extract().map_err(|e| ConfigError::Read(Box::new(e)))?;
         check::check(&config, &figment, flags)?;
-        let Database { url, owner_url, password_file, .. } = &mut config.database;
+        let Database { url, system_url, owner_url, password_file, .. } = &mut config.database;
         if !password_file.as_os_str().is_empty() {
-            // The owner's URL where there is one; that of the work always.
-            for url in [Some(url), Some(owner_url).filter(|url| !url.is_empty())].into_iter().flatten() {
+            // That of the work always; the others where there is one.
+            let others = [system_url, owner_url].into_iter().filter(|url| !url.is_empty());
+            for url in others.chain([url]) {
                 *url = password::with_password(url, password_file).map_err(|(problem, fix)| {
                     let key = "database.password_file";
                     let source_of = describe::source_of(&figment, flags, key);

@@ -166,6 +166,7 @@ impl Database {
             "order_items",
             "order_history",
             "events",
+            "event_personal",
             "audit",
             "counters",
             "counter_deltas",

@@ -38,6 +38,9 @@ impl Server {
                 command.env_remove(name);
             }
         }
+        if database.starts_with("postgres") {
+            command.env("TELVISOR_DATABASE__OWNER_URL", database);
+        }
         let mut child = command
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--role", role, "--database", database])
             .arg("--data")

@@ -129,6 +129,11 @@ impl Watch {
                 let text = format!("{} is not connected to the broker", engine.worker);
                 seen.push(own(engine, Alarm::BrokerUnreachable, &broker.hosts(), text));
             }
+            let (queue, dead) = broker.dead_letters();
+            if dead > 0 {
+                let text = format!("{dead} messages that nobody could read lie in {queue}");
+                seen.push(own(engine, Alarm::DeadLetters, &queue, text));
+            }
         }
         seen.extend(storage(engine));
         seen

@@ -113,7 +113,7 @@ async fn on_database(global: &Global, add: &Add) -> anyhow::Result<Option<Value>
     let secrets = Secrets::open(&config.key_file())?;
     let options = DbOptions::of(&config).with_connections(2);
     let db = Db::open(&options, Arc::new(SystemClock)).await.context("database.url")?;
-    migrate::run(&db).await?;
+    migrate::at_start(&db).await?;
     let caller = Caller::local(Door::Cli);
     let made = if nobody_rules(&db, &caller).await? {
         let new = NewClient {

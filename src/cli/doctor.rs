@@ -146,7 +146,7 @@ async fn database(config: &Config) -> Vec<Finding> {
         Ok(missing) => fault(
             CHECK,
             format!("{shown}: the schema lacks {}", missing.join(", ")),
-            "run `telvisor migrate`, or start the server, which does it",
+            "run `telvisor migrate`; a start does it too, on PostgreSQL where database.owner_url is set",
         ),
     }];
     if let Ok(mut tx) = db.read_system().await

@@ -67,6 +67,18 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
             "put data on storage that all of them see, then set store.shared = true",
         );
     }
+    for (key, url) in [
+        ("database.system_url", &config.database.system_url),
+        ("database.owner_url", &config.database.owner_url),
+    ] {
+        if !url.is_empty() && config.database_url().starts_with("sqlite:") {
+            return wrong(
+                key,
+                "SQLite knows no roles".into(),
+                "leave it empty, or name PostgreSQL as database.url",
+            );
+        }
+    }
     if !config.health.listen.is_empty() && config.health_listen().is_none() {
         let problem = format!("{:?} is no address with a port", config.health.listen);
         return wrong("health.listen", problem, "use one such as 127.0.0.1:9100, or leave it empty");

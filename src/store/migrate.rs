@@ -37,6 +37,21 @@ pub async fn run(db: &Db) -> Result<(), StoreError> {
     check(db).await
 }
 
+/// Makes the schema ready for a process that starts. On PostgreSQL it is changed only as the owner who was named;
+/// else an operator does it, with `telvisor migrate`.
+///
+/// # Errors
+/// As [`run`]; [`StoreError::NotMigrated`].
+pub async fn at_start(db: &Db) -> Result<(), StoreError> {
+    if matches!(db.pool, Pool::Postgres { owned: false, .. }) {
+        let missing = missing(db).await?;
+        if !missing.is_empty() {
+            return Err(StoreError::NotMigrated(missing.join(", ")));
+        }
+    }
+    run(db).await
+}
+
 /// The migrations that [`run`] would apply, such as `0001 first`; changes nothing.
 ///
 /// # Errors

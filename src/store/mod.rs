@@ -86,6 +86,11 @@ pub enum StoreError {
          with database.owner_url set"
     )]
     NotOwner(sqlx::Error),
+    #[error(
+        "the schema is not up to date ({0} missing); run `telvisor migrate`, or set database.owner_url so that a start \
+         does it"
+    )]
+    NotMigrated(String),
     #[error("database URL {url:?}: {reason}; use sqlite:PATH or postgres://…")]
     Url { url: String, reason: String },
     #[error("the database was given too little time for this list")]
@@ -219,6 +224,20 @@ pub struct Tenant(pub String);
 /// Scope of the installation: claims, sweeps, sequencers, schedules.
 #[derive(Debug, Clone, Copy)]
 pub struct System;
+
+/// What a transaction may see.
+trait Scope {
+    /// Whether it sees more than one tenant.
+    const CROSSES_TENANTS: bool;
+}
+
+impl Scope for Tenant {
+    const CROSSES_TENANTS: bool = false;
+}
+
+impl Scope for System {
+    const CROSSES_TENANTS: bool = true;
+}
 
 /// A hint for the queue, published after the commit. It names where to look; the rows are the truth.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -403,9 +422,14 @@ enum Pool {
         read: SqlitePool,
     },
     Postgres {
-        pool: PgPool,
+        /// For the work of tenants.
+        tenants: PgPool,
+        /// For what crosses tenants; the same one where no other role does it.
+        system: PgPool,
         /// The servers as the schema's owner.
         owners: Vec<PgConnectOptions>,
+        /// Whether the owner was named, so that a start may change the schema.
+        owned: bool,
     },
 }
 
@@ -433,6 +457,27 @@ pub fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StoreError> {
         .busy_timeout(Duration::from_secs(10)))
 }
 
+/// Connections to the server to write to, also when another one becomes it.
+async fn postgres(options: &DbOptions, url: &str) -> Result<PgPool, StoreError> {
+    let servers: Vec<_> = primary::servers(url)?.into_iter().map(|s| options.limited(s)).collect();
+    let server = primary::find(&servers).await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections)
+        .acquire_timeout(options.wait)
+        // The pool tried it when it was given back; it is tried again where it may have been lost since.
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move { Ok(known.idle_for < TRUSTED || connection.ping().await.is_ok()) })
+        })
+        .after_connect(|connection, _| Box::pin(primary::refuse_standby(connection)))
+        .connect_with(server)
+        .await?;
+    if servers.len() > 1 {
+        tokio::spawn(primary::follow(pool.clone(), servers));
+    }
+    Ok(pool)
+}
+
 impl Db {
     /// Opens `sqlite:PATH` (made when missing) or `postgres://…`.
     ///
@@ -449,23 +494,12 @@ impl Db {
             Pool::Sqlite { write, read }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let owners = primary::servers(options.owner_url.as_ref().unwrap_or(url))?;
-            let servers: Vec<_> = primary::servers(url)?.into_iter().map(|s| options.limited(s)).collect();
-            let server = primary::find(&servers).await?;
-            let pool = PgPoolOptions::new()
-                .max_connections(options.connections)
-                .acquire_timeout(options.wait)
-                // The pool tried it when it was given back; it is tried again where it may have been lost since.
-                .test_before_acquire(false)
-                .before_acquire(|connection, known| {
-                    Box::pin(async move { Ok(known.idle_for < TRUSTED || connection.ping().await.is_ok()) })
-                })
-                .after_connect(|connection, _| Box::pin(primary::refuse_standby(connection)))
-                .connect_with(server)
-                .await?;
-            if servers.len() > 1 {
-                tokio::spawn(primary::follow(pool.clone(), servers));
-            }
-            Pool::Postgres { pool, owners }
+            let tenants = postgres(options, url).await?;
+            let system = match &options.system_url {
+                Some(url) => postgres(options, url).await?,
+                None => tenants.clone(),
+            };
+            Pool::Postgres { tenants, system, owners, owned: options.owner_url.is_some() }
         } else {
             return Err(bad("neither SQLite nor PostgreSQL".into()));
         };
@@ -487,16 +521,17 @@ impl Db {
         }
     }
 
-    async fn begin<S>(&self, scope: S, write: bool) -> Result<Tx<S>, StoreError> {
+    async fn begin<S: Scope>(&self, scope: S, write: bool) -> Result<Tx<S>, StoreError> {
         let conn = match &self.pool {
             Pool::Sqlite { write: pool, .. } if write => {
                 Conn::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?)
             }
             Pool::Sqlite { read, .. } => Conn::Sqlite(read.begin().await?),
-            Pool::Postgres { pool, .. } if write => Conn::Postgres(pool.begin().await?),
-            // One snapshot, as SQLite gives.
-            Pool::Postgres { pool, .. } => {
-                Conn::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            Pool::Postgres { tenants, system, .. } => {
+                let pool = if S::CROSSES_TENANTS { system } else { tenants };
+                // To read: one snapshot, as SQLite gives.
+                let begin = if write { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
+                Conn::Postgres(pool.begin_with(begin).await?)
             }
         };
         Ok(Tx { conn, scope, clock: self.clock.clone(), hints: vec![], until: None, later: Later::default() })
@@ -541,7 +576,10 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Pool::Postgres { pool, .. } => pool.close().await,
+            Pool::Postgres { tenants, system, .. } => {
+                tenants.close().await;
+                system.close().await;
+            }
         }
     }
 }

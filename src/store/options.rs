@@ -11,6 +11,8 @@ use crate::config::Config;
 pub struct DbOptions {
     /// `sqlite:PATH`, or `postgres://USER@HOST,HOST/NAME`.
     pub url: String,
+    /// Whose connections do what crosses tenants (claims, sweeps, sequencers); none: the URL's.
+    pub system_url: Option<String>,
     /// Whose connection changes the schema; none: the URL's.
     pub owner_url: Option<String>,
     /// Connections to PostgreSQL; SQLite has one writer and a few readers.
@@ -30,6 +32,7 @@ impl DbOptions {
         let d = &config.database;
         Self {
             url: config.database_url(),
+            system_url: Some(d.system_url.clone()).filter(|url| !url.is_empty()),
             owner_url: Some(d.owner_url.clone()).filter(|url| !url.is_empty()),
             connections: d.connections,
             wait: Duration::from_secs(d.wait_s),

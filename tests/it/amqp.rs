@@ -83,6 +83,7 @@ async fn process_with(site: &mut Site, role: &str, amqp: &str, more: &[(&str, St
         ("TELVISOR_ROLE", role.to_owned()),
         ("TELVISOR_AMQP", amqp.to_owned()),
         ("TELVISOR_JOBS__SWEEP_MS", "600000".to_owned()),
+        ("TELVISOR_HEALTH__LISTEN", "127.0.0.1:0".to_owned()),
     ];
     site.process(&[&variables[..], more].concat()).await
 }
@@ -103,7 +104,11 @@ async fn completed(client: &Client, order: &Value) -> Value {
 }
 
 async fn metric(api: &Server, name: &str) -> f64 {
-    let text = telvisor::http::client().build().unwrap().get(format!("{}/metrics", api.url)).send().await;
+    metric_at(&api.url, name).await
+}
+
+async fn metric_at(url: &str, name: &str) -> f64 {
+    let text = telvisor::http::client().build().unwrap().get(format!("{url}/metrics")).send().await;
     let text = text.unwrap().text().await.unwrap();
     let line = text.lines().find_map(|l| l.strip_prefix(name)?.trim().parse().ok());
     line.unwrap_or(0.0)
@@ -129,7 +134,7 @@ async fn orders_accepted_by_one_process_are_done_by_another() {
     );
 
     a_message_carries_the_trace(&copies).await;
-    what_is_no_hint_is_buried_with_the_reason(&broker).await;
+    what_is_no_hint_is_buried_with_the_reason(&broker, &workers[0]).await;
     completed(&client, &place(&client, &create("C-2")).await).await;
     drop(workers);
 }
@@ -158,12 +163,17 @@ async fn a_message_carries_the_trace((_, channel): &(Connection, Channel)) {
     assert_eq!(lengths, [2, 32, 16, 2], "{trace}");
 }
 
-async fn what_is_no_hint_is_buried_with_the_reason(broker: &Broker) {
+/// Whoever watches is told of it, until it is taken away.
+async fn what_is_no_hint_is_buried_with_the_reason(broker: &Broker, worker: &Server) {
     let connection = Connection::connect(&broker.url, ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     let options = BasicPublishOptions::default();
     let properties = BasicProperties::default();
     channel.basic_publish("".into(), "telvisor.lines".into(), options, b"hello", properties).await.unwrap();
+    let mut looks = Looks::until("a worker tells of the dead letter", PATIENCE);
+    while metric_at(&worker.health, "telvisor_amqp_dead_letters").await < 1.0 {
+        looks.again().await;
+    }
     let mut looks = Looks::until("the message lies with the dead letters", PATIENCE);
     let dead = loop {
         let got = channel.basic_get("telvisor.dead".into(), BasicGetOptions { no_ack: true }).await.unwrap();

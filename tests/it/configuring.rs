@@ -50,6 +50,11 @@ fn a_wrong_value_is_told_with_where_it_was_set() {
             &[],
             "store.shared (default): with role = Worker other processes",
         ),
+        (
+            &[],
+            &[("TELVISOR_DATABASE__SYSTEM_URL", "postgres://h/d")],
+            "database.system_url (TELVISOR_DATABASE__SYSTEM_URL): SQLite knows no roles",
+        ),
         (&[], &[("TELVISOR_ARCHIVE__DAYS", "30")], "archive.days (TELVISOR_ARCHIVE__DAYS): 30;"),
         (&[], &[("TELVISOR_HEALTH__LISTEN", "here")], "health.listen (TELVISOR_HEALTH__LISTEN): \"here\""),
         (

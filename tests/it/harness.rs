@@ -34,6 +34,7 @@ use tower::ServiceExt as _;
 mod conforms;
 mod data;
 mod items;
+mod messages;
 
 pub use data::{MIB, copy_package, files_below, noise};
 pub use items::{
@@ -77,6 +78,8 @@ pub struct TestApp {
     pub config: Config,
     router: Router,
     folder: TempDir,
+    /// Where hints go over a broker: the connection to it.
+    messages: Option<messages::Connected>,
 }
 
 /// When every test begins.
@@ -116,8 +119,10 @@ impl TestApp {
         config.data = folder.path().join("var");
         config.database.connections = 8;
         if let Some(url) = database().await {
+            config.database.owner_url.clone_from(&url);
             config.database.url = url;
         }
+        messages::configure(&mut config);
         change(&mut config);
         Self::open(folder, config, TestClock::at(start_time())).await
     }
@@ -139,14 +144,21 @@ impl TestApp {
         };
         let connection = Connection { peer: "127.0.0.1:1".parse().unwrap(), sent: Arc::default() };
         let router = router(doors).layer(axum::Extension(ConnectInfo(connection)));
-        Self { running, clock, config, router, folder }
+        let messages = messages::connect(&running).await;
+        Self { running, clock, config, router, folder, messages }
     }
 
     /// Stops, and starts again on the same data, as after a crash or an upgrade.
     pub async fn restart(self) -> Self {
-        let Self { running, clock, config, router, folder } = self;
-        drop(router);
+        self.restart_with(|_| {}).await
+    }
+
+    /// The same with another configuration.
+    pub async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let Self { running, clock, mut config, router, folder, messages } = self;
+        drop((router, messages));
         running.close().await;
+        change(&mut config);
         Self::open(folder, config, clock).await
     }
 
@@ -242,9 +254,14 @@ impl TestApp {
 
     /// Runs everything that is due; moves the clock to what is delayed, until nothing is left to do.
     pub async fn run(&self) {
-        for _ in 0..1000 {
+        for round in 0..1000 {
             // In a box, as below: the future of every test would hold what all of these need at once, on its stack.
-            Box::pin(pool::run_to_empty(self.engine())).await.expect("the database answers");
+            let done = match &self.messages {
+                Some(_) if round == 0 => Box::pin(messages::run_to_empty(self.engine())).await,
+                // When a time has come nobody tells: the sweep finds it.
+                _ => Box::pin(pool::run_to_empty(self.engine())).await,
+            };
+            done.expect("the database answers");
             let next = self.engine().db.read_system().await.unwrap().next_due().await.unwrap();
             match next {
                 None => return,

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::crash::client::Client;
 use crate::crash::site::{Server, Site, Start};
-use crate::harness::{ORDERS, create, database, setting};
+use crate::harness::{CRM, ORDERS, TestApp, create, database, setting};
 use crate::process::{PATIENCE, telvisor};
 
 /// Private servers, each in a folder of its own.
@@ -144,10 +144,15 @@ async fn the_schema_may_belong_to_another_role() {
     run(format!("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO {role}")).await;
     let user = owner.replace("//telvisor@", &format!("//{role}@"));
     assert_ne!(user, owner);
-    let mut site = Box::pin(Site::open_on(Some(user))).await;
-    match site.start_one(&[]).await {
-        Start::Ready(_) => panic!("it may not make the schema"),
-        Start::Ended(_, words) => assert!(words.contains("telvisor migrate"), "{words}"),
+    let mut site = Box::pin(Site::open_on(Some(user.clone()))).await;
+    // As the role itself, which may not; and without anybody who would.
+    for (as_owner, said) in
+        [(user.clone(), "owner_url set"), (String::new(), "missing); run `telvisor migrate`")]
+    {
+        match site.start_one(&[("TELVISOR_DATABASE__OWNER_URL", as_owner)]).await {
+            Start::Ready(_) => panic!("it may not make the schema"),
+            Start::Ended(_, words) => assert!(words.contains(said), "{words}"),
+        }
     }
     let owned = [("TELVISOR_DATABASE__OWNER_URL", owner)];
     let mut server = site.process(&owned).await;
@@ -158,6 +163,38 @@ async fn the_schema_may_belong_to_another_role() {
     let placed = client.post(ORDERS, &json!({ "serviceOrderItem": [create("C-1")] })).await.expect(201);
     assert_eq!(client.order_ended(placed["id"].as_str().unwrap()).await["state"], "completed");
     drop(server);
+    pool.close().await;
+}
+
+/// Claims, leases and sequencers go over a connection of their own, which a role may have that sees all tenants.
+#[tokio::test]
+async fn what_crosses_tenants_may_be_done_by_another_role() {
+    let Some(owner) = database().await else { return };
+    let app = TestApp::with(|c| {
+        c.database.url.clone_from(&owner);
+        c.database.owner_url.clone_from(&owner);
+        c.database.system_url.clone_from(&owner);
+    })
+    .await;
+    let tenants = format!("r_{}", owner.rsplit_once('/').unwrap().1);
+    let pool = sqlx::PgPool::connect(&owner).await.unwrap();
+    for statement in [
+        format!("CREATE ROLE {tenants} LOGIN"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {tenants}"),
+        format!("REVOKE ALL ON leases, installation FROM {tenants}"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
+    }
+    let less = owner.replace("//telvisor@", &format!("//{tenants}@"));
+    let app = app.restart_with(|c| c.database.url.clone_from(&less)).await;
+    app.customer("C1").await;
+    app.provision("C1", CRM, "solo", None).await;
+    app.notify_all().await;
+    app.records("mediation-csv").await;
+    // The role of the tenants is not allowed to do what the other one did.
+    let less = sqlx::PgPool::connect(&less).await.unwrap();
+    assert!(sqlx::query("SELECT FROM leases").execute(&less).await.is_err());
+    less.close().await;
     pool.close().await;
 }
 

@@ -137,7 +137,7 @@ end() {
   fi
   if [ "$1" = all ] && [ -n "$port" ]; then
     for pid in $(pgrep -x epmd || true); do
-      if { tr '\0' '\n' <"/proc/$pid/environ"; } 2>/dev/null | grep -qx "ERL_EPMD_PORT=$port"; then
+      if { tr '\0' '\n' <"/proc/$pid/environ"; } 2>/dev/null | grep -x "ERL_EPMD_PORT=$port" >/dev/null; then
         kill -KILL "$pid" 2>/dev/null || true
       fi
     done

@@ -14,7 +14,8 @@ missing_packages() {
   [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
   command -v asn1c >/dev/null || echo asn1c
   command -v gcc >/dev/null && [ -e /usr/include/stdio.h ] || echo gcc libc6-dev
-  php -m 2>/dev/null | grep -qx soap || echo php-cli php-soap
+  # Not grep -q: php would be cut off while it writes, and count as one that failed.
+  php -m 2>/dev/null | grep -x soap >/dev/null || echo php-cli php-soap
   command -v wsdl2h >/dev/null && command -v soapcpp2 >/dev/null && [ -e /usr/include/stdsoap2.h ] ||
     echo gsoap libgsoap-dev
   command -v xmllint >/dev/null || echo libxml2-utils

@@ -53,6 +53,7 @@ text_enum! {
     Alarm {
         DatabaseUnreachable = "databaseUnreachable",
         BrokerUnreachable = "brokerUnreachable",
+        DeadLetters = "deadLetters",
         HypervisorUnreachable = "hypervisorUnreachable",
         HostMissing = "hostMissing",
         MachineMissing = "machineMissing",
@@ -147,6 +148,15 @@ impl Alarm {
                     S::Major,
                     ("broker", "its hosts"),
                 )
+            },
+            Self::DeadLetters => About {
+                told_while_it_holds: true,
+                meaning: "the broker holds messages that no process could read, or that were given back too often; \
+                          orders go on, as the database is looked at too",
+                cleared: SEEN_GONE,
+                remedy: "look at the messages (header x-telvisor-reason, or x-death) and at who else publishes there, \
+                         or runs another release; then purge the queue",
+                ..about(T::ProcessingError, "corruptData", S::Minor, ("queue of the broker", "its name"))
             },
             Self::HypervisorUnreachable => About {
                 service_affecting: true,

@@ -15,10 +15,12 @@ mod relay;
 mod topology;
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{FieldTable, ShortString};
 use lapin::uri::AMQPUri;
 use lapin::{Connection, ConnectionProperties};
 use tokio::sync::Notify;
@@ -38,6 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longest time that what still waits gets to reach a broker when the process ends.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// Pause between two looks at the dead letters.
+const LOOK: Duration = Duration::from_secs(5);
 /// Pause between two tries in that time.
 const SOON: Duration = Duration::from_millis(100);
 
@@ -52,6 +56,8 @@ pub struct Broker {
     pending: Mutex<Pending>,
     bell: Notify,
     connected: AtomicBool,
+    /// Messages that nobody could read, as they were counted last.
+    dead: AtomicU32,
 }
 
 /// Hints in the order of their commits, each once.
@@ -131,8 +137,8 @@ impl Broker {
             true => None,
             false => Some(file(&config.ca_file)?),
         };
-        let (pending, bell, connected) = Default::default();
-        Ok(Some(Self { nodes, prefix: config.prefix.clone(), trusted, pending, bell, connected }))
+        let (pending, bell, connected, dead) = Default::default();
+        Ok(Some(Self { nodes, prefix: config.prefix.clone(), trusted, pending, bell, connected, dead }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
@@ -155,6 +161,18 @@ impl Broker {
     fn connected(&self, now: bool) {
         self.connected.store(now, Ordering::Relaxed);
         metrics::gauge!("telvisor_amqp_connected").set(if now { 1.0 } else { 0.0 });
+    }
+
+    /// The queue of the messages that nobody could read, and how many lie there.
+    #[must_use]
+    pub fn dead_letters(&self) -> (String, u32) {
+        (topology::dead(&self.prefix), self.dead.load(Ordering::Relaxed))
+    }
+
+    /// Notes how many dead letters there are.
+    pub fn note_dead_letters(&self, count: u32) {
+        self.dead.store(count, Ordering::Relaxed);
+        metrics::gauge!("telvisor_amqp_dead_letters").set(count);
     }
 
     /// Keeps hints for the relay.
@@ -262,7 +280,23 @@ async fn session(
     let Some(slots) = process.slots else { return relay.await };
     tokio::select! {
         ended = relay => ended,
+        ended = count_dead_letters(broker, &connection, &topology.dead) => ended,
         ended = consume::run(queue, &connection, &topology, slots, &ending.shutdown) => ended,
+    }
+}
+
+/// Looks at the dead letters until the connection is lost.
+async fn count_dead_letters(
+    broker: &Broker,
+    connection: &Connection,
+    queue: &ShortString,
+) -> Result<(), BrokerError> {
+    let channel = connection.create_channel().await?;
+    let look = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    loop {
+        let found = channel.queue_declare(queue.clone(), look, FieldTable::default()).await?;
+        broker.note_dead_letters(found.message_count());
+        tokio::time::sleep(LOOK).await;
     }
 }
 

@@ -20,6 +20,12 @@ pub struct Topology {
     pub news: Option<ShortString>,
 }
 
+/// Name of the queue for messages that cannot be read.
+#[must_use]
+pub fn dead(prefix: &str) -> String {
+    format!("{prefix}.dead")
+}
+
 /// Declares everything, idempotently.
 ///
 /// # Errors
@@ -34,7 +40,7 @@ pub async fn declare(
         exchange: prefix.into(),
         lines: format!("{prefix}.lines").into(),
         jobs: format!("{prefix}.jobs.{MACHINE_JOBS}").into(),
-        dead: format!("{prefix}.dead").into(),
+        dead: dead(prefix).into(),
         news: process.slots.map(|_| format!("{prefix}.news.{}", process.name).into()),
     };
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };

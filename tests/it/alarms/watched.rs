@@ -73,6 +73,26 @@ async fn a_broker_that_is_not_connected() {
     assert!(open(&app, "brokerUnreachable").await.is_empty());
 }
 
+#[tokio::test]
+async fn messages_that_nobody_can_read() {
+    let app = TestApp::new().await;
+    let mut amqp = app.config.amqp.clone();
+    amqp.url = "amqp://guest@127.0.0.1:1/%2f".into();
+    let broker = Broker::configured(&amqp).unwrap().map(Arc::new);
+    let connected = Engine { queue: Arc::new(Queue::new(true, broker.clone())), ..app.another().await };
+    let mut watch = Watch::default();
+    look(&mut watch, &connected).await;
+    assert!(open(&app, "deadLetters").await.is_empty());
+    broker.as_ref().unwrap().note_dead_letters(2);
+    look(&mut watch, &connected).await;
+    let alarm = one(&app, "deadLetters").await;
+    assert_eq!(alarm["alarmedObject"]["id"], "telvisor.dead");
+    assert!(alarm["alarmDetails"].as_str().unwrap().starts_with("2 messages"), "{alarm:#}");
+    broker.unwrap().note_dead_letters(0);
+    later(&app, &mut watch, &connected).await;
+    assert!(open(&app, "deadLetters").await.is_empty());
+}
+
 /// While it is away the process knows; the table has it when it is back, from when it began.
 #[tokio::test]
 async fn a_database_that_is_away() {

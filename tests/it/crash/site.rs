@@ -118,7 +118,7 @@ impl Site {
         command.arg("serve").arg("--json").arg("--config").arg(self.root.join("telvisor.toml"));
         command.arg("--data").arg(self.data()).arg("--hypervisor").arg(hypervisor);
         if let Some(url) = &self.database {
-            command.arg("--database").arg(url);
+            command.arg("--database").arg(url).env("TELVISOR_DATABASE__OWNER_URL", url);
         }
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().unwrap();
