@@ -65,7 +65,7 @@ async fn pgbench_writes_the_rows_of_an_order() {
     assert_eq!(script.rows() as u64, own.values().sum::<u64>());
     for clients in [1, 2] {
         let length = ["--transactions", "3"];
-        script.run(&url, app.data(), clients, length, clients as u64 * 100).await.unwrap();
+        script.run(&url, &app.data(), clients, length, clients as u64 * 100).await.unwrap();
     }
     let theirs = grown(&counts[2], &rows(&pool).await);
     let nine: BTreeMap<_, _> = own.into_iter().map(|(table, n)| (table, n * 9)).collect();
