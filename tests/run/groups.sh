@@ -61,12 +61,9 @@ clean_up() {
     step_pid=
   fi
   stop_server || true
-  if [ -d "$scratch/postgres" ]; then
-    tests/run/postgres.sh stop "$scratch/postgres" || true
-  fi
-  if [ -d "$scratch/rabbitmq" ]; then
-    tests/run/rabbitmq.sh stop "$scratch/rabbitmq" || true
-  fi
+  for service in rabbitmq postgres; do
+    [ ! -d "$scratch/$service" ] || "tests/run/$service.sh" stop "$scratch/$service" || true
+  done
   cd "$root" || return
   rm -rf "$scratch"
 }
@@ -118,6 +115,19 @@ group_it_postgres() {
     return
   fi
   step it-postgres 60 env TEST_DATABASE_URL="$url" TEST_POSTGRES="$root/tests/run/postgres.sh" TEST_RABBITMQ="$root/tests/run/rabbitmq.sh" cargo test --workspace --locked --no-fail-fast --test it || true
+  tests/run/postgres.sh stop "$scratch/postgres"
+}
+
+# The stories again, on PostgreSQL and with every hint over RabbitMQ: a job is begun when a message has told of it.
+group_it_rabbitmq() {
+  local url amqp modules=(stories:: matrix:: items:: cancel:: lines:: backups:: tmf622::)
+  [ -z "${TELVISOR_TEST_FULL:-}" ] || modules+=(actions:: endings:: fallout:: held:: life:: states::)
+  if ! url=$(tests/run/postgres.sh start "$scratch/postgres") || ! amqp=$(tests/run/rabbitmq.sh start "$scratch/rabbitmq"); then
+    fail "it-rabbitmq (PostgreSQL or RabbitMQ did not start)"
+  else
+    step it-rabbitmq 30 env TEST_DATABASE_URL="$url" TEST_AMQP_URL="$amqp" cargo test --workspace --locked --no-fail-fast --test it -- "${modules[@]}" || true
+  fi
+  tests/run/rabbitmq.sh stop "$scratch/rabbitmq" || true
   tests/run/postgres.sh stop "$scratch/postgres"
 }
 

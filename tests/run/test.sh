@@ -8,7 +8,7 @@
 source "$(dirname "$0")/common.sh"
 source tests/run/groups.sh
 
-usual=(lint build unit it-sqlite it-postgres sdr-decoders demo conformance openapi soap fuzz kit-runner cluster chaos)
+usual=(lint build unit it-sqlite it-postgres it-rabbitmq sdr-decoders demo conformance openapi soap fuzz kit-runner cluster chaos)
 extra=(official-kit bench)
 
 wanted=("$@")
@@ -28,7 +28,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # Settings of the caller's own server must not reach the tests; nor must a database of his.
-for name in $(compgen -e TELVISOR_ || true) TEST_DATABASE_URL; do
+for name in $(compgen -e TELVISOR_ || true) TEST_DATABASE_URL TEST_AMQP_URL; do
   [[ $name == TELVISOR_TEST_FULL || $name == TELVISOR_TEST_SEED ]] || unset "$name"
 done
 
