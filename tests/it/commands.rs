@@ -9,7 +9,7 @@ use tokio::io::BufReader;
 use tokio::process::{Child, Command};
 
 use crate::harness::{CRM, PRODUCT_ORDERS, database};
-use crate::process::{Looks, PATIENCE, announced, telvisor};
+use crate::process::{Looks, PATIENCE, announced, on_database, telvisor};
 
 /// A server on a folder and a port of its own, and commands that ask it.
 struct Desk {
@@ -24,9 +24,7 @@ impl Desk {
         let mut command = telvisor(&folder.path().join("server.log"));
         command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("var"));
         command.env("TELVISOR_LOG__FORMAT", "json");
-        if let Some(url) = database().await {
-            command.arg("--database").arg(url);
-        }
+        on_database(&mut command, database().await.as_deref());
         let mut server = command.spawn().unwrap();
         let out = BufReader::new(server.stdout.take().expect("it is piped"));
         let started = tokio::time::timeout(PATIENCE, announced(out)).await.expect("it starts in time");

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::io::BufReader;
 
 use crate::harness::database;
-use crate::process::{PATIENCE, announced, telvisor};
+use crate::process::{PATIENCE, announced, on_database, telvisor};
 
 mod plants;
 mod proxy;
@@ -27,9 +27,7 @@ impl Server {
         let folder = TempDir::new().unwrap();
         let mut command = telvisor(&folder.path().join("server.log"));
         command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("var"));
-        if let Some(url) = database().await {
-            command.arg("--database").arg(url);
-        }
+        on_database(&mut command, database().await.as_deref());
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
         let started = tokio::time::timeout(PATIENCE, announced(out)).await.expect("it starts in time");

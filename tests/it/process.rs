@@ -46,6 +46,13 @@ pub fn telvisor(log: &Path) -> Command {
     command
 }
 
+/// Has a command work on a database that it may migrate, too; on its own file without one.
+pub fn on_database(command: &mut Command, url: Option<&str>) {
+    if let Some(url) = url {
+        command.arg("--database").arg(url).env("TELVISOR_DATABASE__OWNER_URL", url);
+    }
+}
+
 /// What a server says when it is ready; none when it ends before.
 pub async fn announced(mut out: BufReader<tokio::process::ChildStdout>) -> Option<Value> {
     let mut text = String::new();

@@ -9,7 +9,7 @@ use tokio::io::BufReader;
 
 use super::text;
 use crate::harness::database;
-use crate::process::{PATIENCE, announced, telvisor};
+use crate::process::{PATIENCE, announced, on_database, telvisor};
 
 struct Site {
     folder: TempDir,
@@ -21,9 +21,7 @@ impl Site {
         let mut command = telvisor(log);
         command.args(words.split_whitespace()).arg("--data").arg(self.folder.path().join("var"));
         command.env("TELVISOR_ACCESS__MODE", "required").env_remove("TELVISOR_TOKEN");
-        if let Some(url) = &self.database {
-            command.arg("--database").arg(url);
-        }
+        on_database(&mut command, self.database.as_deref());
         command
     }
 

@@ -9,7 +9,7 @@ use tokio::io::BufReader;
 use tokio::process::{Child, Command};
 
 use crate::harness::database;
-use crate::process::{Looks, PATIENCE, announced, telvisor};
+use crate::process::{Looks, PATIENCE, announced, on_database, telvisor};
 
 /// A data folder, a database and a simulated world, each run's own.
 pub struct Site {
@@ -117,9 +117,7 @@ impl Site {
         let mut command = telvisor(&log);
         command.arg("serve").arg("--json").arg("--config").arg(self.root.join("telvisor.toml"));
         command.arg("--data").arg(self.data()).arg("--hypervisor").arg(hypervisor);
-        if let Some(url) = &self.database {
-            command.arg("--database").arg(url).env("TELVISOR_DATABASE__OWNER_URL", url);
-        }
+        on_database(&mut command, self.database.as_deref());
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().unwrap();
         let stdout = child.stdout.take().expect("it is piped");
