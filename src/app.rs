@@ -31,13 +31,13 @@ use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
-use crate::orders::estimates::Estimates;
 use crate::orders::{admission, archive};
 use crate::performance;
 use crate::queue::Queue;
 use crate::queue::amqp::{self, Broker, Ending, Process};
 use crate::secrets::Secrets;
 use crate::store::drift::Corrected;
+use crate::store::durations::Estimates;
 use crate::store::{Db, DbOptions, migrate};
 
 /// The demo catalogue, built into the binary.

@@ -12,9 +12,9 @@ use crate::fault;
 use crate::hypervisor::Driver;
 use crate::inventory::objects::Objects;
 use crate::mediation::files::FileLayer;
-use crate::orders::estimates::Estimates;
 use crate::queue::Queue;
 use crate::secrets::Secrets;
+use crate::store::durations::Estimates;
 use crate::store::{Db, StoreError, Tx};
 
 /// How long the one process that does what only one may do leads without a sign of life, at most.

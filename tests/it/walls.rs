@@ -79,6 +79,8 @@ const EXCEPTIONS: [(&str, &str, &str); 10] = [
     ("src/hypervisor/simulator/page.rs", "sleep", "a process out of file handles waits for one"),
     ("src/hypervisor/simulator/remote.rs", "sleep", "a process out of file handles waits for one"),
     ("src/hypervisor/simulator/operations.rs", "sleep", "the latency that is simulated"),
+    ("benches/accept/footprint.rs", "sleep", "memory of a server that is left alone"),
+    ("benches/accept/scale.rs", "sleep", "what goes on while nothing is asked"),
     ("src/cli/watch.rs", "sleep", "a client asks the server again after a while"),
 ];
 
