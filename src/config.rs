@@ -13,8 +13,10 @@ pub mod check;
 pub mod describe;
 pub mod document;
 mod password;
+pub mod recipient;
 
 pub use check::CHANNELS;
+pub use recipient::{Ack, Delivery, Empty, FileFormat, Framing, Recipient, S3, Sftp, Strategy, Subscriber};
 
 /// The documented defaults.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
@@ -243,46 +245,6 @@ pub struct Sdr {
 #[serde(deny_unknown_fields)]
 pub struct Mediation {
     pub recipient: Vec<Recipient>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FileFormat {
-    Csv,
-    Asn1,
-}
-
-/// A recipient of SDR files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Recipient {
-    pub name: String,
-    pub format: FileFormat,
-    #[serde(default = "raw")]
-    pub framing: String,
-    /// `day`, `week`, `month`, or a cron expression of five fields.
-    #[serde(default = "day")]
-    pub schedule: String,
-    #[serde(default = "most_records")]
-    pub records: usize,
-    #[serde(default = "most_bytes")]
-    pub bytes: usize,
-}
-
-fn raw() -> String {
-    "raw".into()
-}
-
-fn day() -> String {
-    "day".into()
-}
-
-const fn most_records() -> usize {
-    50_000
-}
-
-const fn most_bytes() -> usize {
-    10 << 20
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

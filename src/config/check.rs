@@ -3,7 +3,7 @@
 use figment::Figment;
 use ipnet::IpNet;
 
-use super::{AccessMode, Config, ConfigError, Overrides, Recipient, Role, describe};
+use super::{AccessMode, Config, ConfigError, Overrides, Role, describe, recipient};
 
 /// Namespaces of the managed objects and of contract A.
 const MO: &str = "urn:telvisor:mo:v1";
@@ -270,31 +270,8 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
             "use sim or sim+unix:PATH",
         );
     }
-    for recipient in &config.mediation.recipient {
-        if let Err((problem, fix)) = check_recipient(config, recipient) {
-            return wrong("mediation.recipient", problem, fix);
-        }
-    }
-    Ok(())
-}
-
-fn check_recipient(config: &Config, r: &Recipient) -> Result<(), (String, &'static str)> {
-    if r.framing != "raw" {
-        return Err((format!("{}: framing {:?} is not there", r.name, r.framing), "use raw"));
-    }
-    if let Err(problem) = crate::mediation::schedule::Schedule::parse(&r.schedule) {
-        return Err((format!("{}: {problem}", r.name), "use day, week, month or a cron expression"));
-    }
-    let twice = config.mediation.recipient.iter().filter(|o| o.name == r.name).count() > 1;
-    let plain = r.name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if twice || r.name.is_empty() || !plain || r.name.starts_with('-') {
-        return Err((
-            format!("name {:?} is empty, doubled or not plain", r.name),
-            "use letters, digits, - and _",
-        ));
-    }
-    if r.records == 0 || r.bytes < 4096 {
-        return Err((format!("{}: limits too small", r.name), "records from 1, bytes from 4096"));
+    if let Err((problem, fix)) = recipient::check(config) {
+        return wrong("mediation.recipient", problem, fix);
     }
     Ok(())
 }

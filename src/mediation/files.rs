@@ -1,16 +1,24 @@
 //! The file layer under sealed files: whole files only, safe against a crash at any point.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
 
 /// What delivery needs of a file system; tests replace it.
 pub trait FileLayer: Send + Sync {
-    /// Writes a file with mode 0640, replacing what an earlier try left, and brings it to the disk.
+    /// Writes a piece of a file of mode 0640; the first one replaces what an earlier try left.
     ///
     /// # Errors
     /// As the file system says.
-    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()>;
+    fn write(&self, path: &Path, piece: &[u8], first: bool) -> io::Result<()>;
+
+    /// Brings a file to the disk.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn sync(&self, path: &Path) -> io::Result<()>;
 
     /// Moves a file to its final name.
     ///
@@ -24,11 +32,11 @@ pub trait FileLayer: Send + Sync {
     /// As the file system says.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
 
-    /// The content of a file; none when it is not there.
+    /// SHA-256 of a file, in hex; none when it is not there.
     ///
     /// # Errors
     /// As the file system says.
-    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
+    fn sha256(&self, path: &Path) -> io::Result<Option<String>>;
 
     /// Makes a folder and those above it, and brings them to the disk.
     ///
@@ -59,12 +67,19 @@ pub struct Room {
 pub struct Disk;
 
 impl FileLayer for Disk {
-    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+    fn write(&self, path: &Path, piece: &[u8], first: bool) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt as _;
-        let mut file = File::options().write(true).create(true).truncate(true).mode(0o640).open(path)?;
-        file.write_all(content)?;
+        let mut options = File::options();
+        options.mode(0o640).create(first);
+        // What an earlier try left is not to be gone on with.
+        let mut file =
+            if first { options.write(true).truncate(true) } else { options.append(true) }.open(path)?;
+        file.write_all(piece)
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
         crate::fault::point("seal.before_fsync");
-        file.sync_all()?;
+        File::open(path)?.sync_all()?;
         crate::fault::point("seal.after_fsync");
         Ok(())
     }
@@ -77,11 +92,18 @@ impl FileLayer for Disk {
         File::open(path)?.sync_all()
     }
 
-    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(path) {
-            Ok(content) => Ok(Some(content)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e),
+    fn sha256(&self, path: &Path) -> io::Result<Option<String>> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(Some(hex::encode(digest.finalize()))),
+                n => digest.update(&piece[..n]),
+            }
         }
     }
 

@@ -43,6 +43,9 @@ pub struct Body {
     pub order: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_order: Option<String>,
+    /// The earlier record that this one replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrects: Option<Uuid>,
 }
 
 /// A record to journal: its type, what changed (part of the key), when the work was done, and the body.
@@ -68,6 +71,7 @@ fn body(s: &SubscriptionRow, order: &OrderRow) -> Body {
         previous_plan: None,
         order: Some(order.id),
         external_order: order.external_id.clone(),
+        corrects: None,
     }
 }
 
@@ -316,6 +320,7 @@ pub async fn downloaded(
         previous_plan: None,
         order: None,
         external_order: None,
+        corrects: None,
     };
     let body = serde_json::to_value(&body).expect("plain data");
     let event_time = tx.now();

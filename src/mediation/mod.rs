@@ -2,9 +2,10 @@
 
 pub mod causes;
 mod deliver;
+mod encode;
 pub mod files;
+mod fill;
 pub mod journal;
-mod octets;
 pub mod resync;
 pub mod schedule;
 pub mod seal;

@@ -13,13 +13,15 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use telvisor_sdr::decode::{Decoded, decode};
 use telvisor_sdr::file::FileInfo;
+use telvisor_sdr::name::NameTemplate;
 use uuid::Uuid;
 
 use super::deliver::stream_folder;
+use super::encode::Manifest;
 use super::schedule::Schedule;
-use super::seal::{CODEC, SealError};
+use super::seal::{CODEC, SealError, parsed};
 use crate::access::{Caller, Door};
-use crate::config::{Config, Recipient};
+use crate::config::Config;
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
 use crate::store::{Db, Json, System, Tx};
 
@@ -93,7 +95,8 @@ async fn stream(
     tx.lock_cut().await?;
     let known = tx.peek_stream(tenant, &row.name, test).await?;
     let next = known.map_or(1, |s| s.next_file);
-    let files = beyond(&stream_folder(&config.data.join("sdr"), tenant, &row.name, test), next)?;
+    let names = names(row)?;
+    let files = beyond(&stream_folder(&config.data.join("sdr"), tenant, &row.name, test), &names, next)?;
     if files.is_empty() && got.is_none() {
         return Ok(None);
     }
@@ -144,7 +147,7 @@ async fn stream(
 }
 
 /// The files of a folder with this number or a later one, in their order.
-fn beyond(folder: &Path, next: i64) -> Result<Vec<Found>, SealError> {
+fn beyond(folder: &Path, names: &NameTemplate, next: i64) -> Result<Vec<Found>, SealError> {
     let at = |path: &Path| {
         let path = path.display().to_string();
         move |source| SealError::Io { path, source }
@@ -156,7 +159,7 @@ fn beyond(folder: &Path, next: i64) -> Result<Vec<Found>, SealError> {
     for entry in std::fs::read_dir(folder).map_err(at(folder))? {
         let path = entry.map_err(at(folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(seq) = number_of(&name).filter(|seq| *seq >= next && path.is_file()) {
+        if let Some(seq) = names.seq_of(&name).map(i64::from).filter(|seq| *seq >= next && path.is_file()) {
             found.push((seq, name, std::fs::read(&path).map_err(at(&path))?));
         }
     }
@@ -164,10 +167,10 @@ fn beyond(folder: &Path, next: i64) -> Result<Vec<Found>, SealError> {
     Ok(found)
 }
 
-/// The number in a file's name: between the first `_-_` and the dot behind it.
-fn number_of(name: &str) -> Option<i64> {
-    let file = name.ends_with(".csv") || name.ends_with(".cdr");
-    name.split_once("_-_").filter(|_| file)?.1.split_once('.')?.0.parse().ok()
+/// How the recipient's files are named.
+fn names(row: &RecipientRow) -> Result<NameTemplate, SealError> {
+    let wrong = |problem| SealError::Recipient { name: row.name.clone(), problem };
+    NameTemplate::parse(&parsed(row)?.file_name).map_err(wrong)
 }
 
 /// Lists a file of the lost primary among ours, as delivered.
@@ -180,8 +183,7 @@ async fn take_over(
     decoded: &Decoded,
 ) -> Result<(), SealError> {
     let wrong = |problem: String| SealError::Recipient { name: row.name.clone(), problem };
-    let recipient: Recipient =
-        serde_json::from_value(row.config.0.clone()).map_err(|e| wrong(e.to_string()))?;
+    let recipient = parsed(row)?;
     let (Some(first), Some(last)) = (decoded.records.first(), decoded.records.last()) else { return Ok(()) };
     let schedule = Schedule::parse(&recipient.schedule).map_err(wrong)?;
     let (start, end) = schedule.period(config.zone(), first.record_time.to_utc());
@@ -216,9 +218,7 @@ async fn take_over(
         last_number: number(last.seq),
         bytes: number(octets.len() as u64),
         sha256: hex::encode(Sha256::digest(octets)),
-        manifest: Json(json!({
-            "info": info, "format": recipient.format, "framing": recipient.framing, "resynced": true,
-        })),
+        manifest: Json(json!(Manifest { resynced: true, ..Manifest::new(&recipient, info.clone()) })),
         node_id: info.node_id.clone(),
         node_address: None,
         utc_offset_s: i64::from(info.closed_at.offset().local_minus_utc()),
@@ -235,18 +235,4 @@ async fn take_over(
     tx.insert_file(&file).await?;
     tx.mark_delivered(&file, true).await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::number_of;
-
-    #[test]
-    fn the_number_stands_in_the_name() {
-        assert_eq!(number_of("telvisor_-_17.20261123_-_0000+0000.csv"), Some(17));
-        assert_eq!(number_of("telvisor_-_3.20261123_-_0000+0000.cdr"), Some(3));
-        assert_eq!(number_of("telvisor_-_3.20261123_-_0000+0000.csv.ack"), None);
-        assert_eq!(number_of("telvisor.csv"), None);
-        assert_eq!(number_of("telvisor_-_x.csv"), None);
-    }
 }

@@ -1,27 +1,25 @@
 //! Sealing: records get their numbers and their file in one transaction; the file itself is then a pure function of
 //! them and of its manifest, so a crash, a resend or a take-over gives the same octets.
 
-use chrono::{DateTime, FixedOffset, Offset as _, TimeDelta, Utc};
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
+use chrono::{DateTime, TimeDelta, Utc};
 use telvisor_model::Alarm;
-use telvisor_sdr::file::FileInfo;
-use telvisor_sdr::time::whole_seconds;
+use telvisor_sdr::name::NameTemplate;
 
 pub use super::deliver::{deliver, folder, rebuild, root};
-use super::octets::{encode, number};
+use super::fill::{Filled, fill};
 use super::schedule::Schedule;
 use crate::alarms;
-use crate::config::{FileFormat, Recipient};
+use crate::config::{Empty, Recipient};
 use crate::engine::Engine;
-use crate::store::sdr::SdrRow;
+use crate::store::sdr::Taking;
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
 use crate::store::{Json, StoreError, System, Tx, retrying};
 
 /// Reasons to close a file, as in [`telvisor_sdr::file::CLOSE_REASONS`].
-const NORMAL: u8 = 0;
-const SIZE: u8 = 1;
-const RECORDS: u8 = 3;
+pub(super) const NORMAL: u8 = 0;
+pub(super) const SIZE: u8 = 1;
+const OPEN_TIME: u8 = 2;
+pub(super) const RECORDS: u8 = 3;
 const OPERATOR: u8 = 4;
 
 /// Version of the encoders; a file that was sealed by another cannot be rebuilt by this one.
@@ -30,6 +28,9 @@ pub(super) const CODEC: &str = "1.0";
 /// Octets of a record in a file, header and trailer counted as one each, at most, without those that its journal row's
 /// body, the node and the tenant give it: ids, times, subscriber and separators.
 const AROUND: usize = 512;
+
+/// Most heartbeats of one stream at once: who was away for longer tells the rest with the next file's number.
+const HEARTBEATS: usize = 400;
 
 /// Why a file could not be sealed or delivered.
 #[derive(Debug, thiserror::Error)]
@@ -86,12 +87,21 @@ pub async fn configure(engine: &Engine) -> Result<(), StoreError> {
 pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> {
     let (recipients, kinds) = {
         let mut tx = engine.db.read_system().await?;
-        (tx.recipients().await?, tx.sdr_kinds().await?)
+        (tx.recipients().await?, kinds(&mut tx).await?)
     };
     let (mut sealed, mut trouble) = (vec![], None);
     for row in &recipients {
-        for (tenant, test) in &kinds {
-            match stream(engine, row, tenant, *test, cut).await {
+        let recipient = match parsed(row) {
+            Ok(recipient) => recipient,
+            Err(e) => {
+                keep_first(&mut trouble, e);
+                continue;
+            }
+        };
+        let beats = recipient.empty == Empty::Heartbeat;
+        let of = kinds.iter().filter(|(tenant, _, records)| recipient.takes(tenant) && (*records || beats));
+        for (tenant, test, _) in of {
+            match stream(engine, row, &recipient, (tenant, *test), cut).await {
                 Ok(files) => sealed.extend(files),
                 // The other streams do not wait for this one.
                 Err(e) => {
@@ -105,6 +115,24 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
         keep_first(&mut trouble, e);
     }
     trouble.map_or(Ok(sealed), Err)
+}
+
+/// Tenants, whether test, and whether there are records: every tenant's live stream is there, for heartbeats.
+async fn kinds(tx: &mut Tx<System>) -> Result<Vec<(String, bool, bool)>, StoreError> {
+    let known = tx.sdr_kinds().await?;
+    let mut all: Vec<_> = known.iter().map(|(tenant, test)| (tenant.clone(), *test, true)).collect();
+    for tenant in tx.all_tenants().await? {
+        if !known.iter().any(|(t, test)| *t == tenant && !test) {
+            all.push((tenant, false, false));
+        }
+    }
+    Ok(all)
+}
+
+/// The configuration of a recipient, as it was noted.
+pub(super) fn parsed(row: &RecipientRow) -> Result<Recipient, SealError> {
+    let wrong = |problem: String| SealError::Recipient { name: row.name.clone(), problem };
+    serde_json::from_value(row.config.0.clone()).map_err(|e| wrong(e.to_string()))
 }
 
 /// Tells operators that a stream comes to a stop; they are told that it goes on when nobody says this any more.
@@ -138,58 +166,85 @@ pub(super) fn keep_first(first: &mut Option<SealError>, e: SealError) {
     }
 }
 
+/// Words between commas, as [`Taking`] has them.
+fn listed<T: ToString>(words: &[T]) -> String {
+    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+    if words.is_empty() { String::new() } else { format!(",{},", words.join(",")) }
+}
+
 /// Seals one stream, in one transaction.
 async fn stream(
     engine: &Engine,
     row: &RecipientRow,
-    tenant: &str,
-    test: bool,
+    recipient: &Recipient,
+    (tenant, test): (&str, bool),
     cut: Cut,
 ) -> Result<Vec<FileRow>, SealError> {
     let wrong = |problem: String| SealError::Recipient { name: row.name.clone(), problem };
-    let recipient: Recipient =
-        serde_json::from_value(row.config.0.clone()).map_err(|e| wrong(e.to_string()))?;
     let schedule = Schedule::parse(&recipient.schedule).map_err(wrong)?;
     let zone = engine.config.zone();
-    // Looked at all the time: nobody is made to wait for a cut that is not due.
-    let due = match cut {
-        Cut::Manual => true,
-        Cut::Period => period_ended(engine, row, &schedule, tenant, test).await?,
-        Cut::Limits => full(engine, row, &recipient, &schedule, tenant, test).await?,
+    let (types, applications) = (listed(&recipient.types), listed(&recipient.applications));
+    let mut taking = Taking {
+        tenant,
+        recipient: &row.name,
+        test,
+        types: &types,
+        applications: &applications,
+        since: row.since,
+        until: row.since,
     };
-    if !due {
-        return Ok(vec![]);
-    }
+    // Looked at all the time: nobody is made to wait for a cut that is not due.
+    let reason = match cut {
+        Cut::Manual => Some(OPERATOR),
+        Cut::Period => period_ended(engine, row, &schedule, tenant, test).await?.then_some(NORMAL),
+        Cut::Limits => full(engine, row, recipient, &schedule, taking).await?,
+    };
+    let Some(reason) = reason else { return Ok(vec![]) };
     let mut tx = engine.db.system().await?;
     tx.lock_cut().await?;
     let now = tx.lease_now().await?;
     let mut stream = tx.stream(tenant, &row.name, test, row.since).await?;
     let (boundary, _) = schedule.period(zone, now);
-    let until = match cut {
-        Cut::Period => boundary.max(stream.cut_time),
+    (taking.since, taking.until) = match cut {
+        Cut::Period => (since(row, &stream), boundary.max(stream.cut_time)),
         // Under the lock there is no more to come.
-        Cut::Manual | Cut::Limits => all(now),
+        Cut::Manual | Cut::Limits => (since(row, &stream), all(now)),
     };
-    let rows = tx.unsealed(tenant, &row.name, test, since(row, &stream), until).await?;
     let mut files = vec![];
-    let mut rest = rows.as_slice();
-    while let Some(first) = rest.first() {
-        let (start, end) = schedule.period(zone, first.record_time);
-        let in_period = rest.iter().take_while(|r| r.record_time < end).count();
-        let span = Span { schedule: (start, end), now, cut: if end <= now { Cut::Period } else { cut } };
-        let fitted = fit(engine, &recipient, &stream, &rest[..in_period], &span)?;
-        if span.cut == Cut::Limits && fitted.info.close_reason == NORMAL {
+    let mut newest = stream.cut_time;
+    // Heartbeats stand where their periods stand among the files.
+    let mut silent = if cut == Cut::Period && recipient.empty == Empty::Heartbeat {
+        silent(&mut tx, &schedule, zone, &stream, boundary).await?
+    } else {
+        vec![]
+    };
+    loop {
+        let first = tx.unsealed(&taking, (DateTime::UNIX_EPOCH, uuid::Uuid::nil()), 1).await?;
+        let period = first.first().map(|r| schedule.period(zone, r.record_time));
+        let next = match period {
+            Some((start, _)) => silent.iter().position(|s| s.0 >= start).unwrap_or(silent.len()),
+            None => silent.len(),
+        };
+        for empty in silent.drain(..next) {
+            let span = Span { schedule: empty, now, reason: NORMAL };
+            let nothing = Taking { since: taking.until, ..taking };
+            let beat = fill(engine, &mut tx, recipient, &stream, &nothing, &span).await?;
+            files.push(write(engine, &mut tx, row, recipient, &mut stream, &nothing, &span, beat).await?);
+        }
+        let Some(period) = period else { break };
+        silent.retain(|s| s.0 != period.0);
+        let span = Span { schedule: period, now, reason: if period.1 <= now { NORMAL } else { reason } };
+        let filled = fill(engine, &mut tx, recipient, &stream, &taking, &span).await?;
+        if cut == Cut::Limits && filled.reason() == NORMAL && period.1 > now {
             break;
         }
-        let taken = &rest[..fitted.count];
-        files.push(file(engine, &mut tx, row, &recipient, &mut stream, taken, &span, fitted).await?);
-        rest = &rest[taken.len()..];
+        newest = newest.max(filled.last.map_or(newest, |(at, _)| at));
+        files.push(write(engine, &mut tx, row, recipient, &mut stream, &taking, &span, filled).await?);
     }
-    let last = rows.last().map_or(stream.cut_time, |r| r.record_time);
     match cut {
         Cut::Limits => {}
         Cut::Period => stream.cut_time = stream.cut_time.max(boundary),
-        Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(last),
+        Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(newest),
     }
     tx.update_stream(&stream).await?;
     engine.commit(tx, ["seal.before_commit", "seal.after_commit"]).await?;
@@ -202,6 +257,26 @@ async fn stream(
         );
     }
     Ok(files)
+}
+
+/// Periods that have ended since the stream's last cut and have no file yet.
+async fn silent(
+    tx: &mut Tx<System>,
+    schedule: &Schedule,
+    zone: chrono_tz::Tz,
+    stream: &StreamRow,
+    boundary: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, DateTime<Utc>)>, StoreError> {
+    let mut periods = vec![];
+    let mut at = stream.cut_time;
+    while at < boundary && periods.len() < HEARTBEATS {
+        let period = schedule.period(zone, at);
+        if !tx.has_file_of((&stream.tenant, &stream.recipient, stream.test), period.0).await? {
+            periods.push(period);
+        }
+        at = period.1;
+    }
+    Ok(periods)
 }
 
 /// Records of a stream journalled before this were sealed by its last cut; the hour is for clocks that disagree.
@@ -228,126 +303,88 @@ async fn period_ended(
     Ok(stream.is_none_or(|s| boundary > s.cut_time))
 }
 
-/// Whether the stream's open records fill a file. The database counts them; only near a limit are they read and tried.
+/// The reason to close a file now, when the stream's open records fill one or have been open for too long. The database
+/// counts them; only near a limit are they read and tried.
 async fn full(
     engine: &Engine,
     row: &RecipientRow,
     recipient: &Recipient,
     schedule: &Schedule,
-    tenant: &str,
-    test: bool,
-) -> Result<bool, SealError> {
+    mut taking: Taking<'_>,
+) -> Result<Option<u8>, SealError> {
     let mut tx = engine.db.read_system().await?;
     let now = tx.lease_now().await?;
-    let stream = tx.peek_stream(tenant, &row.name, test).await?.unwrap_or_else(|| StreamRow {
-        tenant: tenant.to_owned(),
+    let stream = tx.peek_stream(taking.tenant, &row.name, taking.test).await?.unwrap_or_else(|| StreamRow {
+        tenant: taking.tenant.to_owned(),
         recipient: row.name.clone(),
-        test,
+        test: taking.test,
         next_file: 1,
         next_number: 1,
         cut_time: row.since,
     });
-    let (since, until) = (since(row, &stream), all(now));
-    let (records, octets) = tx.unsealed_size(tenant, &row.name, test, since, until).await?;
+    (taking.since, taking.until) = (since(row, &stream), all(now));
+    let (records, octets, oldest) = tx.unsealed_size(&taking).await?;
+    let age = TimeDelta::minutes(recipient.open_minutes);
+    if recipient.open_minutes > 0 && oldest.is_some_and(|oldest| oldest + age <= now) {
+        return Ok(Some(OPEN_TIME));
+    }
     let number = |n: i64| usize::try_from(n).unwrap_or(0);
-    let around = AROUND + engine.config.node_id.len() + tenant.len();
+    let around = AROUND + engine.config.node_id.len() + taking.tenant.len();
     let most = number(octets) + (number(records) + 2) * around;
-    if number(records) < recipient.records && most <= recipient.bytes {
-        return Ok(false);
-    }
-    let rows = tx.unsealed(tenant, &row.name, test, since, until).await?;
-    let mut rest = rows.as_slice();
-    while let Some(first) = rest.first() {
-        let period = schedule.period(engine.config.zone(), first.record_time);
-        let (these, later) = rest.split_at(rest.iter().take_while(|r| r.record_time < period.1).count());
-        let span = Span { schedule: period, now, cut: Cut::Limits };
-        if fit(engine, recipient, &stream, these, &span)?.info.close_reason != NORMAL {
-            return Ok(true);
-        }
-        rest = later;
-    }
-    Ok(false)
-}
-
-struct Span {
-    schedule: (DateTime<Utc>, DateTime<Utc>),
-    now: DateTime<Utc>,
-    cut: Cut,
-}
-
-/// A file as it would be: how many records it takes, and why it ends there.
-struct Fitted {
-    count: usize,
-    info: FileInfo,
-    octets: Vec<u8>,
-}
-
-/// Fits as many of `rows` into the next file as its limits allow.
-fn fit(
-    engine: &Engine,
-    recipient: &Recipient,
-    stream: &StreamRow,
-    rows: &[SdrRow],
-    span: &Span,
-) -> Result<Fitted, SealError> {
-    let local = |t: DateTime<Utc>| -> DateTime<FixedOffset> {
-        let zoned = t.with_timezone(&engine.config.zone());
-        whole_seconds(zoned.with_timezone(&zoned.offset().fix()))
+    let Some(oldest) = oldest.filter(|_| number(records) >= recipient.records || most > recipient.bytes)
+    else {
+        return Ok(None);
     };
-    let mut count = rows.len().min(recipient.records);
-    let mut reason = match span.cut {
-        _ if count == recipient.records => RECORDS,
-        Cut::Manual => OPERATOR,
-        Cut::Period | Cut::Limits => NORMAL,
-    };
+    // Those of later periods fill files of their own.
+    let mut period = schedule.period(engine.config.zone(), oldest);
     loop {
-        let taken = &rows[..count];
-        let mut info = FileInfo {
-            node_id: engine.config.node_id.clone(),
-            recipient: stream.recipient.clone(),
-            file_seq: u32::try_from(stream.next_file).unwrap_or(u32::MAX),
-            test: stream.test,
-            period_start: local(span.schedule.0),
-            period_end: local(span.schedule.1),
-            opened_at: local(taken[0].record_time),
-            closed_at: local(span.now),
-            tenant: stream.tenant.clone(),
-            close_reason: reason,
-        };
-        let numbered = number(stream, taken);
-        let make = |info: &FileInfo| {
-            let (node, zone) = (&engine.config.node_id, info.closed_at.timezone());
-            encode(recipient.format, info, node, &numbered, zone)
-        };
-        let mut octets = make(&info)?;
-        if octets.len() > recipient.bytes {
-            reason = SIZE;
-            if count > 1 {
-                count = (count * recipient.bytes / octets.len()).clamp(1, count - 1);
-                continue;
-            }
-            // One record is never too large for a file.
-            info.close_reason = reason;
-            octets = make(&info)?;
+        let span = Span { schedule: period, now, reason: NORMAL };
+        let filled = fill(engine, &mut tx, recipient, &stream, &taking, &span).await?;
+        if filled.reason() != NORMAL {
+            return Ok(Some(NORMAL));
         }
-        return Ok(Fitted { count, info, octets });
+        taking.since = taking.since.max(period.1 - TimeDelta::microseconds(1));
+        let first = tx.unsealed(&taking, (DateTime::UNIX_EPOCH, uuid::Uuid::nil()), 1).await?;
+        match first.first() {
+            Some(first) => period = schedule.period(engine.config.zone(), first.record_time),
+            None => return Ok(None),
+        }
     }
 }
 
-/// Seals one file of `rows`.
+/// What a file covers.
+pub(super) struct Span {
+    /// Begin and end of its period.
+    pub schedule: (DateTime<Utc>, DateTime<Utc>),
+    pub now: DateTime<Utc>,
+    /// Why it ends where its records end, when no limit is reached before.
+    pub reason: u8,
+}
+
+impl Span {
+    /// Names the file in messages.
+    pub(super) fn name(&self, stream: &StreamRow) -> String {
+        format!("{} of {}", stream.next_file, stream.recipient)
+    }
+}
+
+/// Writes down a file that was filled: its manifest and the numbers of its records.
 #[expect(clippy::too_many_arguments, reason = "all of them are facts about one file")]
-async fn file(
+async fn write(
     engine: &Engine,
     tx: &mut Tx<System>,
     row: &RecipientRow,
     recipient: &Recipient,
     stream: &mut StreamRow,
-    rows: &[SdrRow],
+    taking: &Taking<'_>,
     span: &Span,
-    Fitted { count, info, octets }: Fitted,
+    filled: Filled,
 ) -> Result<FileRow, SealError> {
-    let manifest = json!({ "info": info, "format": recipient.format, "framing": recipient.framing });
-    let last = stream.next_number + i64::try_from(count).unwrap_or(0) - 1;
+    let info = &filled.manifest.info;
+    let template = NameTemplate::parse(&recipient.file_name)
+        .map_err(|problem| SealError::Recipient { name: row.name.clone(), problem })?;
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let last = stream.next_number + whole(filled.count) - 1;
     let out = FileRow {
         tenant: stream.tenant.clone(),
         recipient: stream.recipient.clone(),
@@ -355,32 +392,33 @@ async fn file(
         file_seq: stream.next_file,
         revision: 1,
         config_version: row.version,
-        name: info.default_name(match recipient.format {
-            FileFormat::Csv => "csv",
-            FileFormat::Asn1 => "cdr",
-        }),
+        name: template.render(info, filled.manifest.layout().extension(), 1),
         state: "sealed".into(),
-        records: i64::try_from(count).unwrap_or(i64::MAX),
+        records: whole(filled.count),
         first_number: stream.next_number,
         last_number: last,
-        bytes: i64::try_from(octets.len()).unwrap_or(i64::MAX),
-        sha256: hex::encode(Sha256::digest(&octets)),
-        manifest: Json(manifest),
+        bytes: whole(filled.bytes),
+        sha256: filled.sha256,
         node_id: engine.config.node_id.clone(),
-        node_address: None,
+        node_address: Some(recipient.node_address.to_string()),
         utc_offset_s: i64::from(info.closed_at.offset().local_minus_utc()),
         period_start: span.schedule.0,
         period_end: span.schedule.1,
-        opened_at: rows[0].record_time,
+        opened_at: filled.opened_at,
         closed_at: span.now,
         close_reason: i64::from(info.close_reason),
         codec_version: CODEC.into(),
+        manifest: Json(serde_json::to_value(&filled.manifest).expect("plain data")),
         rejected_reference: None,
         delivered_at: None,
         acknowledged_at: None,
     };
-    for (number, record) in number(stream, rows) {
-        tx.number_record(stream, number, record.record_id, stream.next_file).await?;
+    if let Some(last) = filled.last {
+        let numbered = tx.number_records(taking, last, stream.next_number, stream.next_file).await?;
+        if numbered != filled.count {
+            let problem = format!("{} records were filled in, {numbered} numbered", filled.count);
+            return Err(SealError::Encode { name: out.name, problem });
+        }
     }
     tx.insert_file(&out).await?;
     stream.next_file += 1;

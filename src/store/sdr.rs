@@ -39,6 +39,20 @@ pub struct SdrRow {
     pub record_time: DateTime<Utc>,
 }
 
+/// What a stream takes of the journal.
+#[derive(Debug, Clone, Copy)]
+pub struct Taking<'a> {
+    pub tenant: &'a str,
+    pub recipient: &'a str,
+    pub test: bool,
+    /// Words between commas, with one before and behind; empty: all.
+    pub types: &'a str,
+    pub applications: &'a str,
+    /// Journalled after this, and before the other.
+    pub since: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+}
+
 /// The body of a record's event; the customer id stands in its personal part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -151,14 +165,12 @@ impl Tx<System> {
         Ok(())
     }
 
-    /// Records of a stream that its recipient has not been given yet: journalled after `since`, before `until`.
+    /// Records of a stream that its recipient has not been given yet, behind `after`, at most `limit`.
     pub async fn unsealed(
         &mut self,
-        tenant: &str,
-        recipient: &str,
-        test: bool,
-        since: DateTime<Utc>,
-        until: DateTime<Utc>,
+        t: &Taking<'_>,
+        after: (DateTime<Utc>, Uuid),
+        limit: i64,
     ) -> Result<Vec<SdrRow>, StoreError> {
         sql!(
             self,
@@ -168,49 +180,95 @@ impl Tx<System> {
              FROM sdr s JOIN sdr_subjects j ON j.tenant = s.tenant AND j.subject = s.subject
              WHERE s.tenant = $1 AND s.test = $3 AND s.record_time > $4 AND s.record_time < $5
                AND (s.only_recipient IS NULL OR s.only_recipient = $2)
+               AND ($6 = '' OR REPLACE($6, ',' || s.type || ',', '') <> $6)
+               AND ($7 = '' OR REPLACE($7, ',' || (s.body->>'application') || ',', '') <> $7)
                AND NOT EXISTS (SELECT 1 FROM sdr_numbers n
                  WHERE n.tenant = s.tenant AND n.recipient = $2 AND n.record_id = s.record_id)
-             ORDER BY s.record_time, s.record_id",
-            tenant,
-            recipient,
-            test,
-            since,
-            until
+               AND (s.record_time, s.record_id) > ($8, $9)
+             ORDER BY s.record_time, s.record_id LIMIT $10",
+            t.tenant,
+            t.recipient,
+            t.test,
+            t.since,
+            t.until,
+            t.types,
+            t.applications,
+            after.0,
+            after.1,
+            limit
         )
     }
 
-    /// How many records [`Self::unsealed`] would give, and the octets of their bodies.
-    pub async fn unsealed_size(
+    /// Gives the records that [`Self::unsealed`] gives, up to `last`, their numbers from `first_number` on; how many
+    /// they were.
+    pub async fn number_records(
         &mut self,
-        tenant: &str,
-        recipient: &str,
-        test: bool,
-        since: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Result<(i64, i64), StoreError> {
+        t: &Taking<'_>,
+        last: (DateTime<Utc>, Uuid),
+        first_number: i64,
+        file_seq: i64,
+    ) -> Result<u64, StoreError> {
         sql!(
             self,
-            one: (i64, i64),
-            "SELECT COUNT(*), CAST(COALESCE(SUM(OCTET_LENGTH(CAST(s.body AS TEXT))), 0) AS BIGINT) FROM sdr s
+            execute,
+            "INSERT INTO sdr_numbers (tenant, recipient, test, number, record_id, file_seq)
+             SELECT s.tenant, $2, s.test, $10 - 1 + ROW_NUMBER() OVER (ORDER BY s.record_time, s.record_id),
+               s.record_id, $11
+             FROM sdr s
              WHERE s.tenant = $1 AND s.test = $3 AND s.record_time > $4 AND s.record_time < $5
                AND (s.only_recipient IS NULL OR s.only_recipient = $2)
+               AND ($6 = '' OR REPLACE($6, ',' || s.type || ',', '') <> $6)
+               AND ($7 = '' OR REPLACE($7, ',' || (s.body->>'application') || ',', '') <> $7)
                AND NOT EXISTS (SELECT 1 FROM sdr_numbers n
-                 WHERE n.tenant = s.tenant AND n.recipient = $2 AND n.record_id = s.record_id)",
-            tenant,
-            recipient,
-            test,
-            since,
-            until
+                 WHERE n.tenant = s.tenant AND n.recipient = $2 AND n.record_id = s.record_id)
+               AND (s.record_time, s.record_id) <= ($8, $9)",
+            t.tenant,
+            t.recipient,
+            t.test,
+            t.since,
+            t.until,
+            t.types,
+            t.applications,
+            last.0,
+            last.1,
+            first_number,
+            file_seq
         )
     }
 
-    /// The records of a sealed file with their numbers.
+    /// How many records [`Self::unsealed`] would give, the octets of their bodies, and the oldest one's time.
+    pub async fn unsealed_size(
+        &mut self,
+        t: &Taking<'_>,
+    ) -> Result<(i64, i64, Option<DateTime<Utc>>), StoreError> {
+        sql!(
+            self,
+            one: (i64, i64, Option<DateTime<Utc>>),
+            "SELECT COUNT(*), CAST(COALESCE(SUM(OCTET_LENGTH(CAST(s.body AS TEXT))), 0) AS BIGINT),
+               MIN(s.record_time) FROM sdr s
+             WHERE s.tenant = $1 AND s.test = $3 AND s.record_time > $4 AND s.record_time < $5
+               AND (s.only_recipient IS NULL OR s.only_recipient = $2)
+               AND ($6 = '' OR REPLACE($6, ',' || s.type || ',', '') <> $6)
+               AND ($7 = '' OR REPLACE($7, ',' || (s.body->>'application') || ',', '') <> $7)
+               AND NOT EXISTS (SELECT 1 FROM sdr_numbers n
+                 WHERE n.tenant = s.tenant AND n.recipient = $2 AND n.record_id = s.record_id)",
+            t.tenant,
+            t.recipient,
+            t.test,
+            t.since,
+            t.until,
+            t.types,
+            t.applications
+        )
+    }
+
+    /// The records of a sealed file with their numbers, behind the number `after`, at most `limit`.
     pub async fn sealed(
         &mut self,
-        tenant: &str,
-        recipient: &str,
-        test: bool,
+        (tenant, recipient, test): (&str, &str, bool),
         file_seq: i64,
+        after: i64,
+        limit: i64,
     ) -> Result<Vec<(i64, SdrRow)>, StoreError> {
         let rows = sql!(
             self,
@@ -220,11 +278,14 @@ impl Tx<System> {
              FROM sdr_numbers n
              JOIN sdr s ON s.tenant = n.tenant AND s.record_id = n.record_id
              JOIN sdr_subjects j ON j.tenant = s.tenant AND j.subject = s.subject
-             WHERE n.tenant = $1 AND n.recipient = $2 AND n.test = $3 AND n.file_seq = $4 ORDER BY n.number",
+             WHERE n.tenant = $1 AND n.recipient = $2 AND n.test = $3 AND n.file_seq = $4 AND n.number > $5
+             ORDER BY n.number LIMIT $6",
             tenant,
             recipient,
             test,
-            file_seq
+            file_seq,
+            after,
+            limit
         )?;
         Ok(rows.into_iter().map(|r| (r.number, r.row)).collect())
     }

@@ -303,6 +303,24 @@ impl Tx<System> {
         Ok(n > 0)
     }
 
+    /// Whether a stream has a file of the period that begins at this time.
+    pub async fn has_file_of(
+        &mut self,
+        (tenant, recipient, test): (&str, &str, bool),
+        period_start: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let (n,) = sql!(
+            self,
+            one: (i64,),
+            "SELECT COUNT(*) FROM sdr_files WHERE tenant = $1 AND recipient = $2 AND test = $3 AND period_start = $4",
+            tenant,
+            recipient,
+            test,
+            period_start
+        )?;
+        Ok(n > 0)
+    }
+
     /// All files, oldest first.
     pub async fn files(&mut self, tenant: &str) -> Result<Vec<FileRow>, StoreError> {
         sql!(

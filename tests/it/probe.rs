@@ -11,6 +11,7 @@ use telvisor::orders::line;
 use telvisor::queue::{Line, MACHINE_JOBS};
 use telvisor::store::hosts::Room;
 use telvisor::store::orders::ItemRow;
+use telvisor::store::sdr::Taking;
 use telvisor::store::{Tenant, Tx};
 use telvisor_model::plan::{Act, Size};
 use telvisor_model::{EventKind, ItemState, OrderKind, OrderState};
@@ -145,7 +146,12 @@ pub async fn snapshot(app: &TestApp, customers: &[&str]) -> BTreeMap<String, Str
 pub async fn journalled(app: &TestApp) -> usize {
     let far = start_time() + TimeDelta::days(10_000);
     let mut tx = app.engine().db.read_system().await.unwrap();
-    tx.unsealed(TENANT, "mediation-csv", false, DateTime::UNIX_EPOCH, far).await.unwrap().len()
+    let since = DateTime::UNIX_EPOCH;
+    let recipient = "mediation-csv";
+    let all =
+        Taking { tenant: TENANT, recipient, test: false, types: "", applications: "", since, until: far };
+    let (records, ..) = tx.unsealed_size(&all).await.unwrap();
+    usize::try_from(records).unwrap()
 }
 
 /// The operations that the simulator carried out, oldest first.

@@ -13,6 +13,8 @@ use crate::harness::{CRM, TestApp, create};
 mod closing;
 mod content;
 mod disk;
+mod formats;
+mod periods;
 mod resync;
 mod streams;
 
@@ -20,14 +22,7 @@ const CSV: &str = "mediation-csv";
 const ASN1: &str = "mediation-asn1";
 
 fn recipient(name: &str, schedule: &str) -> Recipient {
-    Recipient {
-        name: name.into(),
-        format: FileFormat::Csv,
-        framing: "raw".into(),
-        schedule: schedule.into(),
-        records: 50_000,
-        bytes: 10 << 20,
-    }
+    Recipient { schedule: schedule.into(), ..Recipient::new(name, FileFormat::Csv) }
 }
 
 fn only(list: Vec<Recipient>) -> impl FnOnce(&mut Config) {
@@ -61,6 +56,7 @@ async fn write(tx: &mut Tx<Tenant>, customer: &str, cause: &str) {
         previous_plan: None,
         order: Some(Uuid::from_u128(8)),
         external_order: Some(cause.into()),
+        corrects: None,
     };
     let event_time = tx.now();
     tx.insert_sdr(&NewSdr {

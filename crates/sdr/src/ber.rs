@@ -26,12 +26,12 @@ pub enum BerError {
 }
 
 type Octets16 = FixedOctetString<16>;
-type TimeStamp = FixedOctetString<9>;
+pub(crate) type TimeStamp = FixedOctetString<9>;
 
 #[derive(AsnType, Encode, Decode, Clone, Debug, PartialEq, Eq, Hash)]
 #[rasn(choice)]
 #[non_exhaustive]
-enum SdrRecord {
+pub(crate) enum SdrRecord {
     #[rasn(tag(1))]
     ApplicationInstalled(ServiceDetailRecord),
     #[rasn(tag(2))]
@@ -47,7 +47,7 @@ enum SdrRecord {
 }
 
 #[derive(AsnType, Encode, Decode, Clone, Debug, PartialEq, Eq, Hash)]
-struct ServiceDetailRecord {
+pub(crate) struct ServiceDetailRecord {
     #[rasn(tag(0))]
     record_type: u32,
     #[rasn(tag(1))]
@@ -230,7 +230,7 @@ fn to_asn(r: &Record) -> Result<SdrRecord, BerError> {
     })
 }
 
-fn from_asn(decoded: SdrRecord) -> Result<Record, BerError> {
+pub(crate) fn from_asn(decoded: SdrRecord) -> Result<Record, BerError> {
     let (record_type, body) = match decoded {
         SdrRecord::ApplicationInstalled(body) => (RecordType::ApplicationInstalled, body),
         SdrRecord::ApplicationUpgraded(body) => (RecordType::ApplicationUpgraded, body),
@@ -281,6 +281,6 @@ fn from_asn(decoded: SdrRecord) -> Result<Record, BerError> {
     })
 }
 
-fn moment(field: &'static str, octets: &TimeStamp) -> Result<DateTime<FixedOffset>, FieldError> {
+pub(crate) fn moment(field: &'static str, octets: &TimeStamp) -> Result<DateTime<FixedOffset>, FieldError> {
     time::from_bcd(octets).map_err(|e| FieldError { field, problem: e.into() })
 }

@@ -48,37 +48,75 @@ pub fn encode(info: &FileInfo, records: &[Record]) -> Result<Vec<u8>, CsvError> 
         return Err(CsvError::Gap { seq: records[at].seq });
     }
     let totals = Totals::of(records)?;
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::with_capacity(320 * (records.len() + 2)));
-    write_row(&mut writer, &header_cells(info));
-    let mut cell = Vec::new();
+    let mut out = header_row(info);
+    out.reserve(320 * (records.len() + 1));
     for record in records {
-        record.validate().map_err(|source| CsvError::Record { seq: record.seq, source })?;
-        if record.tenant != info.tenant {
-            return Err(CsvError::Tenant { seq: record.seq });
-        }
-        for column in &DETAIL {
-            cell.clear();
-            (column.write)(record, &mut cell);
-            writer.write_field(&cell).expect(IN_MEMORY);
-        }
-        writer.write_record(None::<&[u8]>).expect(IN_MEMORY);
+        detail_row(info, record, &mut out)?;
     }
-    writer.flush().expect(IN_MEMORY);
-    let digest = digest_of(writer.get_ref());
-    write_row(&mut writer, &trailer_cells(info, &totals, digest));
-    Ok(writer.into_inner().expect(IN_MEMORY))
+    let digest = hex(&Sha256::digest(&out));
+    out.extend_from_slice(&trailer_row(info, &totals, digest));
+    Ok(out)
 }
 
-const IN_MEMORY: &str = "writing rows of equal width to memory cannot fail";
-
-fn write_row(writer: &mut csv::Writer<Vec<u8>>, cells: &[String]) {
-    let padding = std::iter::repeat_n("", WIDTH - cells.len());
-    writer.write_record(cells.iter().map(String::as_str).chain(padding)).expect(IN_MEMORY);
+/// The H row.
+pub(crate) fn header_row(info: &FileInfo) -> Vec<u8> {
+    padded(&header_cells(info))
 }
 
-fn header_cells(info: &FileInfo) -> [String; HEADER.len()] {
+/// Appends a record's D row.
+pub(crate) fn detail_row(info: &FileInfo, record: &Record, out: &mut Vec<u8>) -> Result<(), CsvError> {
+    record.validate().map_err(|source| CsvError::Record { seq: record.seq, source })?;
+    if record.tenant != info.tenant {
+        return Err(CsvError::Tenant { seq: record.seq });
+    }
+    for (at, column) in DETAIL.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        let from = out.len();
+        (column.write)(record, out);
+        quote(out, from, b',');
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// The T row; `digest` is of all octets before it.
+pub(crate) fn trailer_row(info: &FileInfo, totals: &Totals, digest: String) -> Vec<u8> {
+    padded(&trailer_cells(info, totals, digest))
+}
+
+/// A row of the full width.
+fn padded(cells: &[String]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(320);
+    for at in 0..WIDTH {
+        if at > 0 {
+            out.push(b',');
+        }
+        let from = out.len();
+        out.extend_from_slice(cells.get(at).map_or(&[][..], |cell| cell.as_bytes()));
+        quote(&mut out, from, b',');
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// Puts the cell that begins at `from` into quotes where it needs them (RFC 4180).
+pub(crate) fn quote(out: &mut Vec<u8>, from: usize, separator: u8) {
+    if out[from..].iter().any(|c| *c == separator || matches!(c, b'"' | b'\r' | b'\n')) {
+        let cell = out.split_off(from);
+        out.push(b'"');
+        for c in cell {
+            if c == b'"' {
+                out.push(b'"');
+            }
+            out.push(c);
+        }
+        out.push(b'"');
+    }
+}
+
+pub(crate) fn header_cells(info: &FileInfo) -> [String; HEADER.len()] {
     [
         "H".to_owned(),
         "SDR".to_owned(),
@@ -95,7 +133,7 @@ fn header_cells(info: &FileInfo) -> [String; HEADER.len()] {
     ]
 }
 
-fn trailer_cells(info: &FileInfo, totals: &Totals, digest: String) -> [String; TRAILER.len()] {
+pub(crate) fn trailer_cells(info: &FileInfo, totals: &Totals, digest: String) -> [String; TRAILER.len()] {
     let count = |kind| totals.by_type.get(&kind).copied().unwrap_or(0).to_string();
     let number = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
     [
@@ -118,9 +156,9 @@ fn trailer_cells(info: &FileInfo, totals: &Totals, digest: String) -> [String; T
     ]
 }
 
-/// SHA-256 as 64 lower-case hexadecimal digits.
-fn digest_of(octets: &[u8]) -> String {
-    Sha256::digest(octets).iter().map(|octet| format!("{octet:02x}")).collect()
+/// Octets as lower-case hexadecimal digits.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Reads a file and checks all that can be checked: spelling, kinds and widths of the rows, every value,
@@ -163,7 +201,7 @@ pub fn parse(bytes: &[u8]) -> Result<CsvFile, CsvError> {
     let records = read_details(details, &info)?;
     let totals = Totals::of(&records).map_err(|e| row_error(last, &e.to_string()))?;
     // The rows before the T row are now known to be sound, so what it must say can be computed.
-    let wanted = trailer_cells(&info, &totals, digest_of(&bytes[..trailer.offset]));
+    let wanted = trailer_cells(&info, &totals, hex(&Sha256::digest(&bytes[..trailer.offset])));
     for (column, wanted) in wanted.iter().enumerate() {
         cell(&TRAILER, last, trailer, column, |got| expect(wanted, got))?;
     }

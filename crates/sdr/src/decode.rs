@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::batch::{self, BatchError, Control};
 use crate::csv_format::{self, CsvError};
 use crate::file::{FileInfo, Totals};
 use crate::raw::{self, RawError};
 use crate::record::{FieldError, Record};
 use crate::time;
+use crate::ts32297::{self, Header, HeaderError};
 
 /// What kind of file it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,6 +19,10 @@ pub enum Format {
     Csv,
     #[serde(rename = "asn1-raw")]
     Asn1Raw,
+    #[serde(rename = "asn1-ts32297")]
+    Asn1Ts32297,
+    #[serde(rename = "asn1-batch")]
+    Asn1Batch,
 }
 
 /// A file as read.
@@ -26,6 +32,12 @@ pub struct Decoded {
     /// What the file says about itself; a raw file says nothing.
     #[serde(rename = "file", skip_serializing_if = "Option::is_none")]
     pub info: Option<FileInfo>,
+    /// The file header of framing `ts32297`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<Header>,
+    /// The control information of framing `batch`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
     /// Computed from the records; of a CSV file also compared with its T row.
     pub totals: Totals,
     pub records: Vec<Record>,
@@ -38,6 +50,10 @@ pub enum DecodeError {
     Csv(#[from] CsvError),
     #[error("not a file of ASN.1 records: {0}")]
     Raw(#[from] RawError),
+    #[error("not a file with the headers of TS 32.297: {0}")]
+    Header(#[from] HeaderError),
+    #[error("not a batch of ASN.1 records: {0}")]
+    Batch(#[from] BatchError),
     #[error("the file is empty")]
     Empty,
     #[error("neither CSV of the layout (which begins with `H,SDR,`) nor ASN.1 records: first octet {0:#04x}")]
@@ -46,23 +62,37 @@ pub enum DecodeError {
     Totals(#[from] FieldError),
 }
 
+impl Decoded {
+    fn new(format: Format, records: Vec<Record>) -> Result<Self, DecodeError> {
+        let totals = Totals::of(&records)?;
+        Ok(Self { format, info: None, header: None, control: None, totals, records })
+    }
+
+    /// The file's number, where the file itself tells it.
+    pub fn file_seq(&self) -> Option<u32> {
+        let told = self.info.as_ref().map(|i| i.file_seq);
+        told.or(self.header.as_ref().map(|h| h.file_seq)).or(self.control.as_ref().map(|c| c.file_seq))
+    }
+}
+
 /// Reads a file; its content, not its name, tells the format.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     match bytes {
         [] => Err(DecodeError::Empty),
         [b'H', b',', ..] => {
             let file = csv_format::parse(bytes)?;
-            Ok(Decoded {
-                format: Format::Csv,
-                info: Some(file.info),
-                totals: file.totals,
-                records: file.records,
-            })
+            Ok(Decoded { info: Some(file.info), ..Decoded::new(Format::Csv, file.records)? })
         }
         // Any context-specific constructed tag: an unknown alternative gets the decoder's own error.
-        [0xa0..=0xbf, ..] => {
-            let records = raw::decode_raw(bytes)?;
-            Ok(Decoded { format: Format::Asn1Raw, info: None, totals: Totals::of(&records)?, records })
+        [0xa0..=0xbf, ..] => Decoded::new(Format::Asn1Raw, raw::decode_raw(bytes)?),
+        [0x61 | 0x62, ..] => {
+            let (control, records) = batch::decode(bytes)?;
+            Ok(Decoded { control: Some(control), ..Decoded::new(Format::Asn1Batch, records)? })
+        }
+        // The length of the file: no file of ours has more than 1 GiB.
+        [0..=0x40, _, _, _, ..] => {
+            let (header, records) = ts32297::decode(bytes)?;
+            Ok(Decoded { header: Some(header), ..Decoded::new(Format::Asn1Ts32297, records)? })
         }
         [first, ..] => Err(DecodeError::Unknown(*first)),
     }
@@ -89,6 +119,27 @@ pub fn to_table(decoded: &Decoded) -> String {
             time::to_text(&info.period_end),
             time::to_text(&info.closed_at),
             info.close_reason,
+        );
+    }
+    if let Some(h) = &decoded.header {
+        let test = h.extension.as_ref().map_or("", |e| if e.test { ", test" } else { ", live" });
+        let _ = writeln!(
+            out,
+            "file {} of {}{test}, opened {}, closed {} (reason {})",
+            h.file_seq, h.node_address, h.opened_at, h.last_appended_at, h.close_reason
+        );
+    }
+    if let Some(c) = &decoded.control {
+        let test = if c.test { "test" } else { "live" };
+        let _ = writeln!(
+            out,
+            "file {} of {} for {} ({test}), created {}, cut off {}{}",
+            c.file_seq,
+            c.sender,
+            c.recipient,
+            c.created_at,
+            c.cut_off_at,
+            c.rejected.map_or_else(String::new, |n| format!(", replaces the refused file {n}"))
         );
     }
     let titles = ["seq", "event", "time", "subscriber", "application", "version", "plan", "octets", "result"];

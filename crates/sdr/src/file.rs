@@ -96,16 +96,16 @@ impl FileInfo {
 }
 
 /// Control totals over the records of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     pub count: u64,
     /// Sequence number of the first and of the last record; none without records.
     pub first_seq: Option<u64>,
     pub last_seq: Option<u64>,
-    #[serde(serialize_with = "optional_time")]
+    #[serde(with = "optional_time")]
     pub min_event_time: Option<DateTime<FixedOffset>>,
-    #[serde(serialize_with = "optional_time")]
+    #[serde(with = "optional_time")]
     pub max_event_time: Option<DateTime<FixedOffset>>,
     /// Sum of the volumes in octets.
     pub sum_volume_octets: u64,
@@ -113,10 +113,37 @@ pub struct Totals {
     pub by_type: BTreeMap<RecordType, u64>,
 }
 
-fn optional_time<S: serde::Serializer>(at: &Option<DateTime<FixedOffset>>, to: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => to.serialize_some(&time::to_text(at)),
-        None => to.serialize_none(),
+/// For `#[serde(with)]`: a time as CSV shows it, or null.
+mod optional_time {
+    use super::{DateTime, FixedOffset, time};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(at: &Option<DateTime<FixedOffset>>, to: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => to.serialize_some(&time::to_text(at)),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<DateTime<FixedOffset>>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|t| time::from_text(&t)).transpose().map_err(D::Error::custom)
+    }
+}
+
+impl Default for Totals {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            first_seq: None,
+            last_seq: None,
+            min_event_time: None,
+            max_event_time: None,
+            sum_volume_octets: 0,
+            by_type: RecordType::ALL.iter().map(|kind| (*kind, 0)).collect(),
+        }
     }
 }
 
@@ -124,23 +151,27 @@ impl Totals {
     /// Counts and sums the records, in the order of the file. A sum of volumes above [`MAX_INTEGER`] is
     /// refused, since no format could carry it.
     pub fn of(records: &[Record]) -> Result<Self, FieldError> {
-        let mut by_type: BTreeMap<_, _> = RecordType::ALL.iter().map(|kind| (*kind, 0)).collect();
-        let mut sum = 0u64;
+        let mut totals = Self::default();
         for record in records {
-            *by_type.entry(record.record_type).or_insert(0) += 1;
-            sum = sum.saturating_add(record.volume_octets.unwrap_or(0));
+            totals.add(record)?;
         }
+        Ok(totals)
+    }
+
+    /// Counts one more record; see [`Self::of`].
+    pub fn add(&mut self, record: &Record) -> Result<(), FieldError> {
+        let sum = self.sum_volume_octets.saturating_add(record.volume_octets.unwrap_or(0));
         record::number("sumVolumeOctets", sum, 0, MAX_INTEGER)?;
-        Ok(Self {
-            count: records.len() as u64,
-            first_seq: records.first().map(|r| r.seq),
-            last_seq: records.last().map(|r| r.seq),
-            // Among equal instants the first record's spelling stands, so that the result is one for all.
-            min_event_time: records.iter().map(|r| r.event_time).reduce(|a, b| if b < a { b } else { a }),
-            max_event_time: records.iter().map(|r| r.event_time).reduce(|a, b| if b > a { b } else { a }),
-            sum_volume_octets: sum,
-            by_type,
-        })
+        self.sum_volume_octets = sum;
+        self.count += 1;
+        *self.by_type.entry(record.record_type).or_insert(0) += 1;
+        self.first_seq = self.first_seq.or(Some(record.seq));
+        self.last_seq = Some(record.seq);
+        // Among equal instants the first record's spelling stands, so that the result is one for all.
+        let at = record.event_time;
+        self.min_event_time = Some(self.min_event_time.map_or(at, |min| if at < min { at } else { min }));
+        self.max_event_time = Some(self.max_event_time.map_or(at, |max| if at > max { at } else { max }));
+        Ok(())
     }
 }
 

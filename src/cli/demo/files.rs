@@ -87,13 +87,10 @@ fn shown(octets: &[u8], decoded: &Decoded, own: &[Record]) -> anyhow::Result<Str
             let ours = |line: &&str| all || !line.starts_with("D,") || ids.iter().any(|id| line.contains(id));
             text.lines().filter(ours).map(|line| format!("{line}\n")).collect()
         }
-        Format::Asn1Raw if all => decode::to_table(decoded),
-        Format::Asn1Raw => decode::to_table(&Decoded {
-            format: decoded.format,
-            info: decoded.info.clone(),
-            totals: Totals::of(own)?,
-            records: own.to_vec(),
-        }),
+        _ if all => decode::to_table(decoded),
+        _ => {
+            decode::to_table(&Decoded { totals: Totals::of(own)?, records: own.to_vec(), ..decoded.clone() })
+        }
     };
     let indented: Vec<_> = text.lines().map(|line| format!("      {line}")).collect();
     let others = decoded.records.len() - own.len();

@@ -201,8 +201,11 @@ struct Small {
 }
 
 impl FileLayer for Small {
-    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        Disk.write(path, content)
+    fn write(&self, path: &Path, piece: &[u8], first: bool) -> io::Result<()> {
+        Disk.write(path, piece, first)
+    }
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        Disk.sync(path)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         if self.broken { Err(io::Error::other("the disk refuses")) } else { Disk.rename(from, to) }
@@ -210,8 +213,8 @@ impl FileLayer for Small {
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
         Disk.sync_folder(path)
     }
-    fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        Disk.read(path)
+    fn sha256(&self, path: &Path) -> io::Result<Option<String>> {
+        Disk.sha256(path)
     }
     fn make_folder(&self, path: &Path) -> io::Result<()> {
         Disk.make_folder(path)

@@ -3,6 +3,7 @@
 mod ber;
 mod csv;
 mod documents;
+mod framings;
 mod records;
 mod roundtrip;
 mod samples;
