@@ -26,8 +26,7 @@ pub enum Pool {
 pub const ID_BASE: u64 = 0x018f_0000_0000;
 
 /// Tables whose rows come and go by themselves.
-const BACKGROUND: [&str; 6] =
-    ["leases", "performance", "performance_periods", "counters", "counter_deltas", "step_durations"];
+const BACKGROUND: [&str; 5] = ["leases", "performance", "performance_periods", "counters", "step_durations"];
 
 /// Rows by table.
 pub type Counts = BTreeMap<String, u64>;
@@ -239,8 +238,8 @@ impl Database {
         let Pool::Postgres(pool) = &self.pool else { bail!("this is measured on PostgreSQL") };
         // What each second writes anew, orders or none, is not theirs.
         let counts = self.counts().await?;
-        let rows: u64 =
-            counts.iter().filter(|(table, _)| !BACKGROUND.contains(&table.as_str())).map(|(_, n)| n).sum();
+        let stays = |table: &str| table != "counter_deltas" && !BACKGROUND.contains(&table);
+        let rows: u64 = counts.iter().filter(|(table, _)| stays(table)).map(|(_, n)| n).sum();
         let (octets, wal, files): (f64, f64, f64) = query_as(
             "SELECT pg_database_size(current_database())::float8,
                (pg_current_wal_lsn() - '0/0')::float8, (SELECT COALESCE(SUM(bytes), 0)::float8 FROM sdr_files)",
@@ -374,5 +373,5 @@ pub fn difference(before: &Counts, after: &Counts) -> Counts {
         let more = n - before.get(table).copied().unwrap_or(0).min(*n);
         (more > 0).then(|| (table.clone(), more))
     };
-    after.iter().filter_map(grown).collect()
+    after.iter().filter(|(table, _)| !BACKGROUND.contains(&table.as_str())).filter_map(grown).collect()
 }

@@ -26,7 +26,7 @@ pub struct Script {
 type Row = Vec<Option<String>>;
 
 impl Script {
-    /// From tables that hold the rows of two orders alone, the older one's first: `rows` of each order by table, and
+    /// From tables whose last rows are those of two orders, the older one's first: `rows` of each order by table, and
     /// the names that the orders were placed under.
     pub async fn of(pool: &PgPool, rows: &BTreeMap<String, u64>, names: [&str; 2]) -> anyhow::Result<Self> {
         let mut script = Maker { names, ids: BTreeMap::new(), values: vec![] };
@@ -43,13 +43,9 @@ impl Script {
             let all = format!("SELECT ARRAY[{}] FROM {table} ORDER BY ctid", as_text.join(", "));
             let all: Vec<Row> = query_scalar(AssertSqlSafe(all)).fetch_all(pool).await?;
             let count = usize::try_from(*count)?;
-            ensure!(
-                all.len() == 2 * count,
-                "{table} holds {} rows, two orders have {}",
-                all.len(),
-                2 * count
-            );
-            for (first, second) in all[..count].iter().zip(&all[count..]) {
+            ensure!(all.len() >= 2 * count, "{table} holds too few rows");
+            let (first, second) = all[all.len() - 2 * count..].split_at(count);
+            for (first, second) in first.iter().zip(second) {
                 let (mut names, mut values) = (vec![], vec![]);
                 for (((name, kind), a), b) in columns.iter().zip(first).zip(second) {
                     if let Some(value) = b {
