@@ -1,13 +1,15 @@
-//! `make bench`: what accepting an order costs.
+//! `make bench`: what accepting an order costs, and what carrying it out costs.
 //!
 //! Durable orders accepted per second over HTTP, by a server that does nothing else (`--role api`), against the same
 //! rows written straight into the same tables of the same database, by `pgbench` into PostgreSQL; rounds of the two take
-//! turns, the median counts. Then, with workers and at low load, how long an order waits for its first job. On SQLite in a fresh
-//! folder, and on the PostgreSQL server that `TEST_DATABASE_URL` names. At last, what reading costs with ten thousand
-//! and with a million orders. What SOAP costs. What a server needs of memory and of time to start; how many jobs workers
-//! carry out, with the RabbitMQ that `TEST_AMQP_URL` names. A table for people, then one line of JSON for each. `cargo
-//! bench --bench accept -- lists` measures one part: `accept`, `first-job`, `lists`, `footprint`, `jobs`, `scale`, `soap-layer`,
-//! `soap-orders` or `soap-bad`.
+//! turns, the median counts. Then, with workers and at low load, how long an order waits for its first job. On SQLite in
+//! a fresh folder, and on the PostgreSQL server that `TEST_DATABASE_URL` names. What reading costs with ten thousand and
+//! with a million orders. What SOAP costs. What a server needs of memory and of time to start; how many jobs workers
+//! carry out, and what an order costs all processes, with the RabbitMQ that `TEST_AMQP_URL` names. A table for people,
+//! then one line of JSON for each.
+//!
+//! `cargo bench --bench accept -- lists` measures one part: `accept`, `first-job`, `lists`, `footprint`, `jobs`, `scale`,
+//! `soap-layer`, `soap-orders` or `soap-bad`; `-- accept postgres` the same on one database.
 
 mod acceptance;
 mod bare;
@@ -37,6 +39,9 @@ use server::Client;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Databases.
+const KINDS: [&str; 2] = ["sqlite", "postgres"];
+
 const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -60,6 +65,8 @@ async fn main() -> anyhow::Result<()> {
     println!("An order creates a customer and provisions an application for it (two items, one externalId).");
     let mut figures = vec![];
     let parts: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let (kinds, parts): (Vec<String>, Vec<String>) =
+        parts.into_iter().partition(|p| KINDS.contains(&p.as_str()));
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
     if wanted("soap-layer") {
         figures.push(soap::layer()?);
@@ -73,7 +80,7 @@ async fn main() -> anyhow::Result<()> {
         _ => true,
     };
     let orders = ["accept", "first-job", "soap-orders", "footprint"].into_iter().filter(|part| wanted(part));
-    for kind in ["sqlite", "postgres"] {
+    for kind in KINDS.into_iter().filter(|kind| kinds.is_empty() || kinds.iter().any(|k| k == kind)) {
         for part in orders.clone().filter(|part| on(kind, part)) {
             let data = folder.path().join(format!("{kind}-{part}"));
             let Some(database) = Database::fresh(kind, &data, &part.replace('-', "_")).await? else {
