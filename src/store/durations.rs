@@ -76,7 +76,8 @@ impl Tx<Tenant> {
         )
     }
 
-    async fn step_estimates(&mut self, application: &str) -> Result<Vec<(String, i64)>, StoreError> {
+    /// What the steps of an application are expected to take: kind and milliseconds.
+    pub async fn step_estimates(&mut self, application: &str) -> Result<Vec<(String, i64)>, StoreError> {
         let tenant = self.tenant();
         sql!(
             self,

@@ -69,7 +69,7 @@ const WORDS: [(&str, char); 5] =
     [("unsafe", ' '), ("todo", '!'), ("unimplemented", '!'), ("dbg", '!'), ("sleep", '(')];
 
 /// The places where one of [`WORDS`] stands all the same.
-const EXCEPTIONS: [(&str, &str, &str); 10] = [
+const EXCEPTIONS: [(&str, &str, &str); 12] = [
     ("src/store/primary.rs", "sleep", "a server that is lost is not asked at once again"),
     ("src/queue/amqp/mod.rs", "sleep", "a broker that is away is not asked at once again"),
     ("src/store/retry.rs", "sleep", "two transactions that met do not come back at once"),
