@@ -232,8 +232,20 @@ impl Database {
         Ok(run!(self, fetch_one, query_scalar(text))?)
     }
 
-    /// Rows; octets of tables and indexes; octets of WAL ever written; octets of SDR files. Of PostgreSQL.
-    pub async fn volume(&self) -> anyhow::Result<[f64; 4]> {
+    /// Takes the positions of all events away; how many there are. On PostgreSQL.
+    pub async fn displace(&self) -> anyhow::Result<i64> {
+        let statements = ["UPDATE events SET position = NULL", "VACUUM ANALYZE events"];
+        self.execute(statements.map(str::to_owned).to_vec()).await?;
+        self.unplaced().await
+    }
+
+    /// Events without a position.
+    pub async fn unplaced(&self) -> anyhow::Result<i64> {
+        Ok(run!(self, fetch_one, query_scalar("SELECT COUNT(*) FROM events WHERE position IS NULL"))?)
+    }
+
+    /// Rows; octets of tables and indexes; octets of WAL ever written; octets of SDR files; events; SDRs. Of PostgreSQL.
+    pub async fn volume(&self) -> anyhow::Result<[f64; 6]> {
         let Pool::Postgres(pool) = &self.pool else { bail!("this is measured on PostgreSQL") };
         // What each second writes anew, orders or none, is not theirs.
         let counts = self.counts().await?;
@@ -245,7 +257,8 @@ impl Database {
         )
         .fetch_one(pool)
         .await?;
-        Ok([f64::from(u32::try_from(rows)?), octets, wal, files])
+        let count = |n: u64| anyhow::Ok(f64::from(u32::try_from(n)?));
+        Ok([count(rows)?, octets, wal, files, count(counts["events"])?, count(counts["sdr"])?])
     }
 
     /// The process of PostgreSQL that starts the others, on this machine.

@@ -5,9 +5,9 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 
 /// What is counted, in the order of [`Cost::of`]: name, unit, and how far a prediction may lie from what is measured, as
-/// a part of it. Rows are exact; processor time varies with how busy the machine is.
-pub const QUANTITIES: [(&str, &str, f64); 10] = [
-    ("time", "s", 0.5),
+/// a part of it. What is counted is exact; processor time, and time even more so, varies with what else the machine does.
+pub const QUANTITIES: [(&str, &str, f64); 12] = [
+    ("time", "s", 1.0),
     ("processor time of api", "ms", 0.4),
     ("processor time of worker", "ms", 0.4),
     ("processor time of mediation", "ms", 0.6),
@@ -17,6 +17,8 @@ pub const QUANTITIES: [(&str, &str, f64); 10] = [
     ("octets of WAL", "B", 0.4),
     ("messages of the broker", "", 0.3),
     ("octets of SDR files", "B", 0.05),
+    ("events", "", 0.02),
+    ("SDRs", "", 0.02),
 ];
 
 /// The network that is asked about.
@@ -97,9 +99,11 @@ impl Model {
         Ok(figures)
     }
 
-    /// What the network needs.
-    pub fn network(&self) -> Value {
-        let [_, api, worker, mediation, database, rows, octets, wal, messages, files] = self.each;
+    /// What the network needs, where the one process that places events does so many in a second, and the one that seals
+    /// so many records.
+    pub fn network(&self, placed: f64, sealed: f64) -> Value {
+        let [_, api, worker, mediation, database, rows, octets, wal, messages, files, events, records] =
+            self.each;
         let processors = |ms: f64| ms / 1000.0 * PEAK / LOAD;
         let processes = |ms: f64| (processors(ms) / PROCESSORS).ceil().max(2.0);
         let per_day = PEAK * MEAN * 86_400.0;
@@ -114,6 +118,12 @@ impl Model {
             "rowsPerSecond": (rows * PEAK).round(),
             "databaseGBPerDay": (octets * per_day / 1e9).round(),
             "databaseTBKept": (octets * per_day * DAYS / 1e12 * 10.0).round() / 10.0,
+            "eventsPerSecond": (events * PEAK).round(), "eventsPlacedPerSecond": placed.round(),
+            "ordersPerSecondThatEventsAllow": (placed / events).round(),
+            "recordsPerSecond": (records * PEAK).round(), "recordsSealedPerSecond": sealed.round(),
+            "ordersPerSecondThatSealingAllows": (sealed / records).round(),
+            "mediationMsPerRecord": (mediation / records * 1000.0).round() / 1000.0,
+            "fileOctetsPerRecord": (files / records).round(),
             "sdrFilesGBPerDay": (files * per_day / 1e9 * 10.0).round() / 10.0,
         });
         println!(

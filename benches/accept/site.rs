@@ -11,6 +11,8 @@ use crate::database::Database;
 use crate::server::Server;
 use crate::{order, place};
 
+/// Jobs that a worker process carries out at once, as by default.
+pub const SLOTS: u16 = 8;
 /// Longest time that work may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -61,13 +63,13 @@ impl Site {
             ensure!(n < 1000, "the simulator does not start");
         }
         let socket = format!("sim+unix:{}", path.display());
-        let api = role(&database, &data, "api", "api", [&amqp, &socket]).await?;
+        let api = role(&database, &data, "api", "api", SLOTS, [&amqp, &socket]).await?;
         Ok(Some(Self { database, data, amqp, socket, simulator, api, batches: 0 }))
     }
 
-    /// One more process of a role.
-    pub async fn start(&self, kind: &str, name: &str) -> anyhow::Result<Server> {
-        role(&self.database, &self.data, kind, name, [&self.amqp, &self.socket]).await
+    /// One more process of a role; `slots`: how many jobs it carries out at once, if it is a worker.
+    pub async fn start(&self, kind: &str, name: &str, slots: u16) -> anyhow::Result<Server> {
+        role(&self.database, &self.data, kind, name, slots, [&self.amqp, &self.socket]).await
     }
 
     pub fn broker(&self) -> &str {
@@ -135,12 +137,14 @@ async fn role(
     data: &Path,
     role: &str,
     name: &str,
+    slots: u16,
     [amqp, hypervisor]: [&str; 2],
 ) -> anyhow::Result<Server> {
     let settings = [
         ("TELVISOR_AMQP", amqp),
         ("TELVISOR_AMQP__PREFIX", database.name()),
         ("TELVISOR_HYPERVISOR", hypervisor),
+        ("TELVISOR_JOBS__WORKERS", &slots.to_string()),
     ];
     Server::start_with(database.url(), data, role, name, &settings).await
 }
