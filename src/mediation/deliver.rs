@@ -8,7 +8,9 @@ use telvisor_sdr::{Record, Tally};
 
 use super::encode::Manifest;
 use super::fill::CHUNK;
-use super::seal::{SealError, fails, keep_first};
+use super::seal::{SealError, fails, keep_first, parsed};
+use super::takeover::{place, take_over};
+use crate::config::{Ack, Delivery, Recipient};
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::sdr_files::FileRow;
@@ -146,8 +148,8 @@ async fn records(
 /// # Errors
 /// See [`SealError`]; the file is tried again by the next call.
 pub async fn deliver(engine: &Engine) -> Result<(), SealError> {
+    let (mut stuck, mut trouble) = (vec![], take_over(engine).await.err());
     let files = engine.db.read_system().await?.undelivered().await?;
-    let (mut stuck, mut trouble) = (vec![], None);
     for f in files {
         let stream = (f.tenant.clone(), f.recipient.clone(), f.test);
         if stuck.contains(&stream) {
@@ -170,14 +172,23 @@ async fn deliver_one(engine: &Engine, f: &FileRow) -> Result<(), SealError> {
         return Ok(());
     }
     put(engine, &mut tx, f).await?;
-    tx.mark_delivered(f, true).await?;
+    let recipient = recipient(&mut tx, f).await?;
+    tx.mark_delivered(f, recipient.as_ref().is_none_or(|r| r.ack == Ack::None)).await?;
+    if recipient.is_none_or(|r| r.delivery == Delivery::Local) {
+        tx.set_place(f, &place(engine)?).await?;
+    }
     tx.commit().await?;
     fault::point("seal.after_delivered");
     Ok(())
 }
 
+/// A file's recipient, as it was when the file was sealed.
+async fn recipient(tx: &mut Tx<System>, f: &FileRow) -> Result<Option<Recipient>, SealError> {
+    tx.recipient(&f.recipient, f.config_version).await?.as_ref().map(parsed).transpose()
+}
+
 /// Puts a file into the recipient's folder.
-async fn put(engine: &Engine, tx: &mut Tx<System>, f: &FileRow) -> Result<(), SealError> {
+pub(super) async fn put(engine: &Engine, tx: &mut Tx<System>, f: &FileRow) -> Result<(), SealError> {
     let io = |path: &Path| {
         let path = path.display().to_string();
         move |source| SealError::Io { path, source }

@@ -231,6 +231,7 @@ async fn take_over(
         rejected_reference: None,
         delivered_at: None,
         acknowledged_at: None,
+        place: None,
     };
     tx.insert_file(&file).await?;
     tx.mark_delivered(&file, true).await?;

@@ -62,24 +62,6 @@ pub enum Cut {
     Limits,
 }
 
-/// Notes the configured recipients: records journalled from now on are theirs.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn configure(engine: &Engine) -> Result<(), StoreError> {
-    let mut tx = engine.db.system().await?;
-    tx.lock_cut().await?;
-    let mut names = vec![];
-    for recipient in &engine.config.mediation.recipient {
-        let config = serde_json::to_value(recipient).expect("plain data");
-        tx.note_recipient(&recipient.name, &config).await?;
-        names.push(recipient.name.clone());
-    }
-    tx.retire_recipients(&names).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
 /// Seals what is due in every stream, then delivers. Returns the files sealed now.
 ///
 /// # Errors
@@ -412,6 +394,7 @@ async fn write(
         rejected_reference: None,
         delivered_at: None,
         acknowledged_at: None,
+        place: None,
     };
     if let Some(last) = filled.last {
         let numbered = tx.number_records(taking, last, stream.next_number, stream.next_file).await?;
