@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use crate::model::{Cost, Model, QUANTITIES};
+use crate::model::{Cost, Model};
 use crate::process::{used, used_below};
 use crate::server::Server;
 use crate::site::{SLOTS, Site};
@@ -113,9 +113,9 @@ impl Roles {
         }
     }
 
-    /// What was spent so far, in the order of [`QUANTITIES`].
+    /// What was spent so far, in the order of [`crate::model::QUANTITIES`].
     async fn spent(&self) -> anyhow::Result<Cost> {
-        let Self { site, worker, mediation, postmaster } = self;
+        let Self { site, worker, mediation, postmaster, .. } = self;
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         let [rows, octets, wal, files, events, records] = site.database.volume().await?;
         let mut messages = 0.0;
