@@ -331,6 +331,7 @@ impl TestApp {
             files: Arc::new(Disk),
             secrets: Secrets::open(&e.config.key_file()).unwrap(),
             access: Memory::default(),
+            estimates: telvisor::store::durations::Estimates::default(),
             installation: e.installation,
             worker: "another".into(),
         }
