@@ -162,6 +162,7 @@ group_sdr_decoders() {
   none_is_fine=1 step sdr-samples 5 "$cargo_target/debug/examples/sample_files" "$scratch/sdr-samples" "$records" || return 0
   decode_sdr sdr-samples "$scratch/sdr-samples"
   decode_sdr sdr-golden crates/sdr/tests/golden
+  decode_sdr sdr-published docs/samples
   # And the readers are held to account: each changed octet of small files must be told.
   none_is_fine=1 step sdr-small-samples 5 "$cargo_target/debug/examples/sample_files" "$scratch/sdr-small" 8 || return 0
   step sdr-refuses 10 "$venv/bin/python" tests/py/check_sdr_refuses.py docs/SDR-DataTypes.asn1 "$scratch/sdr-small" || true
