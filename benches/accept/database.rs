@@ -343,7 +343,8 @@ impl Database {
         self.execute(statements).await
     }
 
-    async fn execute(&self, statements: Vec<String>) -> anyhow::Result<()> {
+    /// One after the other, each in a transaction of its own.
+    pub async fn execute(&self, statements: Vec<String>) -> anyhow::Result<()> {
         for text in statements {
             match &self.pool {
                 Pool::Sqlite(p) => query(AssertSqlSafe(text)).execute(p).await.map(drop)?,

@@ -5,11 +5,11 @@
 //! turns, the median counts. Then, with workers and at low load, how long an order waits for its first job. On SQLite in
 //! a fresh folder, and on the PostgreSQL server that `TEST_DATABASE_URL` names. What reading costs with ten thousand and
 //! with a million orders. What SOAP costs. What a server needs of memory and of time to start; how many jobs workers
-//! carry out, and what an order costs all processes, with the RabbitMQ that `TEST_AMQP_URL` names. A table for people,
-//! then one line of JSON for each.
+//! carry out, and what an order costs all processes, with the RabbitMQ that `TEST_AMQP_URL` names. What an SDR file costs.
+//! A table for people, then one line of JSON for each.
 //!
-//! `cargo bench --bench accept -- lists` measures one part: `accept`, `first-job`, `lists`, `footprint`, `jobs`, `scale`,
-//! `soap-layer`, `soap-orders` or `soap-bad`; `-- accept postgres` the same on one database.
+//! `cargo bench --bench accept -- lists` measures one part: `accept`, `first-job`, `lists`, `seal`, `footprint`, `jobs`,
+//! `scale`, `soap-layer`, `soap-orders` or `soap-bad`; `-- accept postgres` the same on one database.
 
 mod acceptance;
 mod bare;
@@ -23,6 +23,7 @@ mod model;
 mod pgbench;
 mod process;
 mod scale;
+mod seal;
 mod server;
 mod site;
 mod soap;
@@ -98,6 +99,9 @@ async fn main() -> anyhow::Result<()> {
         }
         if wanted("lists") {
             figures.extend(lists::measure(kind, folder.path()).await?);
+        }
+        if wanted("seal") {
+            figures.extend(seal::measure(kind, folder.path()).await?);
         }
     }
     if wanted("jobs") {

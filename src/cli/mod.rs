@@ -21,6 +21,7 @@ mod demo;
 mod doctor;
 mod health;
 pub mod http;
+mod icd;
 mod jobs;
 mod listeners;
 mod migrate;

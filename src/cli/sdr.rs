@@ -4,20 +4,18 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use telvisor_sdr::decode;
-use telvisor_sdr::icd::{IcdSettings, interface_control_document};
+use telvisor_sdr::icd::interface_control_document;
 
 use super::http::{Http, query, segment};
 use super::out::{Out, complain};
-use super::{Global, migrate, recipient};
+use super::{Global, icd, migrate, recipient};
 use crate::access::DEFAULT_TENANT;
 use crate::app;
-use crate::config::{Config, FileFormat};
-use crate::mediation::causes::CAUSES;
+use crate::config::Config;
 use crate::mediation::resync;
 
 #[derive(Debug, Subcommand)]
@@ -133,7 +131,7 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
         Command::Resync(got) => resync(&global.load()?, got, out).await?,
         Command::Decode { files } => return decode_files(files, out),
         Command::Icd => {
-            let text = interface_control_document(&icd_settings(&global.load()?));
+            let text = interface_control_document(&icd::settings(&global.load()?));
             if out.json {
                 out.json(&json!({ "markdown": text }))?;
             } else {
@@ -283,43 +281,6 @@ fn show(name: &str, octets: &[u8], out: &mut Out<'_>) -> anyhow::Result<()> {
     out.bytes(decode::to_table(&decoded).as_bytes())
 }
 
-/// What the document says of an installation with this configuration.
-fn icd_settings(config: &Config) -> IcdSettings {
-    // Any time does for an example; the same one makes the same document every day.
-    let example: DateTime<Utc> = "2026-11-24T00:00:00Z".parse().expect("a time");
-    let now = example.with_timezone(&config.zone()).fixed_offset();
-    let recipients = &config.mediation.recipient;
-    let format = |format| match format {
-        FileFormat::Csv => "CSV",
-        FileFormat::Asn1 => "ASN.1, one record after the other",
-    };
-    let mut schedules: Vec<_> = recipients.iter().map(|r| format!("{} ({})", r.schedule, r.name)).collect();
-    if recipients.iter().all(|r| r.schedule == "day") {
-        schedules = vec!["every day at 00:00".into()];
-    }
-    IcdSettings {
-        software_version: env!("CARGO_PKG_VERSION").into(),
-        example: telvisor_sdr::FileInfo {
-            node_id: config.node_id.clone(),
-            recipient: recipients.first().map_or_else(|| "recipient".into(), |r| r.name.clone()),
-            file_seq: 1,
-            test: false,
-            period_start: now,
-            period_end: now,
-            opened_at: now,
-            closed_at: now,
-            tenant: crate::access::DEFAULT_TENANT.into(),
-            close_reason: 0,
-        },
-        schedule: schedules.join(", "),
-        time_zone: config.time_zone.clone(),
-        max_records: recipients.iter().map(|r| r.records as u64).max().unwrap_or_default(),
-        max_octets: recipients.iter().map(|r| r.bytes as u64).max().unwrap_or_default(),
-        recipients: recipients.iter().map(|r| (r.name.clone(), format(r.format).to_owned())).collect(),
-        causes: CAUSES.iter().map(|(_, code, meaning)| (*code, (*meaning).to_owned())).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,8 +289,8 @@ mod tests {
     #[test]
     fn the_document_carries_node_schedule_and_module() {
         let config = Config::load(None, &Overrides::default()).unwrap();
-        let text = interface_control_document(&icd_settings(&config));
-        assert!(text.contains("every day at 00:00") && text.contains("mediation-asn1"));
+        let text = interface_control_document(&icd::settings(&config));
+        assert!(text.contains("00:00 of every day") && text.contains("mediation-asn1"));
         assert!(text.contains(telvisor_sdr::ASN1_MODULE.trim()));
     }
 

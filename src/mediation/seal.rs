@@ -220,8 +220,13 @@ async fn stream(
         if cut == Cut::Limits && filled.reason() == NORMAL && period.1 > now {
             break;
         }
-        newest = newest.max(filled.last.map_or(newest, |(at, _)| at));
+        let last = filled.last;
         files.push(write(engine, &mut tx, row, recipient, &mut stream, &taking, &span, filled).await?);
+        if let Some((at, _)) = last {
+            newest = newest.max(at);
+            // All that the file took lies before, and need not be looked through for the next one.
+            taking.since = taking.since.max(at - TimeDelta::microseconds(1));
+        }
     }
     match cut {
         Cut::Limits => {}

@@ -210,6 +210,8 @@ impl Tx<System> {
         after: (DateTime<Utc>, Uuid),
         limit: i64,
     ) -> Result<Vec<SdrRow>, StoreError> {
+        // The index is entered where the last rows ended, not at the begin again.
+        let since = t.since.max(after.0 - TimeDelta::microseconds(1));
         sql!(
             self,
             all: SdrRow,
@@ -227,7 +229,7 @@ impl Tx<System> {
             t.tenant,
             t.recipient,
             t.test,
-            t.since,
+            since,
             t.until,
             t.types,
             t.applications,

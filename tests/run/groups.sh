@@ -162,6 +162,7 @@ group_sdr_decoders() {
   none_is_fine=1 step sdr-samples 5 "$cargo_target/debug/examples/sample_files" "$scratch/sdr-samples" "$records" || return 0
   decode_sdr sdr-samples "$scratch/sdr-samples"
   decode_sdr sdr-golden crates/sdr/tests/golden
+  decode_sdr sdr-published docs/samples
   # And the readers are held to account: each changed octet of small files must be told.
   none_is_fine=1 step sdr-small-samples 5 "$cargo_target/debug/examples/sample_files" "$scratch/sdr-small" 8 || return 0
   step sdr-refuses 10 "$venv/bin/python" tests/py/check_sdr_refuses.py docs/SDR-DataTypes.asn1 "$scratch/sdr-small" || true
@@ -253,16 +254,22 @@ group_soap() {
   stop_server || fail "soap-secured (the server did not end with status 0 on SIGTERM)"
 }
 
-# libFuzzer over what strangers send: half a minute here, as long as FUZZ_SECONDS says in `make fuzz`. What it
-# finds lies in target/fuzz; what is worth keeping goes into fuzz/corpus.
+# libFuzzer over what strangers send and over SDR files: half a minute each here, as long as FUZZ_SECONDS says in
+# `make fuzz`. What it finds lies in target/fuzz; what is worth keeping goes into fuzz/corpus.
 group_fuzz() {
-  local seconds=${FUZZ_SECONDS:-30}
   none_is_fine=1 step fuzz-build 50 env RUSTC_WORKSPACE_WRAPPER="$root/fuzz/rustc.sh" \
-    cargo build --workspace --locked --features telvisor-fuzz/libfuzzer --bin fuzz_soap || return 0
-  mkdir -p "$root/target/fuzz/soap"
-  step fuzz-soap $((seconds / 60 + 5)) "$cargo_target/debug/fuzz_soap" -max_total_time="$seconds" -max_len=4096 -timeout=5 \
-    -rss_limit_mb=512 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0 -dict=fuzz/soap.dict -artifact_prefix="$root/target/fuzz/" \
-    "$root/target/fuzz/soap" fuzz/corpus/soap || true
+    cargo build --workspace --locked --features telvisor-fuzz/libfuzzer --bin fuzz_soap --bin fuzz_sdr || return 0
+  fuzz soap fuzz/corpus/soap
+  fuzz sdr crates/sdr/tests/golden
+}
+
+# fuzz TARGET CORPUS
+fuzz() {
+  local seconds=${FUZZ_SECONDS:-30}
+  mkdir -p "$root/target/fuzz/$1"
+  step "fuzz-$1" $((seconds / 60 + 5)) "$cargo_target/debug/fuzz_$1" -max_total_time="$seconds" -max_len=4096 -timeout=5 \
+    -rss_limit_mb=512 -malloc_limit_mb=64 -print_final_stats=1 -verbosity=0 -dict="fuzz/$1.dict" \
+    -artifact_prefix="$root/target/fuzz/" "$root/target/fuzz/$1" "$2" || true
 }
 
 # Our runner of the official kits, on a kit of our own making and a server that obeys or breaks it.

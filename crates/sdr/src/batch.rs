@@ -6,6 +6,7 @@ use rasn::{AsnType, Decode, Decoder, Encode};
 use serde::Serialize;
 
 use crate::ber::{self, BerError, SdrRecord, TimeStamp};
+use crate::der::write_length;
 use crate::file::{FileInfo, Totals};
 use crate::record::{Record, RecordType};
 use crate::time;
@@ -44,7 +45,7 @@ pub struct Control {
     pub rejected: Option<u32>,
 }
 
-#[derive(AsnType, Encode, Decode, Clone, Debug, PartialEq, Eq)]
+#[derive(AsnType, Decode, Clone, Debug, PartialEq, Eq)]
 #[rasn(choice)]
 enum Interchange {
     #[rasn(tag(application, 1))]
@@ -53,7 +54,7 @@ enum Interchange {
     Notification(ControlInfo),
 }
 
-#[derive(AsnType, Encode, Decode, Clone, Debug, PartialEq, Eq)]
+#[derive(AsnType, Decode, Clone, Debug, PartialEq, Eq)]
 struct Batch {
     #[rasn(tag(0))]
     control: ControlInfo,
@@ -122,6 +123,7 @@ struct TypeCount {
 
 /// Tags of the interchange and of its parts, in one octet each.
 const TRANSFER: u8 = 0x61;
+const NOTIFICATION: u8 = 0x62;
 const CONTROL: u8 = 0xa0;
 const RECORDS: u8 = 0xa1;
 const AUDIT: u8 = 0xa2;
@@ -135,7 +137,7 @@ pub fn head(
 ) -> Result<Vec<u8>, BatchError> {
     let control = control(info, rejected)?;
     if totals.count == 0 {
-        return encoded(&Interchange::Notification(control));
+        return inner(NOTIFICATION, &control);
     }
     let control = inner(CONTROL, &control)?;
     let audit = tail(totals)?;
@@ -191,27 +193,11 @@ fn control(info: &FileInfo, rejected: Option<u32>) -> Result<ControlInfo, BatchE
     })
 }
 
-fn encoded<T: Encode>(value: &T) -> Result<Vec<u8>, BatchError> {
-    rasn::der::encode(value).map_err(|e| BatchError::Syntax(e.kind.to_string()))
-}
-
 /// The value under another tag than its own, which must be of one octet.
 fn inner<T: Encode>(tag: u8, value: &T) -> Result<Vec<u8>, BatchError> {
-    let mut octets = encoded(value)?;
+    let mut octets = rasn::der::encode(value).map_err(|e| BatchError::Syntax(e.kind.to_string()))?;
     octets[0] = tag;
     Ok(octets)
-}
-
-/// Appends a definite length in its shortest form.
-fn write_length(length: u64, out: &mut Vec<u8>) {
-    if length < 128 {
-        out.push(length as u8);
-        return;
-    }
-    let octets = length.to_be_bytes();
-    let used = 8 - length.leading_zeros() as usize / 8;
-    out.push(0x80 | used as u8);
-    out.extend_from_slice(&octets[8 - used..]);
 }
 
 /// Reads an interchange and checks its audit information against its records.

@@ -1,13 +1,14 @@
 //! The ASN.1 encoding of one record, by `docs/SDR-DataTypes.asn1`. Framings of several records in a file
 //! are modules of their own (`raw`).
 //!
-//! Writes DER, which every BER and DER reader takes; reads BER.
+//! Reads BER; writes DER ([`crate::der`]), which every BER and DER reader takes.
 
 use chrono::{DateTime, FixedOffset};
 use rasn::types::{Any, Constraints, FixedOctetString, Ia5String, Tag, Utf8String};
 use rasn::{AsnType, Decode, Decoder, Encode};
 use uuid::Uuid;
 
+use crate::der;
 use crate::record::{FieldError, Record, RecordType, ResultCode, SubscriberType};
 use crate::time;
 
@@ -28,7 +29,7 @@ pub enum BerError {
 type Octets16 = FixedOctetString<16>;
 pub(crate) type TimeStamp = FixedOctetString<9>;
 
-#[derive(AsnType, Encode, Decode, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(AsnType, Decode, Clone, Debug, PartialEq, Eq, Hash)]
 #[rasn(choice)]
 #[non_exhaustive]
 pub(crate) enum SdrRecord {
@@ -46,7 +47,7 @@ pub(crate) enum SdrRecord {
     BackupRestored(ServiceDetailRecord),
 }
 
-#[derive(AsnType, Encode, Decode, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(AsnType, Decode, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServiceDetailRecord {
     #[rasn(tag(0))]
     record_type: u32,
@@ -95,7 +96,7 @@ pub(crate) struct ServiceDetailRecord {
     later: LaterFields,
 }
 
-#[derive(AsnType, Encode, Decode, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(AsnType, Decode, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[rasn(enumerated)]
 enum AsnResult {
     Success = 0,
@@ -103,7 +104,7 @@ enum AsnResult {
     Partial = 2,
 }
 
-#[derive(AsnType, Encode, Decode, Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(AsnType, Decode, Clone, Debug, PartialEq, Eq, Hash)]
 #[rasn(set)]
 struct SubscriptionId {
     #[rasn(tag(0))]
@@ -112,6 +113,7 @@ struct SubscriptionId {
     data: Utf8String,
 }
 
+// What reads a SET wants its fields to be writable, too.
 #[derive(AsnType, Encode, Decode, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[rasn(enumerated)]
 enum SubscriptionIdType {
@@ -122,8 +124,7 @@ enum SubscriptionIdType {
     Private = 4,
 }
 
-/// What stands behind the extension marker: fields of a later version of the module, skipped. It has no
-/// octets of its own when written.
+/// What stands behind the extension marker: fields of a later version of the module, skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct LaterFields;
 
@@ -153,22 +154,11 @@ impl Decode for LaterFields {
     }
 }
 
-impl Encode for LaterFields {
-    fn encode_with_tag_and_constraints<'b, E: rasn::Encoder<'b>>(
-        &self,
-        _: &mut E,
-        _: Tag,
-        _: &Constraints,
-        _: rasn::types::Identifier,
-    ) -> Result<(), E::Error> {
-        Ok(())
-    }
-}
-
 /// Encodes one record as DER.
 pub fn encode_record(record: &Record) -> Result<Vec<u8>, BerError> {
-    record.validate()?;
-    rasn::der::encode(&to_asn(record)?).map_err(|e| BerError::Syntax(e.kind.to_string()))
+    let mut octets = Vec::with_capacity(256);
+    der::write_record(record, &mut octets)?;
+    Ok(octets)
 }
 
 /// Decodes the record at the front of `octets`; answers it and how many octets it takes.
@@ -178,56 +168,6 @@ pub fn decode_record(octets: &[u8]) -> Result<(Record, usize), BerError> {
     let record = from_asn(decoded)?;
     record.validate()?;
     Ok((record, octets.len() - rest.len()))
-}
-
-fn to_asn(r: &Record) -> Result<SdrRecord, BerError> {
-    let uuid = |id: Uuid| Octets16::from(id.into_bytes());
-    let body = ServiceDetailRecord {
-        record_type: u32::from(r.record_type.code()),
-        record_id: uuid(r.record_id),
-        local_sequence_number: r.seq,
-        node_id: Ia5String::try_from(r.node_id.as_str()).map_err(|e| BerError::Syntax(e.to_string()))?,
-        tenant_identifier: r.tenant.clone(),
-        subscriber_identifier: SubscriptionId {
-            kind: match r.subscriber_type {
-                SubscriberType::E164 => SubscriptionIdType::E164,
-                SubscriberType::Imsi => SubscriptionIdType::Imsi,
-                SubscriberType::SipUri => SubscriptionIdType::SipUri,
-                SubscriberType::Nai => SubscriptionIdType::Nai,
-                SubscriberType::Private => SubscriptionIdType::Private,
-            },
-            data: r.subscriber.clone(),
-        },
-        application_id: r.application.clone(),
-        application_version: r.version.clone(),
-        previous_version: r.previous_version.clone(),
-        instance_id: uuid(r.instance_id),
-        event_time: TimeStamp::from(time::to_bcd(&r.event_time)),
-        record_time: TimeStamp::from(time::to_bcd(&r.record_time)),
-        duration: r.duration_s,
-        result: match r.result {
-            ResultCode::Success => AsnResult::Success,
-            ResultCode::Failure => AsnResult::Failure,
-            ResultCode::Partial => AsnResult::Partial,
-        },
-        backup_id: r.backup_id.map(uuid),
-        volume_octets: r.volume_octets,
-        cause_code: r.cause,
-        corrects_record_id: r.corrects.map(uuid),
-        plan_id: r.plan.clone(),
-        previous_plan_id: r.previous_plan.clone(),
-        order_id: r.order_id.map(uuid),
-        external_order_id: r.external_order_id.clone(),
-        later: LaterFields,
-    };
-    Ok(match r.record_type {
-        RecordType::ApplicationInstalled => SdrRecord::ApplicationInstalled(body),
-        RecordType::ApplicationUpgraded => SdrRecord::ApplicationUpgraded(body),
-        RecordType::ApplicationDowngraded => SdrRecord::ApplicationDowngraded(body),
-        RecordType::BackupTaken => SdrRecord::BackupTaken(body),
-        RecordType::BackupDownloaded => SdrRecord::BackupDownloaded(body),
-        RecordType::BackupRestored => SdrRecord::BackupRestored(body),
-    })
 }
 
 pub(crate) fn from_asn(decoded: SdrRecord) -> Result<Record, BerError> {

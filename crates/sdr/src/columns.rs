@@ -2,7 +2,6 @@
 //! interface control document all read these tables, so they cannot disagree.
 
 use std::fmt::Display;
-use std::io::Write as _;
 use std::str::FromStr;
 
 use uuid::Uuid;
@@ -177,13 +176,52 @@ pub(crate) fn blank() -> Record {
     }
 }
 
-fn put(value: impl Display, out: &mut Vec<u8>) {
-    write!(out, "{value}").expect("writing to memory cannot fail");
+/// A value that has one spelling.
+trait Put {
+    fn put(self, out: &mut Vec<u8>);
 }
 
-fn maybe(value: Option<impl Display>, out: &mut Vec<u8>) {
+impl Put for u64 {
+    fn put(mut self, out: &mut Vec<u8>) {
+        let (mut digits, mut at) = ([0; 20], 20);
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (self % 10) as u8;
+            self /= 10;
+            if self == 0 {
+                break;
+            }
+        }
+        out.extend_from_slice(&digits[at..]);
+    }
+}
+
+impl Put for u32 {
+    fn put(self, out: &mut Vec<u8>) {
+        u64::from(self).put(out);
+    }
+}
+
+impl Put for u16 {
+    fn put(self, out: &mut Vec<u8>) {
+        u64::from(self).put(out);
+    }
+}
+
+impl Put for Uuid {
+    fn put(self, out: &mut Vec<u8>) {
+        let mut text = Uuid::encode_buffer();
+        out.extend_from_slice(self.hyphenated().encode_lower(&mut text).as_bytes());
+    }
+}
+
+fn put(value: impl Put, out: &mut Vec<u8>) {
+    value.put(out);
+}
+
+fn maybe(value: Option<impl Put>, out: &mut Vec<u8>) {
     if let Some(value) = value {
-        put(value, out);
+        value.put(out);
     }
 }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::batch::{self, BatchError};
-use crate::ber::{self, BerError};
+use crate::ber::BerError;
 use crate::csv_format::{self, CsvError};
+use crate::der;
 use crate::file::{FileInfo, Totals};
 use crate::record::{FieldError, Record};
 use crate::template::Template;
@@ -118,15 +119,15 @@ impl Layout {
 
     /// Appends a record.
     pub fn record(&self, info: &FileInfo, record: &Record, out: &mut Vec<u8>) -> Result<(), LayoutError> {
-        let ber = || {
-            let octets = ber::encode_record(record);
-            octets.map_err(|source| LayoutError::Record { seq: record.seq, source })
+        let der = |out: &mut Vec<u8>| {
+            let written = der::write_record(record, out);
+            written.map_err(|e| LayoutError::Record { seq: record.seq, source: e.into() })
         };
         match self {
             Self::Csv => csv_format::detail_row(info, record, out)?,
             Self::Template(template) => template.detail(record, out)?,
-            Self::Raw | Self::Batch { .. } => out.extend_from_slice(&ber()?),
-            Self::Ts32297(settings) => ts32297::write(&ber()?, settings, out)?,
+            Self::Raw | Self::Batch { .. } => der(out)?,
+            Self::Ts32297(settings) => ts32297::write(settings, out, der)?,
         }
         Ok(())
     }

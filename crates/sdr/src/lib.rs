@@ -12,6 +12,7 @@ pub mod columns;
 pub mod csv_format;
 mod csv_rows;
 pub mod decode;
+pub mod der;
 pub mod file;
 pub mod icd;
 pub mod layout;

@@ -1,6 +1,7 @@
 //! Framing `raw`: the encoded records one behind the other, nothing before, between or after them.
 
 use crate::ber::{self, BerError};
+use crate::der;
 use crate::record::Record;
 
 /// The record at fault.
@@ -18,12 +19,12 @@ pub struct RawError {
 pub fn encode_raw(records: &[Record]) -> Result<Vec<u8>, RawError> {
     let mut file = Vec::with_capacity(256 * records.len());
     for (at, record) in records.iter().enumerate() {
-        let octets = ber::encode_record(record).map_err(|source| RawError {
+        let offset = file.len();
+        der::write_record(record, &mut file).map_err(|e| RawError {
             index: at + 1,
-            offset: file.len(),
-            source,
+            offset,
+            source: e.into(),
         })?;
-        file.extend_from_slice(&octets);
     }
     Ok(file)
 }

@@ -260,6 +260,11 @@ fn text(
     max: usize,
     allowed: impl Fn(char) -> bool,
 ) -> Result<(), FieldError> {
+    // What is allowed is ASCII: an octet is a character.
+    let begins = value.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+    if begins && value.len() <= max && value.bytes().all(|b| allowed(char::from(b))) {
+        return Ok(());
+    }
     length(field, value, max)?;
     if !value.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Err(FieldError { field, problem: FieldProblem::Start });

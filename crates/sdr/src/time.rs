@@ -69,20 +69,16 @@ fn from_parts(date_time: [u32; 6], west: bool, offset: [u32; 2]) -> Option<DateT
 /// Appends the time as `2026-11-23T08:15:42+00:00`, never `Z`, so that every time has 25 characters.
 pub fn write_text(at: &DateTime<FixedOffset>, out: &mut Vec<u8>) {
     let ([year, month, day, hour, minute, second], west, offset) = parts(at);
-    two(out, year / 100);
-    two(out, year);
-    for (separator, value) in [(b'-', month), (b'-', day), (b'T', hour), (b':', minute), (b':', second)] {
-        out.push(separator);
-        two(out, value);
+    let mut text = *b"0000-00-00T00:00:00+00:00";
+    let two = [year / 100, year, month, day, hour, minute, second, offset[0], offset[1]];
+    for (at, value) in [0, 2, 5, 8, 11, 14, 17, 20, 23].into_iter().zip(two) {
+        text[at] += (value / 10 % 10) as u8;
+        text[at + 1] += (value % 10) as u8;
     }
-    out.push(if west { b'-' } else { b'+' });
-    two(out, offset[0]);
-    out.push(b':');
-    two(out, offset[1]);
-}
-
-fn two(out: &mut Vec<u8>, value: u32) {
-    out.extend([b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8]);
+    if west {
+        text[19] = b'-';
+    }
+    out.extend_from_slice(&text);
 }
 
 /// The time as text, see [`write_text`].

@@ -123,13 +123,18 @@ pub fn header(
     Ok(out)
 }
 
-/// Appends a record with its CDR header.
-pub fn write(record: &[u8], settings: &Settings, out: &mut Vec<u8>) -> Result<(), HeaderError> {
-    let length = u16::try_from(record.len()).ok().filter(|n| usize::from(*n) <= MAX_CDR);
-    let length = length.ok_or(HeaderError::TooLong(record.len()))?;
-    out.extend(length.to_be_bytes());
-    out.extend([RELEASE, (BER << 5) | (settings.ts_number & 31), RELEASE_EXTENSION]);
-    out.extend_from_slice(record);
+/// Appends a record with its CDR header; `record` appends the record itself.
+pub fn write<E: From<HeaderError>>(
+    settings: &Settings,
+    out: &mut Vec<u8>,
+    record: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let from = out.len();
+    out.extend([0, 0, RELEASE, (BER << 5) | (settings.ts_number & 31), RELEASE_EXTENSION]);
+    record(out)?;
+    let length = out.len() - from - CDR_HEADER_LENGTH;
+    let fits = u16::try_from(length).ok().filter(|n| usize::from(*n) <= MAX_CDR);
+    out[from..from + 2].copy_from_slice(&fits.ok_or(HeaderError::TooLong(length))?.to_be_bytes());
     Ok(())
 }
 

@@ -5,12 +5,13 @@
 //! at most 500; those of a template have a `.json` beside them with the template and the standard file's path. Files
 //! named `heartbeat` have none.
 
+mod draw;
 mod generate;
 mod templates;
 
 use std::path::Path;
 
-use generate::Draw;
+use draw::Draw;
 use telvisor_sdr::file::{FileInfo, MAX_FILE_SEQ};
 use telvisor_sdr::record::MAX_INTEGER;
 use telvisor_sdr::ts32297::Settings;

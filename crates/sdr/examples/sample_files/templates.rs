@@ -3,7 +3,7 @@
 use telvisor_sdr::columns::{DETAIL, HEADER, TRAILER};
 use telvisor_sdr::template::{Cell, Template};
 
-use super::generate::Draw;
+use crate::draw::Draw;
 
 /// A template that is one; of fixed width, or not.
 pub fn template(draw: &mut Draw, fixed: bool) -> Template {

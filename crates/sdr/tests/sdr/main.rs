@@ -3,6 +3,8 @@
 mod ber;
 mod csv;
 mod documents;
+#[path = "../../examples/sample_files/draw.rs"]
+mod draw;
 mod framings;
 #[path = "../../examples/sample_files/generate.rs"]
 mod generate;

@@ -5,7 +5,8 @@ use telvisor_sdr::record::MAX_INTEGER;
 use telvisor_sdr::ts32297::Settings;
 use telvisor_sdr::{FileInfo, Layout, Record, csv_format, raw};
 
-use crate::generate::{Draw, SHAPES};
+use crate::draw::Draw;
+use crate::generate::SHAPES;
 
 const PER_FILE: u64 = 512;
 
