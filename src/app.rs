@@ -27,6 +27,7 @@ use crate::hypervisor::simulator::remote::RemoteSimulator;
 use crate::hypervisor::simulator::{Options, Settings, Simulator};
 use crate::inventory::objects::Objects;
 use crate::jobs::{pool, sweep};
+use crate::mediation::audit::Auditor;
 use crate::mediation::files::Disk;
 use crate::mediation::recipients;
 use crate::mediation::seal::{self, Cut};
@@ -357,9 +358,10 @@ async fn somebody_may_call(engine: &Engine) -> anyhow::Result<bool> {
 async fn mediation(engine: Arc<Engine>, shutdown: CancellationToken) {
     let period = Duration::from_millis(engine.config.jobs.sweep_ms);
     let mut round: u64 = 0;
+    let mut auditor = Auditor::default();
     loop {
         let cut = if round % 30 == 29 { Cut::Limits } else { Cut::Period };
-        if let Err(e) = mediate(&engine, cut).await {
+        if let Err(e) = mediate(&engine, cut, &mut auditor).await {
             tracing::error!(error = %e, "mediation could not go on; it comes back");
         }
         round += 1;
@@ -370,9 +372,10 @@ async fn mediation(engine: Arc<Engine>, shutdown: CancellationToken) {
     }
 }
 
-async fn mediate(engine: &Engine, cut: Cut) -> Result<(), seal::SealError> {
+async fn mediate(engine: &Engine, cut: Cut, auditor: &mut Auditor) -> Result<(), seal::SealError> {
     if engine.leads("mediation").await? {
         seal::seal(engine, cut).await?;
+        auditor.round(engine).await?;
     }
     Ok(())
 }

@@ -247,6 +247,14 @@ impl Recipient {
         self.tenants.is_empty() || self.tenants.iter().any(|t| t == tenant)
     }
 
+    /// Whether its filters let a record through, by type and application.
+    #[must_use]
+    pub fn passes(&self, kind: &str, application: Option<&str>) -> bool {
+        let of_type = self.types.is_empty() || self.types.iter().any(|t| t.as_str() == kind);
+        let named = |a: &String| application == Some(a.as_str());
+        of_type && (self.applications.is_empty() || self.applications.iter().any(named))
+    }
+
     /// Says what cannot be: the problem, and what to use instead.
     ///
     /// # Errors

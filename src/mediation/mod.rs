@@ -1,5 +1,6 @@
 //! Service detail records: journal → sealed file → delivered.
 
+pub mod audit;
 pub mod causes;
 pub mod correct;
 mod deliver;

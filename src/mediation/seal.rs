@@ -118,20 +118,24 @@ pub(super) fn parsed(row: &RecipientRow) -> Result<Recipient, SealError> {
 }
 
 /// Tells operators that a stream comes to a stop; they are told that it goes on when nobody says this any more.
-pub(super) async fn fails(
+pub(super) async fn fails(engine: &Engine, kind: Alarm, stream: (&str, &str, bool), e: &SealError) {
+    // That the database is away is an alarm of its own.
+    if !matches!(e, SealError::Store(_)) {
+        tell(engine, kind, stream, &e.to_string()).await;
+    }
+}
+
+/// Tells operators something of a stream (tenant, recipient, whether test).
+pub(super) async fn tell(
     engine: &Engine,
     kind: Alarm,
     (tenant, recipient, test): (&str, &str, bool),
-    e: &SealError,
+    text: &str,
 ) {
-    if matches!(e, SealError::Store(_)) {
-        // The database is an alarm of its own.
-        return;
-    }
-    let (object, text) = (alarms::stream(recipient, test), e.to_string());
+    let object = alarms::stream(recipient, test);
     let told = retrying("alarm", || async {
         let mut tx = engine.db.tenant(tenant).await?;
-        alarms::hold(&mut tx, kind, kind.about().severity, &object, &text, None).await?;
+        alarms::hold(&mut tx, kind, kind.about().severity, &object, text, None).await?;
         engine.queue.publish(tx.commit().await?);
         Ok::<_, StoreError>(())
     });

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::harness::{CRM, TestApp, create};
 
+mod audit;
 mod closing;
 mod content;
 mod corrections;

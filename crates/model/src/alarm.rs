@@ -67,6 +67,7 @@ text_enum! {
         SdrDeliveryFailing = "sdrDeliveryFailing",
         SdrOverdue = "sdrOverdue",
         SdrAudit = "sdrAudit",
+        SdrUnbalanced = "sdrUnbalanced",
         StorageFull = "storageFull",
         ClockOffset = "clockOffset",
     }
@@ -274,6 +275,20 @@ impl Alarm {
                 meaning: "the files of a stream do not join: a file number or record number is missing or there twice",
                 cleared: "at the next look at which they join",
                 remedy: "stop mediation from billing the stream, and compare database and files; this is never mended by itself",
+                ..about(
+                    T::Integrity,
+                    "informationMissing",
+                    S::Critical,
+                    ("sdrStream", "`RECIPIENT`, with `/test` for test files"),
+                )
+            },
+            Self::SdrUnbalanced => About {
+                told_while_it_holds: true,
+                meaning: "of a period that is closed, the records that were journalled and those that lie in files are not the same; \
+                          the eight last periods are looked at, whenever one ends and once an hour",
+                cleared: SEEN_GONE,
+                remedy: "see `telvisor sdr audit` for period and type, and `telvisor sdr verify` for the files; a record that is \
+                         missing is still in the journal: TMF635 shows it",
                 ..about(
                     T::Integrity,
                     "informationMissing",

@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::mediation::seal::{self, Cut, SealError};
 use crate::store::sdr_files::FileRow;
 
-fn problem(e: SealError) -> Problem {
+pub(super) fn problem(e: SealError) -> Problem {
     match e {
         SealError::Store(e) => Problem::from(e),
         other => {
