@@ -17,8 +17,9 @@ use crate::crash::site::{Server, Site, Start};
 use crate::harness::{ORDERS, create, files_below, setting};
 use crate::process::Looks;
 
-/// Kills of a usual run, and of a full one.
+/// Kills of a usual run, on PostgreSQL, where a start takes longer, and of a full one.
 const KILLS: usize = 50;
+const KILLS_POSTGRES: usize = 20;
 const KILLS_FULL: usize = 1000;
 
 /// Three layouts; small files; one recipient that says nothing of what it has got.
@@ -189,7 +190,11 @@ impl Life {
 
 #[tokio::test]
 async fn kills_while_files_are_sealed_and_delivered_lose_and_double_nothing() {
-    let kills = if setting("TELVISOR_TEST_FULL").is_some() { KILLS_FULL } else { KILLS };
+    let kills = match (setting("TELVISOR_TEST_FULL"), setting("TEST_DATABASE_URL")) {
+        (Some(_), _) => KILLS_FULL,
+        (None, Some(_)) => KILLS_POSTGRES,
+        (None, None) => KILLS,
+    };
     let seed = seed();
     println!("seed {seed} (TELVISOR_TEST_SEED={seed} draws the same again)");
     let mut draw = Draw::new(seed, 8);
