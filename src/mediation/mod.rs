@@ -10,6 +10,7 @@ mod fill;
 pub mod journal;
 pub mod recipients;
 pub mod resync;
+pub mod retention;
 pub mod schedule;
 pub mod seal;
 mod takeover;

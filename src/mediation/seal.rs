@@ -45,6 +45,8 @@ pub enum SealError {
     Differs { name: String, sealed: String, rebuilt: String },
     #[error("another file is under the name {path}; it was not touched")]
     Occupied { path: String },
+    #[error("{free} % of the disk are free; no file is sealed below mediation.stop_free_percent")]
+    NearlyFull { free: u64 },
     #[error("{path}: {source}")]
     Io { path: String, source: std::io::Error },
     #[error("recipient {name}: {problem}")]
@@ -67,6 +69,10 @@ pub enum Cut {
 /// # Errors
 /// See [`SealError`]; what was sealed before stays and is delivered by the next call.
 pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> {
+    if let Some(free) = nearly_full(engine) {
+        // The records wait in the journal, and what is sealed in its manifest.
+        return if cut == Cut::Manual { Err(SealError::NearlyFull { free }) } else { Ok(vec![]) };
+    }
     let (recipients, kinds) = {
         let mut tx = engine.db.read_system().await?;
         (tx.recipients().await?, kinds(&mut tx).await?)
@@ -97,6 +103,16 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
         keep_first(&mut trouble, e);
     }
     trouble.map_or(Ok(sealed), Err)
+}
+
+/// The percent that are free where the files go, when that is too little to go on.
+fn nearly_full(engine: &Engine) -> Option<u64> {
+    let least = engine.config.mediation.stop_free_percent;
+    let sdr = root(engine);
+    let place = if sdr.is_dir() { &sdr } else { &engine.config.data };
+    // One that cannot be asked is found out by writing.
+    let free = engine.files.room(place).ok()?.percent();
+    (free < least).then_some(free)
 }
 
 /// Tenants, whether test, and whether there are records: every tenant's live stream is there, for heartbeats.

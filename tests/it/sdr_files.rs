@@ -17,6 +17,7 @@ mod content;
 mod corrections;
 mod disk;
 mod formats;
+mod keeping;
 mod kills;
 mod periods;
 mod recipients;

@@ -17,6 +17,7 @@ use crate::store::sdr_files::FileRow;
 pub(super) fn problem(e: SealError) -> Problem {
     match e {
         SealError::Store(e) => Problem::from(e),
+        SealError::NearlyFull { .. } => Problem::busy(&e.to_string(), 60),
         other => {
             tracing::error!(error = %other, "sealing failed");
             Problem::from(crate::store::StoreError::Missing { what: "SDR file", id: other.to_string() })

@@ -203,22 +203,22 @@ struct Small {
 
 impl FileLayer for Small {
     fn write(&self, path: &Path, piece: &[u8], first: bool) -> io::Result<()> {
-        Disk.write(path, piece, first)
+        Disk::default().write(path, piece, first)
     }
     fn sync(&self, path: &Path) -> io::Result<()> {
-        Disk.sync(path)
+        Disk::default().sync(path)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if self.broken { Err(io::Error::other("the disk refuses")) } else { Disk.rename(from, to) }
+        if self.broken { Err(io::Error::other("the disk refuses")) } else { Disk::default().rename(from, to) }
     }
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        Disk.sync_folder(path)
+        Disk::default().sync_folder(path)
     }
     fn sha256(&self, path: &Path) -> io::Result<Option<String>> {
-        Disk.sha256(path)
+        Disk::default().sha256(path)
     }
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        Disk.make_folder(path)
+        Disk::default().make_folder(path)
     }
     fn room(&self, _: &Path) -> io::Result<Room> {
         Ok(Room { free: self.free, total: 100 << 20 })
