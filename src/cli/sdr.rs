@@ -229,7 +229,15 @@ async fn audit(http: &Http, ask: &Audit, out: &mut Out<'_>) -> anyhow::Result<u8
         }
     }
     let titles = [
-        "recipient", "period", "type", "events", "open", "written", "delivered", "acknowledged", "rejected",
+        "recipient",
+        "period",
+        "type",
+        "events",
+        "open",
+        "written",
+        "delivered",
+        "acknowledged",
+        "rejected",
         "difference",
     ];
     out.table(&titles, &rows, "nothing was sealed yet")?;

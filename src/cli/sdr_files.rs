@@ -142,7 +142,8 @@ pub async fn verify(
     }
     for v in &all {
         let number = v.file_seq.map(|n| format!("file {n}, ")).unwrap_or_default();
-        let span = v.first_seq.zip(v.last_seq).map(|(a, b)| format!(", numbers {a} to {b}")).unwrap_or_default();
+        let span =
+            v.first_seq.zip(v.last_seq).map(|(a, b)| format!(", numbers {a} to {b}")).unwrap_or_default();
         let verdict = if v.ok { "ok" } else { "WRONG" };
         out.line(format!("{}: {verdict}, {number}{} records{span}", v.file, v.records))?;
         for problem in &v.problems {
@@ -200,7 +201,8 @@ pub fn gap(places: &[PathBuf], of: Option<&Recipient>, out: &mut Out<'_>) -> any
         let octets = read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
         let file = decode::decode(&octets).with_context(|| path.display().to_string())?;
         let seq = file.file_seq().or(number_in_name(&path, of)?);
-        let seq = seq.ok_or_else(|| anyhow!("{}: neither name nor content tells its number", path.display()))?;
+        let seq =
+            seq.ok_or_else(|| anyhow!("{}: neither name nor content tells its number", path.display()))?;
         let folder = path.parent().map(|p| p.display().to_string()).unwrap_or_default();
         let stream = match (&file.info, &file.control) {
             (Some(i), _) => format!("{} of {}{}", i.recipient, i.tenant, if i.test { ", test" } else { "" }),
@@ -217,8 +219,10 @@ pub fn gap(places: &[PathBuf], of: Option<&Recipient>, out: &mut Out<'_>) -> any
     let found: BTreeMap<&String, Vec<String>> = streams.iter().map(|(s, files)| (s, gaps(files))).collect();
     let status = u8::from(found.values().any(|g| !g.is_empty()));
     if out.json {
-        let all: Vec<Value> =
-            found.iter().map(|(s, g)| json!({ "stream": s, "files": streams[*s].len(), "gaps": g })).collect();
+        let all: Vec<Value> = found
+            .iter()
+            .map(|(s, g)| json!({ "stream": s, "files": streams[*s].len(), "gaps": g }))
+            .collect();
         out.json(&all)?;
         return Ok(status);
     }

@@ -276,7 +276,11 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("mediation.folder_mode", &config.mediation.folder_mode, 0o700),
     ] {
         if super::mode(text).is_none_or(|mode| mode & needs != needs) {
-            return wrong(key, format!("{text:?} is no mode that lets the owner in"), "use one such as 0640 or 0750");
+            return wrong(
+                key,
+                format!("{text:?} is no mode that lets the owner in"),
+                "use one such as 0640 or 0750",
+            );
         }
     }
     if let Err((problem, fix)) = recipient::check(config) {

@@ -269,7 +269,14 @@ pub fn to_csv(periods: &[Period]) -> String {
     for p in periods {
         let mut line = |kind: &str, files: &str, c: &Count| {
             let stream = if p.test { "TEST" } else { "LIVE" };
-            let of = format!("{},{},{stream},{},{},{}", p.recipient, p.tenant, show(p.start), show(p.end), p.closed);
+            let of = format!(
+                "{},{},{stream},{},{},{}",
+                p.recipient,
+                p.tenant,
+                show(p.start),
+                show(p.end),
+                p.closed
+            );
             let counts = [c.events, c.open, c.written, c.delivered, c.acknowledged, c.rejected, c.difference];
             let counts = counts.map(|n| n.to_string()).join(",");
             write!(out, "{of},{kind},{files},{counts}\r\n").expect("a String takes all");
@@ -342,7 +349,11 @@ async fn unbalanced(engine: &Engine, now: DateTime<Utc>) -> Result<BTreeMap<Stre
                 let detail = p.trouble.first().map(|t| format!("; {t}")).unwrap_or_default();
                 let text = format!(
                     "the period from {} to {}: {} records were journalled, {} are in files, {} wait, {difference} differ{detail}",
-                    show(p.start), show(p.end), p.total().events, p.total().written, p.total().open
+                    show(p.start),
+                    show(p.end),
+                    p.total().events,
+                    p.total().written,
+                    p.total().open
                 );
                 found.insert((p.tenant, p.recipient, p.test), text);
             }

@@ -48,7 +48,10 @@ pub fn split(bytes: &[u8], separator: u8) -> Result<Vec<Row>, Fault> {
 
 /// Reads a cell without quotes; answers it and where it ends.
 fn plain(bytes: &[u8], from: usize, separator: u8) -> Result<(Vec<u8>, usize), &'static str> {
-    let length = bytes[from..].iter().position(|b| *b == separator || b"\r\n\"".contains(b)).unwrap_or(bytes.len() - from);
+    let length = bytes[from..]
+        .iter()
+        .position(|b| *b == separator || b"\r\n\"".contains(b))
+        .unwrap_or(bytes.len() - from);
     if bytes.get(from + length) == Some(&b'"') {
         return Err("has a quote inside although it does not begin with one");
     }

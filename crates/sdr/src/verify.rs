@@ -107,14 +107,18 @@ mod tests {
     fn files_that_follow_each_other_have_no_gaps() {
         let files = [member(3, Some((6, 6)), "c"), member(1, Some((1, 5)), "a"), member(2, None, "b")];
         assert_eq!(gaps(&files), Vec::<String>::new());
-        assert_eq!(gaps(&[member(7, Some((40, 41)), "a"), member(7, Some((40, 41)), "a")]), Vec::<String>::new());
+        assert_eq!(
+            gaps(&[member(7, Some((40, 41)), "a"), member(7, Some((40, 41)), "a")]),
+            Vec::<String>::new()
+        );
         let again = Member { name: "n_-_1_-_r2.csv".into(), ..member(1, Some((1, 5)), "z") };
         assert_eq!(gaps(&[files[1].clone(), again]), Vec::<String>::new());
     }
 
     #[test]
     fn gaps_and_doubles_are_told() {
-        let files = [member(1, Some((1, 5)), "a"), member(3, Some((9, 9)), "c"), member(6, Some((9, 12)), "d")];
+        let files =
+            [member(1, Some((1, 5)), "a"), member(3, Some((9, 9)), "c"), member(6, Some((9, 12)), "d")];
         assert_eq!(
             gaps(&files),
             [

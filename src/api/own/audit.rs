@@ -26,7 +26,8 @@ fn counts(c: &Count) -> Value {
 
 fn render(p: &Period) -> Value {
     let occurs = p.types.iter().filter(|(_, c)| **c != Count::default());
-    let types: serde_json::Map<_, _> = occurs.map(|(kind, c)| (kind.as_str().to_owned(), counts(c))).collect();
+    let types: serde_json::Map<_, _> =
+        occurs.map(|(kind, c)| (kind.as_str().to_owned(), counts(c))).collect();
     json!({
         "recipient": p.recipient, "tenant": p.tenant, "test": p.test, "periodStart": time(p.start),
         "periodEnd": time(p.end), "closed": p.closed, "files": p.files, "firstFile": p.first_file,

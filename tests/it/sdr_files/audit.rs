@@ -45,7 +45,10 @@ async fn each_period_and_type_balances_from_journal_to_acknowledgement() {
         assert!(balances, "{list:#?}");
         let [today, monday] = &list[..] else { panic!("{list:#?}") };
         assert_eq!((&monday["closed"], &monday["files"]), (&json!(true), &json!(2)));
-        assert_eq!((&monday["firstFile"], &monday["lastFile"], &monday["firstNumber"]), (&json!(1), &json!(2), &json!(1)));
+        assert_eq!(
+            (&monday["firstFile"], &monday["lastFile"], &monday["firstNumber"]),
+            (&json!(1), &json!(2), &json!(1))
+        );
         let sum = installed + 3;
         assert_eq!(counts(&monday["total"]), [sum, 0, sum, sum, acknowledged, 0], "{name}");
         assert_eq!(monday["types"]["backup-taken"]["written"], 3);
@@ -74,14 +77,18 @@ async fn what_is_missing_or_too_much_is_found_and_told() {
         app.clock.advance(chrono::TimeDelta::hours(1));
         auditor.round(app.engine()).await.unwrap();
         let open = app.get("/tmf-api/alarm/v4/alarm?state=raised").await.expect(200);
-        let of = |a: &&Value| a["specificProblem"] == "sdrUnbalanced" || a.to_string().contains("sdrUnbalanced");
+        let of =
+            |a: &&Value| a["specificProblem"] == "sdrUnbalanced" || a.to_string().contains("sdrUnbalanced");
         open.as_array().unwrap().iter().filter(of).count()
     };
     assert_eq!(alarms(&mut auditor).await, 0);
     // A record that is in no file of a closed period.
-    app.sql("INSERT INTO sdr (tenant, record_id, cause, subject, test, type, body, event_time, record_time)
+    app.sql(
+        "INSERT INTO sdr (tenant, record_id, cause, subject, test, type, body, event_time, record_time)
              SELECT tenant, subject, 'planted', subject, test, type, body, event_time, record_time FROM sdr
-             WHERE cause = 'a'").await;
+             WHERE cause = 'a'",
+    )
+    .await;
     let (balances, list) = periods(&app, "r").await;
     assert!(!balances);
     assert_eq!(counts(&list[1]["types"]["installed"]), [4, 0, 3, 3, 3, 1], "{list:#?}");
