@@ -247,7 +247,7 @@ pub struct Mediation {
     pub recipient: Vec<Recipient>,
     pub file_mode: String,
     pub folder_mode: String,
-    pub stop_free_percent: u64,
+    pub stop_free_mib: u64,
 }
 
 impl Mediation {

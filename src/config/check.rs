@@ -206,7 +206,7 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("alarms.compare_minutes", config.alarms.compare_minutes, DAYS_MOST * 1440),
         ("alarms.delivery_minutes", config.alarms.delivery_minutes, DAYS_MOST * 1440),
         ("alarms.storage_free_percent", whole(config.alarms.storage_free_percent), 100),
-        ("mediation.stop_free_percent", whole(config.mediation.stop_free_percent), 100),
+        ("mediation.stop_free_mib", whole(config.mediation.stop_free_mib), 1 << 30),
         ("alarms.clock_offset_ms", config.alarms.clock_offset_ms, 86_400_000),
     ] {
         if !(0..=most).contains(&value) {

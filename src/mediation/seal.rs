@@ -45,7 +45,7 @@ pub enum SealError {
     Differs { name: String, sealed: String, rebuilt: String },
     #[error("another file is under the name {path}; it was not touched")]
     Occupied { path: String },
-    #[error("{free} % of the disk are free; no file is sealed below mediation.stop_free_percent")]
+    #[error("{free} MiB of the disk are free; no file is sealed below mediation.stop_free_mib")]
     NearlyFull { free: u64 },
     #[error("{path}: {source}")]
     Io { path: String, source: std::io::Error },
@@ -105,13 +105,13 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
     trouble.map_or(Ok(sealed), Err)
 }
 
-/// The percent that are free where the files go, when that is too little to go on.
+/// The MiB that are free where the files go, when that is too little to go on.
 fn nearly_full(engine: &Engine) -> Option<u64> {
-    let least = engine.config.mediation.stop_free_percent;
+    let least = engine.config.mediation.stop_free_mib;
     let sdr = root(engine);
     let place = if sdr.is_dir() { &sdr } else { &engine.config.data };
     // One that cannot be asked is found out by writing.
-    let free = engine.files.room(place).ok()?.percent();
+    let free = engine.files.room(place).ok()?.free >> 20;
     (free < least).then_some(free)
 }
 

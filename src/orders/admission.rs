@@ -53,9 +53,9 @@ pub async fn look(engine: &Engine) -> Result<(), StoreError> {
 
 /// Whether the records that new orders make could not be put into files.
 fn no_room(engine: &Engine) -> Option<String> {
-    let least = engine.config.mediation.stop_free_percent;
-    let free = engine.files.room(&engine.config.data).ok()?.percent();
-    (free < least).then(|| format!("{free} % of the disk are free (mediation.stop_free_percent)"))
+    let least = engine.config.mediation.stop_free_mib;
+    let free = engine.files.room(&engine.config.data).ok()?.free >> 20;
+    (free < least).then(|| format!("{free} MiB of the disk are free (mediation.stop_free_mib)"))
 }
 
 /// Why no more is let in.

@@ -24,6 +24,7 @@ mod recipients;
 mod resync;
 mod streams;
 mod takeover;
+mod tools;
 
 const CSV: &str = "mediation-csv";
 const ASN1: &str = "mediation-asn1";

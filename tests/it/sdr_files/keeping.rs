@@ -75,7 +75,7 @@ async fn what_was_acknowledged_long_ago_is_deleted_and_can_still_be_made() {
     assert_eq!(told["balances"], true, "{told:#}");
 }
 
-/// A disk with so many percent free.
+/// A disk with so many MiB free.
 #[derive(Default)]
 struct Filling(AtomicU64, Disk);
 
@@ -99,7 +99,7 @@ impl FileLayer for Filling {
         self.1.make_folder(path)
     }
     fn room(&self, _: &Path) -> io::Result<Room> {
-        Ok(Room { free: self.0.load(Ordering::SeqCst), total: 100 })
+        Ok(Room { free: self.0.load(Ordering::SeqCst) << 20, total: 1 << 40 })
     }
 }
 
@@ -110,9 +110,9 @@ async fn a_disk_that_is_nearly_full_holds_up_files_and_new_orders_and_drops_noth
     let disk = Arc::new(Filling::default());
     let engine = Engine { files: disk.clone(), queue: app.engine().queue.clone(), ..app.another().await };
     journal(&app, "C1", &["a"]).await;
-    disk.0.store(4, Ordering::SeqCst);
+    disk.0.store(511, Ordering::SeqCst);
     let refused = seal::seal(&engine, Cut::Manual).await;
-    assert!(matches!(refused, Err(SealError::NearlyFull { free: 4 })), "{refused:?}");
+    assert!(matches!(refused, Err(SealError::NearlyFull { free: 511 })), "{refused:?}");
     app.goto("2026-11-24T00:00:00Z");
     assert!(seal::seal(&engine, Cut::Period).await.unwrap().is_empty(), "it waits");
     admission::look(&engine).await.unwrap();
@@ -120,10 +120,10 @@ async fn a_disk_that_is_nearly_full_holds_up_files_and_new_orders_and_drops_noth
     let turned_away = app.post(ORDERS, &order).await;
     assert!(turned_away.headers.contains_key("retry-after"));
     let told = turned_away.expect(429);
-    assert!(told["message"].as_str().unwrap().contains("4 % of the disk"), "{told:#}");
+    assert!(told["message"].as_str().unwrap().contains("511 MiB of the disk"), "{told:#}");
     // What was let in before still comes to its end, with its records.
     journal(&app, "C1", &["b"]).await;
-    disk.0.store(5, Ordering::SeqCst);
+    disk.0.store(512, Ordering::SeqCst);
     admission::look(&engine).await.unwrap();
     app.post(ORDERS, &order).await.expect(201);
     assert_eq!(seal::seal(&engine, Cut::Manual).await.unwrap().len(), 2);
