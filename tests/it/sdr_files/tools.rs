@@ -65,18 +65,24 @@ async fn whole_files_are_verified_and_damaged_ones_told() {
         let at = octets.len() / 2;
         other[at] ^= 1;
         std::fs::write(&broken, &other).unwrap();
-        let (status, text, _) = run(&["sdr", "verify", "--sealed", "--server", &server], &[broken.clone()]).await;
+        let (status, text, _) =
+            run(&["sdr", "verify", "--sealed", "--server", &server], &[broken.clone()]).await;
         assert_eq!(status, 1, "{name}: {text}");
         assert!(text.contains("WRONG"), "{text}");
         std::fs::remove_file(&broken).unwrap();
         // Under the name of another number.
-        let renamed = aside.path().join(paths[2].file_name().unwrap().to_str().unwrap().replace("_-_3.", "_-_9."));
+        let renamed =
+            aside.path().join(paths[2].file_name().unwrap().to_str().unwrap().replace("_-_3.", "_-_9."));
         std::fs::write(&renamed, &octets).unwrap();
         let (status, text, _) = run(&["sdr", "verify", "--json"], &[renamed.clone()]).await;
         let told: Value = serde_json::from_str(&text).unwrap();
         // A raw file does not tell its number.
-        assert_eq!((status, told[0]["ok"].as_bool()), if name == "raw" { (0, Some(true)) } else { (1, Some(false)) });
-        let (status, text, _) = run(&["sdr", "verify", "--sealed", "--server", &server], &[renamed.clone()]).await;
+        assert_eq!(
+            (status, told[0]["ok"].as_bool()),
+            if name == "raw" { (0, Some(true)) } else { (1, Some(false)) }
+        );
+        let (status, text, _) =
+            run(&["sdr", "verify", "--sealed", "--server", &server], &[renamed.clone()]).await;
         assert!(status == 1 && text.contains("no file of this name"), "{text}");
         std::fs::remove_file(&renamed).unwrap();
     }
@@ -139,10 +145,10 @@ async fn recipients_corrections_and_the_audit_by_command() {
     let folder = TempDir::new().unwrap();
     let table = folder.path().join("billing.toml");
     std::fs::write(&table, "format = 'asn1'\nframing = 'batch'\ntypes = ['installed']\n").unwrap();
-    let ask = async |words: &[&str], files: &[PathBuf]| {
-        run(&[words, &["--server", &server]].concat(), files).await
-    };
-    let (status, text, err) = ask(&["sdr", "recipient", "set", "billing"], std::slice::from_ref(&table)).await;
+    let ask =
+        async |words: &[&str], files: &[PathBuf]| run(&[words, &["--server", &server]].concat(), files).await;
+    let (status, text, err) =
+        ask(&["sdr", "recipient", "set", "billing"], std::slice::from_ref(&table)).await;
     assert_eq!(status, 0, "{err}");
     assert!(text.contains("version 1, set by operator") && text.contains("framing = \"batch\""), "{text}");
     let (_, text, _) = ask(&["sdr", "recipient", "list"], &[]).await;
@@ -151,7 +157,8 @@ async fn recipients_corrections_and_the_audit_by_command() {
     assert!(status != 0 && err.contains("configuration file"), "{err}");
 
     app.clock.advance(chrono::TimeDelta::seconds(1));
-    let old = decoded(&files(&app, CSV, false).await[0])["records"][0]["recordId"].as_str().unwrap().to_owned();
+    let old =
+        decoded(&files(&app, CSV, false).await[0])["records"][0]["recordId"].as_str().unwrap().to_owned();
     let correct = ["sdr", "correct", &old, "--set", "externalOrderId=PO-17", "--set", "durationSeconds=7"];
     let (status, text, err) = ask(&[&correct[..], &["--reason", "a slip"]].concat(), &[]).await;
     assert!(status == 0 && text.contains(&old), "{text}{err}");
