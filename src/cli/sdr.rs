@@ -105,6 +105,12 @@ pub struct Audit {
     /// As CSV.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// The account of the recipient's last period that has ended, or of the one with --until in it, for its own books.
+    #[arg(long, requires = "recipient", conflicts_with_all = ["csv", "json", "periods"])]
+    account: bool,
+    /// The account of the test customers' stream.
+    #[arg(long, requires = "account")]
+    test: bool,
 }
 
 /// What a record says instead.
@@ -196,6 +202,12 @@ fn recipient_of<'a>(config: &'a Config, of: &Files) -> anyhow::Result<Option<&'a
 }
 
 async fn audit(http: &Http, ask: &Audit, out: &mut Out<'_>) -> anyhow::Result<u8> {
+    if let (Some(recipient), true) = (&ask.recipient, ask.account) {
+        let asked = [("at", ask.until.map(crate::clock::show)), ("test", Some(ask.test.to_string()))];
+        let path = format!("/api/v1/sdr/audit/{}{}", segment(recipient), query(&asked));
+        out.bytes(&http.octets(&path).await?)?;
+        return Ok(0);
+    }
     let query = query(&[
         ("recipient", ask.recipient.clone()),
         ("periods", Some(ask.periods.to_string())),

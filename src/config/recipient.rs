@@ -174,6 +174,9 @@ pub struct Recipient {
     pub ack: Ack,
     #[serde(default = "ack_suffix")]
     pub ack_suffix: String,
+    /// Whether it is told, of each period that is closed, which files and how many records there are.
+    #[serde(default)]
+    pub reconciliation: bool,
     /// Days that an acknowledged file is kept; 0: for ever.
     #[serde(default = "keep_days")]
     pub keep_days: i64,

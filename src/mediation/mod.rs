@@ -9,6 +9,7 @@ pub mod files;
 mod fill;
 pub mod journal;
 pub mod recipients;
+pub mod reconcile;
 pub mod resync;
 pub mod retention;
 pub mod schedule;

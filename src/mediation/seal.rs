@@ -7,6 +7,7 @@ use telvisor_sdr::name::NameTemplate;
 
 pub use super::deliver::{deliver, folder, rebuild, root};
 use super::fill::{Filled, fill};
+use super::reconcile;
 use super::schedule::Schedule;
 use crate::alarms;
 use crate::config::{Empty, Recipient};
@@ -29,7 +30,8 @@ pub(super) const CODEC: &str = "1.0";
 /// body, the node and the tenant give it: ids, times, subscriber and separators.
 const AROUND: usize = 512;
 
-/// Most heartbeats of one stream at once: who was away for longer tells the rest with the next file's number.
+/// Most heartbeats, and accounts of periods, of one stream at once: who was away for longer tells the rest with the next
+/// file's number.
 const HEARTBEATS: usize = 400;
 
 /// Why a file could not be sealed or delivered.
@@ -100,6 +102,9 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
         }
     }
     if let Err(e) = deliver(engine).await {
+        keep_first(&mut trouble, e);
+    }
+    if let Err(e) = reconcile::deliver(engine).await {
         keep_first(&mut trouble, e);
     }
     trouble.map_or(Ok(sealed), Err)
@@ -245,7 +250,12 @@ async fn stream(
     }
     match cut {
         Cut::Limits => {}
-        Cut::Period => stream.cut_time = stream.cut_time.max(boundary),
+        Cut::Period => {
+            if recipient.reconciliation {
+                reconcile::close(engine, &mut tx, &schedule, &stream, boundary, HEARTBEATS).await?;
+            }
+            stream.cut_time = stream.cut_time.max(boundary);
+        }
         Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(newest),
     }
     tx.update_stream(&stream).await?;

@@ -42,6 +42,7 @@ pub mod retry;
 pub mod sdr;
 pub mod sdr_audit;
 pub mod sdr_files;
+pub mod sdr_reconciliations;
 pub mod sealed;
 pub mod sessions;
 pub mod subscriptions;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{HttpMethod, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
@@ -196,6 +197,19 @@ pub fn operations(api: &mut Api) {
         .parameter(in_query("until", until))
         .response("200", answer("By stream, newest period first; with Accept: text/csv as CSV", "Audit"));
     api.push(HttpMethod::Get, "/sdr/audit", refusals(audit, &["400"]));
+    accounts(api);
+}
+
+fn accounts(api: &mut Api) {
+    let text = |kind| ObjectBuilder::new().schema_type(kind);
+    let at = text(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let csv = ContentBuilder::new().schema(Some(Schema::Object(text(Type::String).build()))).build();
+    let account = op("sdr", "accountFiles", "The account of a recipient's period, for its own books, as CSV")
+        .parameter(in_path("recipient", text(Type::String)))
+        .parameter(in_query("at", at))
+        .parameter(in_query("test", text(Type::Boolean)))
+        .response("200", ResponseBuilder::new().description("The account").content("text/csv", csv).build());
+    api.push(HttpMethod::Get, "/sdr/audit/{recipient}", refusals(account, &["400", "404"]));
 }
 
 fn in_query(name: &str, schema: ObjectBuilder) -> Parameter {

@@ -1,7 +1,7 @@
 //! The audit of SDR files, as JSON or as CSV.
 
 use axum::Json;
-use axum::extract::{Extension, RawQuery, State};
+use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
@@ -13,6 +13,7 @@ use crate::api::own::sdr::problem;
 use crate::api::problem::Problem;
 use crate::clock::show as time;
 use crate::mediation::audit::{Ask, Count, MOST, Period, audit, to_csv};
+use crate::mediation::reconcile;
 
 /// Periods of each stream when the request does not say.
 const PERIODS: usize = 7;
@@ -50,11 +51,7 @@ fn asked(raw: &str) -> Result<Asked, Problem> {
         let wrong = |why: &str| Problem::invalid(&name, format!("{value:?}: {why}"));
         match &*name {
             "recipient" => asked.recipient = Some(value.into_owned()),
-            "until" => {
-                let at: DateTime<chrono::FixedOffset> =
-                    value.parse().map_err(|_| wrong("is no time such as 2026-11-23T08:00:00Z"))?;
-                asked.until = Some(at.to_utc());
-            }
+            "until" => asked.until = Some(moment("until", &value)?),
             "periods" => {
                 let n = value.parse().ok().filter(|n| (1..=MOST).contains(n));
                 asked.periods = n.ok_or_else(|| wrong(&format!("is none of 1 to {MOST}")))?;
@@ -88,4 +85,36 @@ pub async fn show(
     let shown: Vec<Value> = periods.iter().map(render).collect();
     let balances = periods.iter().all(Period::balances);
     Ok(Json(json!({ "balances": balances, "periods": shown })).into_response())
+}
+
+/// GET: the account of a recipient's period, for its own books, as CSV: of the one that contains `at`, else of the last
+/// that has ended; `test=true` for test customers'.
+///
+/// # Errors
+/// 404, 400 naming a parameter.
+pub async fn account(
+    State(doors): State<Doors>,
+    Extension(caller): Extension<Caller>,
+    Path(recipient): Path<String>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let (mut at, mut test) = (None, false);
+    for (name, value) in form_urlencoded::parse(raw.unwrap_or_default().as_bytes()) {
+        match (&*name, &*value) {
+            ("at", value) => at = Some(moment("at", value)?),
+            ("test", "true") => test = true,
+            ("test", "false") => test = false,
+            _ => return Err(Problem::invalid(&name, "there are at (a time) and test (true or false)")),
+        }
+    }
+    let stream = (caller.tenant.as_str(), recipient.as_str(), test);
+    let text = reconcile::of_period(&doors.engine, stream, at).await.map_err(problem)?;
+    let text = text.ok_or_else(|| Problem::not_found("recipient", &recipient))?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], text).into_response())
+}
+
+fn moment(name: &str, value: &str) -> Result<DateTime<Utc>, Problem> {
+    let at: Result<DateTime<chrono::FixedOffset>, _> = value.parse();
+    let wrong = |_| Problem::invalid(name, format!("{value:?}: is no time such as 2026-11-23T08:00:00Z"));
+    Ok(at.map_err(wrong)?.to_utc())
 }

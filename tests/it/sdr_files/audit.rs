@@ -142,3 +142,53 @@ async fn a_parameter_that_cannot_be_asked_is_named() {
         assert!(told["message"].as_str().unwrap().contains(word), "{told:#}");
     }
 }
+
+#[tokio::test]
+async fn a_recipient_gets_an_account_of_each_closed_period() {
+    let told = Recipient { reconciliation: true, ..recipient("told", "day") };
+    let app = TestApp::with(only(vec![told, recipient("untold", "day")])).await;
+    app.customer("C1").await;
+    let crm = app.provision("C1", CRM, "solo", None).await;
+    cut(&app, Cut::Manual).await;
+    app.done(take_backup(&crm)).await;
+    app.done(take_backup(&crm)).await;
+    // Nothing is told before the day is over; an empty day is told, too.
+    let folder = app.data().join("sdr/told/audit");
+    assert!(!folder.exists());
+    app.goto("2026-11-25T00:00:00Z");
+    cut(&app, Cut::Period).await;
+    let there = crate::harness::files_below(&folder);
+    let names: Vec<_> = there.keys().map(String::as_str).collect();
+    assert_eq!(names, ["telvisor_-_20261123_-_0000+0000.audit", "telvisor_-_20261124_-_0000+0000.audit"]);
+    let text = String::from_utf8(there[names[0]].clone()).unwrap();
+    let rows: Vec<Vec<&str>> = text.trim_end().split("\r\n").map(|r| r.split(',').collect()).collect();
+    assert!(rows.iter().all(|r| r.len() == 9), "{text}");
+    assert_eq!(
+        rows[0],
+        ["A", "SDR-AUDIT", "1.0", "telvisor", "told", "default", "LIVE", "2026-11-23T00:00:00+00:00",
+            "2026-11-24T00:00:00+00:00"]
+    );
+    let list = super::check_stream(&app, "told", false).await;
+    for (row, f) in rows[1..3].iter().zip(&list) {
+        let text = |name: &str| f[name].as_str().unwrap().to_owned();
+        let number = |name: &str| f[name].to_string();
+        let expected = [
+            "F".into(), number("fileSeq"), "1".into(), text("name"), number("records"), number("firstNumber"),
+            number("lastNumber"), number("bytes"), text("sha256"),
+        ];
+        assert_eq!(row[..], expected);
+    }
+    assert_eq!(rows[3][..4], ["S", "1001", "installed", "1"]);
+    assert_eq!(rows[6][..4], ["S", "1004", "backup-taken", "2"]);
+    assert_eq!(rows[9][..3], ["T", "2", "3"]);
+    // The same over the API, for every recipient.
+    let again = app.get("/api/v1/sdr/audit/told?at=2026-11-23T12:00:00Z").await;
+    assert_eq!(String::from_utf8(again.octets).unwrap(), text);
+    let other = app.get("/api/v1/sdr/audit/untold?at=2026-11-23T12:00:00Z").await;
+    assert_eq!(String::from_utf8(other.octets).unwrap().matches("\r\nF,").count(), 1);
+    let last = String::from_utf8(app.get("/api/v1/sdr/audit/told").await.octets).unwrap();
+    assert_eq!(last, String::from_utf8(there[names[1]].clone()).unwrap(), "the last that has ended");
+    app.get("/api/v1/sdr/audit/nobody").await.expect(404);
+    app.get("/api/v1/sdr/audit/told?at=monday").await.expect(400);
+    assert!(!app.data().join("sdr/untold/audit").exists());
+}
