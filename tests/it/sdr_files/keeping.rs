@@ -17,6 +17,7 @@ use telvisor::orders::admission;
 
 use super::{check_stream, customers, cut, files, journal, names, only, recipient};
 use crate::harness::{ORDERS, TestApp, create, files_below};
+use crate::traces::Log;
 
 #[tokio::test]
 async fn files_and_folders_have_the_modes_of_the_configuration() {
@@ -129,4 +130,44 @@ async fn a_disk_that_is_nearly_full_holds_up_files_and_new_orders_and_drops_noth
     assert_eq!(seal::seal(&engine, Cut::Manual).await.unwrap().len(), 2);
     let list = check_stream(&app, "r", false).await;
     assert_eq!(list.iter().flat_map(names).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn no_name_and_no_log_line_tells_of_a_subscriber() {
+    let template = "SDR_{node}_{recipient}_{tenant}_{test}_{seq:06}_{date}{time}{second}{offset}_{start}.{ext}";
+    let list = ["customer", "phone", "pseudonym"].map(|subscriber| {
+        let text = format!(
+            "name = 'r-{subscriber}'\nformat = 'csv'\nsubscriber = '{subscriber}'\nfile_name = '{template}'\n\
+             reconciliation = true\nkeep_days = 1"
+        );
+        toml::from_str::<Recipient>(&text).unwrap()
+    });
+    let app = TestApp::with(only(list.to_vec())).await;
+    let log = Log::default();
+    let kept = log.keep();
+    let mut order = create("Private-4711");
+    let told = order["service"]["serviceCharacteristic"].as_array_mut().unwrap();
+    told.push(json!({ "name": "phone", "value": "+30 210 555-0199" }));
+    app.done(order).await;
+    journal(&app, "Private-4711", &["secret-order"]).await;
+    cut(&app, Cut::Manual).await;
+    let record = app.get("/tmf-api/usageManagement/v4/usage").await.expect(200)[0]["id"].clone();
+    let path = format!("/api/v1/sdr/records/{}/corrections", record.as_str().unwrap());
+    app.post(&path, &json!({ "changes": { "externalOrderId": "another-secret" } })).await.expect(201);
+    app.goto("2026-11-25T00:00:00Z");
+    cut(&app, Cut::Period).await;
+    app.clock.advance(TimeDelta::days(3));
+    retention::forget(app.engine()).await;
+    drop(kept);
+    let text = log.text();
+    assert!(text.contains("file sealed") && text.contains("correction journalled"), "{text}");
+    let listed = app.get("/api/v1/sdr/files").await.expect(200).to_string();
+    let below = files_below(&app.data().join("sdr"));
+    let names: Vec<_> = below.keys().map(String::as_str).collect();
+    let metrics = String::from_utf8(app.get("/metrics").await.octets).unwrap();
+    for personal in ["4711", "0199", "2105550199", "secret"] {
+        for (what, where_) in [("log", &text), ("list", &listed), ("names", &names.join(" ")), ("metrics", &metrics)] {
+            assert!(!where_.contains(personal), "{personal} stands in the {what}: {where_}");
+        }
+    }
 }
