@@ -11,6 +11,7 @@ use telvisor::clock::new_id;
 use telvisor::engine::Engine;
 use telvisor::hypervisor::simulator::{Options, Simulator};
 use telvisor::hypervisor::{Guard, Operation, Size, Tag};
+use telvisor::mediation::audit::Auditor;
 use telvisor::mediation::files::{Disk, FileLayer, Room};
 use telvisor::mediation::seal::{self, Cut};
 use telvisor::queue::Queue;
@@ -221,12 +222,12 @@ impl FileLayer for Small {
         Disk::default().make_folder(path)
     }
     fn room(&self, _: &Path) -> io::Result<Room> {
-        Ok(Room { free: self.free, total: 100 << 20 })
+        Ok(Room { free: self.free, total: 100 << 30 })
     }
 }
 
 async fn with_disk(app: &TestApp, free: u64, broken: bool) -> Engine {
-    Engine { files: Arc::new(Small { free: free << 20, broken }), ..app.another().await }
+    Engine { files: Arc::new(Small { free: free << 30, broken }), ..app.another().await }
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn storage_that_fills_up() {
         look(&mut watch, &with_disk(&app, free, false).await).await;
         let alarm = one(&app, "storageFull").await;
         assert_eq!(alarm["perceivedSeverity"], severity, "{free} % are free");
-        assert_eq!(alarm["alarmDetails"], format!("{free} % of 100 MiB are free"));
+        assert_eq!(alarm["alarmDetails"], format!("{free} % of 102400 MiB are free"));
     }
     assert_eq!(one(&app, "storageFull").await["state"], "updated");
     later(&app, &mut watch, &with_disk(&app, 10, false).await).await;
@@ -269,6 +270,25 @@ async fn files_that_are_not_delivered() {
         assert!(open(&app, name).await.is_empty(), "{name}");
         assert_eq!(over(&app, name).await.len(), 2, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_period_that_does_not_balance() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    app.provision("C1", CRM, "solo", None).await;
+    app.goto("2026-11-24T00:00:00Z");
+    seal::seal(app.engine(), Cut::Period).await.unwrap();
+    let mut auditor = Auditor::default();
+    auditor.round(app.engine()).await.unwrap();
+    assert!(open(&app, "sdrUnbalanced").await.is_empty());
+    app.sql("DELETE FROM sdr_numbers WHERE recipient = 'mediation-csv'").await;
+    app.clock.advance(TimeDelta::hours(1));
+    auditor.round(app.engine()).await.unwrap();
+    let alarm = one(&app, "sdrUnbalanced").await;
+    assert_eq!((&alarm["alarmedObject"]["id"], &alarm["perceivedSeverity"]), (&json!("mediation-csv"), &json!("critical")));
+    let text = alarm["alarmDetails"].as_str().unwrap();
+    assert!(text.contains("from 2026-11-23T00:00:00Z") && text.contains("1 records, 0 are numbered"), "{text}");
 }
 
 #[tokio::test]
