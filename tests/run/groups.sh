@@ -147,7 +147,8 @@ group_chaos() {
     cargo test --workspace --locked --test it -- chaos:: --nocapture || true
 }
 
-# Two decoders that know nothing of our code read the files in a folder: asn1tools, and asn1c as the strict one.
+# Readers that know nothing of our code read the files in a folder: Python's csv, asn1tools, a reader of the headers of
+# TS 32.297, and asn1c as the strict one.
 decode_sdr() {
   local name=$1 files=$2
   step "$name-asn1tools" 10 "$venv/bin/python" tests/py/check_sdr.py docs/SDR-DataTypes.asn1 "$files" || true
@@ -160,6 +161,10 @@ group_sdr_decoders() {
   build sdr-samples-build || return 0
   none_is_fine=1 step sdr-samples 5 "$cargo_target/debug/examples/sample_files" "$scratch/sdr-samples" "$records" || return 0
   decode_sdr sdr-samples "$scratch/sdr-samples"
+  decode_sdr sdr-golden crates/sdr/tests/golden
+  # And the readers are held to account: each changed octet of small files must be told.
+  none_is_fine=1 step sdr-small-samples 5 "$cargo_target/debug/examples/sample_files" "$scratch/sdr-small" 8 || return 0
+  step sdr-refuses 10 "$venv/bin/python" tests/py/check_sdr_refuses.py docs/SDR-DataTypes.asn1 "$scratch/sdr-small" || true
 }
 
 # The README's first command, as a newcomer runs it, on a fresh data folder.

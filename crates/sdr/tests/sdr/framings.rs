@@ -78,9 +78,17 @@ fn golden_files() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let with: Vec<_> = layouts().into_iter().map(|(n, l)| (n, l, records())).collect();
     let without = heartbeats().into_iter().map(|(n, l)| (n, l, vec![]));
+    let mut files = vec![];
     for (name, layout, records) in with.into_iter().chain(without) {
-        let octets = layout.encode(&info(), &records).unwrap();
-        let path = folder.join(name);
+        files.push((name.to_owned(), layout.encode(&info(), &records).unwrap()));
+        // For readers of other makes: by what, and out of which file, it was made.
+        if let Layout::Template(template) = layout {
+            let beside = serde_json::json!({ "standard": "standard.csv", "template": template });
+            files.push((name.replace(".csv", ".json"), format!("{beside:#}\n").into_bytes()));
+        }
+    }
+    for (name, octets) in files {
+        let path = folder.join(&name);
         let there = std::fs::read(&path).unwrap_or_else(|_| {
             std::fs::write(&path, &octets).unwrap();
             panic!("{name} was not there");

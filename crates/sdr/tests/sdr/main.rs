@@ -4,6 +4,9 @@ mod ber;
 mod csv;
 mod documents;
 mod framings;
+#[path = "../../examples/sample_files/generate.rs"]
+mod generate;
 mod records;
 mod roundtrip;
 mod samples;
+mod shapes;
