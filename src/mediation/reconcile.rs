@@ -45,12 +45,12 @@ pub async fn account(
     let mut by_type: Vec<(RecordType, u64)> = RecordType::ALL.iter().map(|kind| (*kind, 0)).collect();
     let (mut records, mut octets, mut volume) = (0, 0, 0_u64);
     for f in &files {
-        let numbers = if f.records > 0 {
-            format!("{},{}", f.first_number, f.last_number)
-        } else {
-            ",".to_owned()
-        };
-        add(format!("F,{},{},{},{},{numbers},{},{}", f.file_seq, f.revision, f.name, f.records, f.bytes, f.sha256));
+        let numbers =
+            if f.records > 0 { format!("{},{}", f.first_number, f.last_number) } else { ",".to_owned() };
+        add(format!(
+            "F,{},{},{},{},{numbers},{},{}",
+            f.file_seq, f.revision, f.name, f.records, f.bytes, f.sha256
+        ));
         (records, octets) = (records + f.records, octets + f.bytes);
         let unreadable =
             |e: serde_json::Error| SealError::Encode { name: f.name.clone(), problem: e.to_string() };
@@ -137,7 +137,12 @@ async fn one(engine: &Engine, r: &ReconciliationRow) -> Result<(), SealError> {
         let mut tx = engine.db.system().await?;
         tx.reconciliation_delivered(r).await?;
         tx.commit().await?;
-        tracing::info!(sdr.file = r.name, sdr.recipient = r.recipient, from = show(r.period_start), "account delivered");
+        tracing::info!(
+            sdr.file = r.name,
+            sdr.recipient = r.recipient,
+            from = show(r.period_start),
+            "account delivered"
+        );
     }
     Ok(())
 }

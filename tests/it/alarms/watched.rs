@@ -286,9 +286,15 @@ async fn a_period_that_does_not_balance() {
     app.clock.advance(TimeDelta::hours(1));
     auditor.round(app.engine()).await.unwrap();
     let alarm = one(&app, "sdrUnbalanced").await;
-    assert_eq!((&alarm["alarmedObject"]["id"], &alarm["perceivedSeverity"]), (&json!("mediation-csv"), &json!("critical")));
+    assert_eq!(
+        (&alarm["alarmedObject"]["id"], &alarm["perceivedSeverity"]),
+        (&json!("mediation-csv"), &json!("critical"))
+    );
     let text = alarm["alarmDetails"].as_str().unwrap();
-    assert!(text.contains("from 2026-11-23T00:00:00Z") && text.contains("1 records, 0 are numbered"), "{text}");
+    assert!(
+        text.contains("from 2026-11-23T00:00:00Z") && text.contains("1 records, 0 are numbered"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -155,16 +155,32 @@ async fn a_recipient_gets_an_account_of_each_closed_period() {
     assert!(rows.iter().all(|r| r.len() == 9), "{text}");
     assert_eq!(
         rows[0],
-        ["A", "SDR-AUDIT", "1.0", "telvisor", "told", "default", "LIVE", "2026-11-23T00:00:00+00:00",
-            "2026-11-24T00:00:00+00:00"]
+        [
+            "A",
+            "SDR-AUDIT",
+            "1.0",
+            "telvisor",
+            "told",
+            "default",
+            "LIVE",
+            "2026-11-23T00:00:00+00:00",
+            "2026-11-24T00:00:00+00:00"
+        ]
     );
     let list = super::check_stream(&app, "told", false).await;
     for (row, f) in rows[1..3].iter().zip(&list) {
         let text = |name: &str| f[name].as_str().unwrap().to_owned();
         let number = |name: &str| f[name].to_string();
         let expected = [
-            "F".into(), number("fileSeq"), "1".into(), text("name"), number("records"), number("firstNumber"),
-            number("lastNumber"), number("bytes"), text("sha256"),
+            "F".into(),
+            number("fileSeq"),
+            "1".into(),
+            text("name"),
+            number("records"),
+            number("firstNumber"),
+            number("lastNumber"),
+            number("bytes"),
+            text("sha256"),
         ];
         assert_eq!(row[..], expected);
     }

@@ -134,7 +134,8 @@ async fn a_disk_that_is_nearly_full_holds_up_files_and_new_orders_and_drops_noth
 
 #[tokio::test]
 async fn no_name_and_no_log_line_tells_of_a_subscriber() {
-    let template = "SDR_{node}_{recipient}_{tenant}_{test}_{seq:06}_{date}{time}{second}{offset}_{start}.{ext}";
+    let template =
+        "SDR_{node}_{recipient}_{tenant}_{test}_{seq:06}_{date}{time}{second}{offset}_{start}.{ext}";
     let list = ["customer", "phone", "pseudonym"].map(|subscriber| {
         let text = format!(
             "name = 'r-{subscriber}'\nformat = 'csv'\nsubscriber = '{subscriber}'\nfile_name = '{template}'\n\
@@ -166,7 +167,9 @@ async fn no_name_and_no_log_line_tells_of_a_subscriber() {
     let names: Vec<_> = below.keys().map(String::as_str).collect();
     let metrics = String::from_utf8(app.get("/metrics").await.octets).unwrap();
     for personal in ["Zora", "2105550199", "secret"] {
-        for (what, where_) in [("log", &text), ("list", &listed), ("names", &names.join(" ")), ("metrics", &metrics)] {
+        for (what, where_) in
+            [("log", &text), ("list", &listed), ("names", &names.join(" ")), ("metrics", &metrics)]
+        {
             assert!(!where_.contains(personal), "{personal} stands in the {what}: {where_}");
         }
     }
