@@ -68,6 +68,7 @@ text_enum! {
         SdrOverdue = "sdrOverdue",
         SdrAudit = "sdrAudit",
         SdrUnbalanced = "sdrUnbalanced",
+        SdrResynced = "sdrResynced",
         StorageFull = "storageFull",
         ClockOffset = "clockOffset",
     }
@@ -293,6 +294,19 @@ impl Alarm {
                     T::Integrity,
                     "informationMissing",
                     S::Critical,
+                    ("sdrStream", "`RECIPIENT`, with `/test` for test files"),
+                )
+            },
+            Self::SdrResynced => About {
+                meaning: "after a take-over or a restore of the database, `telvisor sdr resync` jumped over numbers that had been \
+                          given before",
+                cleared: "by an operator",
+                remedy: "tell the recipient of the numbers that it will miss and of the records that it has twice, as \
+                         `telvisor sdr resync` printed them; then clear it",
+                ..about(
+                    T::Integrity,
+                    "informationMissing",
+                    S::Major,
                     ("sdrStream", "`RECIPIENT`, with `/test` for test files"),
                 )
             },
