@@ -39,6 +39,7 @@ use crate::queue::Queue;
 use crate::queue::amqp::{self, Broker, Ending, Process};
 use crate::secrets::Secrets;
 use crate::store::drift::Corrected;
+use crate::store::durations::Estimates;
 use crate::store::{Db, DbOptions, migrate};
 
 /// The demo catalogue, built into the binary.
@@ -120,6 +121,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
         objects,
         files: Arc::new(Disk { file_mode, folder_mode }),
         secrets,
+        estimates: Estimates::default(),
         access: Memory::default(),
         installation,
         worker,

@@ -14,6 +14,7 @@ use crate::inventory::objects::Objects;
 use crate::mediation::files::FileLayer;
 use crate::queue::Queue;
 use crate::secrets::Secrets;
+use crate::store::durations::Estimates;
 use crate::store::{Db, StoreError, Tx};
 
 /// How long the one process that does what only one may do leads without a sign of life, at most.
@@ -30,6 +31,8 @@ pub struct Engine {
     /// Where sealed files go.
     pub files: Arc<dyn FileLayer>,
     pub secrets: Secrets,
+    /// What steps are expected to take.
+    pub estimates: Estimates,
     /// What is known of credentials, for a while.
     pub access: Memory,
     /// This installation's id, in every ownership tag.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
@@ -24,6 +24,9 @@ pub enum Pool {
 
 /// First 48 bits of the id of copy 0; that of copy `n` has `n` more.
 pub const ID_BASE: u64 = 0x018f_0000_0000;
+
+/// Tables whose rows come and go by themselves.
+const BACKGROUND: [&str; 5] = ["leases", "performance", "performance_periods", "counters", "step_durations"];
 
 /// Rows by table.
 pub type Counts = BTreeMap<String, u64>;
@@ -86,6 +89,11 @@ impl Database {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The name of the database on its server.
+    pub fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
     }
 
     pub fn kind(&self) -> &'static str {
@@ -157,6 +165,7 @@ impl Database {
             "order_items",
             "order_history",
             "events",
+            "event_personal",
             "audit",
             "counters",
             "counter_deltas",
@@ -202,6 +211,63 @@ impl Database {
             JOIN job_attempts a ON a.tenant = j.tenant AND a.job_id = j.id
             WHERE o.external_id LIKE $1 GROUP BY o.id, o.order_date";
         Ok(run!(self, fetch_all, query_as(text).bind(format!("{prefix}%")))?)
+    }
+
+    /// Orders that are open, and events without a position.
+    pub async fn waiting(&self) -> anyhow::Result<i64> {
+        let text = "SELECT (SELECT COUNT(*) FROM orders WHERE ended_at IS NULL)
+            + (SELECT COUNT(*) FROM events WHERE position IS NULL)";
+        Ok(run!(self, fetch_one, query_scalar(text))?)
+    }
+
+    /// When each job ended, in order.
+    pub async fn job_ends(&self) -> anyhow::Result<Vec<DateTime<Utc>>> {
+        let text = "SELECT ended_at FROM job_attempts WHERE outcome = 'done' ORDER BY ended_at";
+        Ok(run!(self, fetch_all, query_scalar(text))?)
+    }
+
+    /// SDR files that were not delivered.
+    pub async fn undelivered(&self) -> anyhow::Result<i64> {
+        let text = "SELECT COUNT(*) FROM sdr_files WHERE state = 'sealed'";
+        Ok(run!(self, fetch_one, query_scalar(text))?)
+    }
+
+    /// Takes the positions of all events away; how many there are. On PostgreSQL.
+    pub async fn displace(&self) -> anyhow::Result<i64> {
+        let statements = ["UPDATE events SET position = NULL", "VACUUM ANALYZE events"];
+        self.execute(statements.map(str::to_owned).to_vec()).await?;
+        self.unplaced().await
+    }
+
+    /// Events without a position.
+    pub async fn unplaced(&self) -> anyhow::Result<i64> {
+        Ok(run!(self, fetch_one, query_scalar("SELECT COUNT(*) FROM events WHERE position IS NULL"))?)
+    }
+
+    /// Rows; octets of tables and indexes; octets of WAL ever written; octets of SDR files; events; SDRs. Of PostgreSQL.
+    pub async fn volume(&self) -> anyhow::Result<[f64; 6]> {
+        let Pool::Postgres(pool) = &self.pool else { bail!("this is measured on PostgreSQL") };
+        // What each second writes anew, orders or none, is not theirs.
+        let counts = self.counts().await?;
+        let stays = |table: &str| table != "counter_deltas" && !BACKGROUND.contains(&table);
+        let rows: u64 = counts.iter().filter(|(table, _)| stays(table)).map(|(_, n)| n).sum();
+        let (octets, wal, files): (f64, f64, f64) = query_as(
+            "SELECT pg_database_size(current_database())::float8,
+               (pg_current_wal_lsn() - '0/0')::float8, (SELECT COALESCE(SUM(bytes), 0)::float8 FROM sdr_files)",
+        )
+        .fetch_one(pool)
+        .await?;
+        let count = |n: u64| anyhow::Ok(f64::from(u32::try_from(n)?));
+        Ok([count(rows)?, octets, wal, files, count(counts["events"])?, count(counts["sdr"])?])
+    }
+
+    /// The process of PostgreSQL that starts the others, on this machine.
+    pub async fn postmaster(&self) -> anyhow::Result<u32> {
+        let Pool::Postgres(pool) = &self.pool else { bail!("this is measured on PostgreSQL") };
+        let session: i32 = query_scalar("SELECT pg_backend_pid()").fetch_one(pool).await?;
+        let stat = std::fs::read_to_string(format!("/proc/{session}/stat"))?;
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        Ok(parent.context("a process has a parent")?.parse()?)
     }
 
     /// Makes orders `from` to `to` out of the first one, with ids, dates and external ids of their own.
@@ -319,5 +385,5 @@ pub fn difference(before: &Counts, after: &Counts) -> Counts {
         let more = n - before.get(table).copied().unwrap_or(0).min(*n);
         (more > 0).then(|| (table.clone(), more))
     };
-    after.iter().filter_map(grown).collect()
+    after.iter().filter(|(table, _)| !BACKGROUND.contains(&table.as_str())).filter_map(grown).collect()
 }

@@ -1,39 +1,46 @@
-//! `make bench`: what accepting an order costs.
+//! `make bench`: what accepting an order costs, and what carrying it out costs.
 //!
 //! Durable orders accepted per second over HTTP, by a server that does nothing else (`--role api`), against the same
-//! rows written straight into the same tables of the same database; rounds of the two take turns, the median
-//! counts. Then, with workers and at low load, how long an order waits for its first job. On SQLite in a fresh
-//! folder, and on the PostgreSQL server that `TEST_DATABASE_URL` names. At last, what reading costs with ten thousand
-//! and with a million orders. And what SOAP costs. A table for people, then one line of JSON for each. `cargo bench --bench accept
-//! -- lists` measures one part: `accept`, `first-job`, `lists`, `soap-layer`, `soap-orders` or `soap-bad`.
+//! rows written straight into the same tables of the same database, by `pgbench` into PostgreSQL; rounds of the two take
+//! turns, the median counts. Then, with workers and at low load, how long an order waits for its first job. On SQLite in
+//! a fresh folder, and on the PostgreSQL server that `TEST_DATABASE_URL` names. What reading costs with ten thousand and
+//! with a million orders. What SOAP costs. What a server needs of memory and of time to start; how many jobs workers
+//! carry out, and what an order costs all processes, with the RabbitMQ that `TEST_AMQP_URL` names. A table for people,
+//! then one line of JSON for each.
+//!
+//! `cargo bench --bench accept -- lists` measures one part: `accept`, `first-job`, `lists`, `footprint`, `jobs`, `scale`,
+//! `soap-layer`, `soap-orders` or `soap-bad`; `-- accept postgres` the same on one database.
 
+mod acceptance;
+mod bare;
 mod baseline;
 mod database;
+mod footprint;
+mod jobs;
 mod latency;
 mod lists;
+mod model;
+mod pgbench;
+mod process;
+mod scale;
 mod server;
+mod site;
 mod soap;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
-use baseline::Template;
 use database::Database;
-use server::{Client, Server};
+use server::Client;
 
 /// The server's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Rounds of each side; the median of them counts.
-const ROUNDS: usize = 5;
-/// Length of one round of one side.
-const ROUND: Duration = Duration::from_secs(3);
-/// Client connections, and writers of the other side.
-const CONNECTIONS: [usize; 2] = [1, 16];
+/// Databases.
+const KINDS: [&str; 2] = ["sqlite", "postgres"];
 
 const ORDERS: &str = "/tmf-api/serviceOrdering/v4/serviceOrder";
 
@@ -58,6 +65,8 @@ async fn main() -> anyhow::Result<()> {
     println!("An order creates a customer and provisions an application for it (two items, one externalId).");
     let mut figures = vec![];
     let parts: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let (kinds, parts): (Vec<String>, Vec<String>) =
+        parts.into_iter().partition(|p| KINDS.contains(&p.as_str()));
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
     if wanted("soap-layer") {
         figures.push(soap::layer()?);
@@ -65,17 +74,23 @@ async fn main() -> anyhow::Result<()> {
     if wanted("soap-bad") {
         figures.push(soap::bad()?);
     }
-    let orders = ["accept", "first-job", "soap-orders"].into_iter().filter(|part| wanted(part));
-    for kind in ["sqlite", "postgres"] {
-        for part in orders.clone().filter(|part| *part != "soap-orders" || kind == "sqlite") {
+    let on = |kind: &str, part: &str| match part {
+        "soap-orders" => kind == "sqlite",
+        "footprint" => kind == "postgres",
+        _ => true,
+    };
+    let orders = ["accept", "first-job", "soap-orders", "footprint"].into_iter().filter(|part| wanted(part));
+    for kind in KINDS.into_iter().filter(|kind| kinds.is_empty() || kinds.iter().any(|k| k == kind)) {
+        for part in orders.clone().filter(|part| on(kind, part)) {
             let data = folder.path().join(format!("{kind}-{part}"));
             let Some(database) = Database::fresh(kind, &data, &part.replace('-', "_")).await? else {
                 println!("\nTEST_DATABASE_URL is not set: nothing is measured on PostgreSQL.");
                 break;
             };
             match part {
-                "accept" => figures.extend(acceptance(&database, &data).await?),
+                "accept" => figures.extend(acceptance::measure(&database, &data).await?),
                 "first-job" => figures.push(latency::measure(&database, &data).await?),
+                "footprint" => figures.push(footprint::measure(&database, &data).await?),
                 _ => figures.push(soap::orders(&database, &data).await?),
             }
             database.discard().await?;
@@ -84,6 +99,12 @@ async fn main() -> anyhow::Result<()> {
         if wanted("lists") {
             figures.extend(lists::measure(kind, folder.path()).await?);
         }
+    }
+    if wanted("jobs") {
+        figures.extend(jobs::measure(folder.path()).await?);
+    }
+    if wanted("scale") {
+        figures.push(scale::measure(folder.path()).await?);
     }
     println!();
     for figure in figures {
@@ -119,154 +140,6 @@ async fn place(client: &mut Client, body: &Value) -> anyhow::Result<Value> {
     let (status, answer) = client.post(ORDERS, &body.to_string()).await?;
     ensure!(status == 201, "an order was answered with {status}: {}", String::from_utf8_lossy(&answer));
     Ok(serde_json::from_slice(&answer)?)
-}
-
-async fn acceptance(database: &Database, data: &std::path::Path) -> anyhow::Result<Vec<Value>> {
-    let statements = statements(database, data).await?;
-    let server = Server::start(database.url(), data, "api", "warn").await?;
-    let mut client = server.connect().await?;
-    let before = database.counts().await?;
-    place(&mut client, &order("o-00000001")).await?;
-    let own = database::difference(&before, &database.counts().await?);
-    let template = Template::of(database, &own, "o-00000001").await?;
-    let before = database.counts().await?;
-    template.write(database, "t-00000001").await?;
-    let direct = database::difference(&before, &database.counts().await?);
-    ensure!(
-        own == direct,
-        "the server writes {own:?}, the other side {direct:?}: there is nothing to compare"
-    );
-
-    let rows: u64 = own.values().sum();
-    println!("\n{}", database.settings().await?);
-    println!("One order: {rows} rows ({}), {statements} SQL statements by the server", names(&own));
-    println!("  connections   orders/s over HTTP   answered in ms p50 / p99   written directly/s   ratio");
-    let mut figures = vec![];
-    for connections in CONNECTIONS {
-        let figure = compare(database, &server, &template, connections).await?;
-        println!(
-            "  {connections:>11}   {:>18}   {:>24}   {:>18}   {:>5}",
-            figure["ordersPerSecond"],
-            format!("{} / {}", figure["answerMsP50"], figure["answerMsP99"]),
-            figure["directPerSecond"],
-            figure["ratio"]
-        );
-        figures.push(figure);
-    }
-    server.stop().await?;
-    for figure in &mut figures {
-        figure["rows"] = json!(own);
-        figure["statements"] = json!(statements);
-    }
-    Ok(figures)
-}
-
-fn names(rows: &std::collections::BTreeMap<String, u64>) -> String {
-    rows.iter().map(|(name, n)| format!("{n} {name}")).collect::<Vec<_>>().join(", ")
-}
-
-/// SQL statements that the server runs for one accepted order, its answer included: counted in its own log.
-async fn statements(database: &Database, data: &std::path::Path) -> anyhow::Result<usize> {
-    let server = Server::start(database.url(), data, "api", "warn,sqlx::query=debug").await?;
-    let mut client = server.connect().await?;
-    // The first order also opens connections, which takes statements of its own.
-    place(&mut client, &order("s-00000001")).await?;
-    let before = server.log()?.matches("sqlx::query").count();
-    place(&mut client, &order("s-00000002")).await?;
-    drop(client);
-    let log = server.stop().await?;
-    database.empty().await?;
-    let count = log.matches("sqlx::query").count() - before;
-    ensure!(count > 0, "the log of statements is empty");
-    Ok(count)
-}
-
-/// Rounds of both sides in turns.
-async fn compare(
-    database: &Database,
-    server: &Server,
-    template: &Template,
-    connections: usize,
-) -> anyhow::Result<Value> {
-    let mut clients = vec![];
-    for _ in 0..connections {
-        clients.push(server.connect().await?);
-    }
-    let direct = database.writers(connections).await?;
-    let (mut ours, mut theirs, mut answers) = (vec![], vec![], vec![]);
-    // Round 0 warms both sides up and is not counted.
-    for round in 0..=ROUNDS {
-        let (rate, times, back) = over_http(clients, round).await?;
-        clients = back;
-        let straight = directly(&direct, template, connections, round).await?;
-        if round > 0 {
-            ours.push(rate);
-            theirs.push(straight);
-            answers.extend(times);
-        }
-    }
-    direct.close().await;
-    answers.sort();
-    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
-    Ok(json!({
-        "bench": "accept", "database": database.kind(), "connections": connections,
-        "ordersPerSecond": ours.round(), "directPerSecond": theirs.round(), "ratio": round2(ours / theirs),
-        "answerMsP50": round2(ms(percentile(&answers, 50)?)), "answerMsP99": round2(ms(percentile(&answers, 99)?)),
-        "rounds": ROUNDS, "secondsPerRound": ROUND.as_secs(),
-    }))
-}
-
-/// Orders per second, how long each answer took, and the clients for the next round.
-async fn over_http(clients: Vec<Client>, round: usize) -> anyhow::Result<(f64, Vec<Duration>, Vec<Client>)> {
-    let all = clients.len();
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    for (c, mut client) in clients.into_iter().enumerate() {
-        tasks.spawn(async move {
-            let mut times = vec![];
-            while began.elapsed() < ROUND {
-                let body = order(&format!("o{all:02}{round}{c:02}-{:07}", times.len()));
-                let sent = Instant::now();
-                place(&mut client, &body).await?;
-                times.push(sent.elapsed());
-            }
-            anyhow::Ok((client, times))
-        });
-    }
-    let (mut clients, mut times) = (vec![], vec![]);
-    while let Some(done) = tasks.join_next().await {
-        let (client, mine) = done??;
-        clients.push(client);
-        times.extend(mine);
-    }
-    Ok((rate(times.len(), began.elapsed()), times, clients))
-}
-
-/// The same rows per second, one transaction for the rows of one order.
-async fn directly(
-    database: &Database,
-    template: &Template,
-    writers: usize,
-    round: usize,
-) -> anyhow::Result<f64> {
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    for w in 0..writers {
-        let (database, template) = (database.clone(), template.clone());
-        tasks.spawn(async move {
-            let mut count = 0;
-            while began.elapsed() < ROUND {
-                template.write(&database, &format!("t{writers:02}{round}{w:02}-{count:07}")).await?;
-                count += 1;
-            }
-            anyhow::Ok(count)
-        });
-    }
-    let mut count = 0;
-    while let Some(done) = tasks.join_next().await {
-        count += done??;
-    }
-    Ok(rate(count, began.elapsed()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]

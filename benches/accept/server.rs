@@ -20,7 +20,18 @@ pub struct Server {
 impl Server {
     /// Starts `telvisor serve` on a free port, and waits until it is ready.
     pub async fn start(database: &str, data: &Path, role: &str, filter: &str) -> anyhow::Result<Self> {
-        let log = data.with_extension("log");
+        Self::start_with(database, data, role, role, &[("TELVISOR_LOG__FILTER", filter)]).await
+    }
+
+    /// The same with settings; `name` tells it from others on the same data.
+    pub async fn start_with(
+        database: &str,
+        data: &Path,
+        role: &str,
+        name: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let log = data.with_extension(format!("{name}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_telvisor"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("TELVISOR_") {
@@ -34,7 +45,9 @@ impl Server {
             .args(["serve", "--json", "--listen", "127.0.0.1:0", "--role", role, "--database", database])
             .arg("--data")
             .arg(data)
-            .env("TELVISOR_LOG__FILTER", filter)
+            .env("TELVISOR_LOG__FILTER", "warn")
+            .env("TELVISOR_HEALTH__LISTEN", if role == "api" || role == "all" { "" } else { "127.0.0.1:0" })
+            .envs(settings.iter().copied())
             // All processes of a measurement are on this machine.
             .env("TELVISOR_STORE__SHARED", "true")
             .stdin(Stdio::null())
@@ -55,7 +68,8 @@ impl Server {
                 break value;
             }
         };
-        let url = started["urls"][0].as_str().context("the server names no address")?;
+        let url = started["urls"][0].as_str().or(started["health"][0].as_str());
+        let url = url.context("the server names no address")?;
         let address = url.trim_start_matches("http://").to_owned();
         Ok(Self { child, address, log })
     }

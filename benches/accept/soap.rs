@@ -12,15 +12,7 @@ pub use orders::measure as orders;
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-
-/// Processor time that a process has used, all threads, to 10 ms.
-fn used(pid: u32) -> anyhow::Result<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields = text.rsplit_once(')').context("a process's state")?.1;
-    let ticks: u64 = fields.split_whitespace().skip(11).take(2).map(|t| t.parse().unwrap_or(0)).sum();
-    Ok(Duration::from_millis(ticks * 10))
-}
+use crate::process::used;
 
 /// Microseconds of one of so many.
 #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]

@@ -1,23 +1,24 @@
 //! Accepting an order: one transaction, in which it gets its ids and its place in the customer's line.
 
 use telvisor_model::plan::outline;
-use telvisor_model::{Action, Refusal, Resource, Verdict};
+use telvisor_model::{Action, Refusal, Verdict};
 use uuid::Uuid;
 
 use super::draft::CUSTOMER_ACCOUNT;
-use super::expect::Estimates;
 use super::form::{check_form, is_customer_id, running_order};
 use super::keys::Taken;
 use super::moves::Moving;
 use super::resolve::{self, Resolved, Scene};
 use super::rows::{insert, reject};
+use super::view::Line;
 use super::{Ask, Draft, DraftItem, Member, OrderError};
-use super::{admission, approval, drafts, keys, line, view};
+use super::{admission, approval, drafts, estimates, keys, line, view};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::engine::Engine;
 use crate::fault;
 use crate::store::customers::CustomerRow;
+use crate::store::lines::Entered;
 use crate::store::{Hint, StoreError, Tenant, Trace, Tx, retrying};
 
 /// What acceptance answers.
@@ -63,13 +64,13 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     });
     let order = draft.drafted.map_or_else(new_id, |d| d.id);
     let customer_id = if nothing.is_some() { None } else { Some(customer_of(&mut tx, draft).await?) };
+    let mut entered = None;
     if let Some(id) = &customer_id {
         if !is_customer_id(id) {
             let why = "a customer id is 1 to 64 letters, digits and . _ : @ -, a letter or digit first";
             return Err(OrderError::invalid(None, Member::Customer, why));
         }
-        tx.lock_line(id).await?;
-        line::place_due(engine, &mut tx, id).await?;
+        entered = Some(line::enter(engine, &mut tx, id).await?);
     }
     if let Some(drafted) = draft.drafted {
         // Its key was taken when it was kept.
@@ -77,18 +78,20 @@ async fn once(engine: &Engine, caller: &Caller, draft: &Draft) -> Result<Accepte
     } else if let Some(before) = replayed(engine, &mut tx, caller, draft, order).await? {
         return Ok(Accepted::Replayed(before));
     }
-    let moving = match (&customer_id, nothing) {
-        (Some(id), None) => {
-            let prepared = prepare(engine, &mut tx, id, draft, None).await?;
-            let mut moving = insert(&mut tx, caller, draft, order, id, prepared).await?;
+    let moving = match (&customer_id, entered) {
+        (Some(id), Some(Entered { is_new, place })) => {
+            let line = if is_new { vec![] } else { view::line(&mut tx, id).await? };
+            let standing = Standing { line, is_new, place: None };
+            let prepared = prepare(engine, &mut tx, id, draft, standing).await?;
+            let mut moving = insert(&mut tx, caller, draft, order, id, prepared, place).await?;
             if moving.order.place.is_some() && approval::is_needed(engine, &moving.order, &moving.items) {
                 approval::ask(engine, &mut tx, &mut moving).await?;
                 moving.save(&mut tx).await?;
             }
             moving
         }
-        (_, reason) => {
-            let (item, reason) = reason.unwrap_or_default();
+        _ => {
+            let (item, reason) = nothing.unwrap_or_default();
             reject(&mut tx, caller, draft, order, &item, &reason).await?
         }
     };
@@ -146,14 +149,10 @@ async fn record_only(tx: &mut Tx<Tenant>, ask: &Ask) -> Result<Option<String>, S
     let (Ask::Modify { service, .. } | Ask::Delete { service }) = ask else {
         return Ok(None);
     };
-    for kind in [Resource::Service, Resource::Product] {
-        if tx.record(kind, service).await?.is_some() {
-            let why =
-                format!("{service} is a record-only {kind} of the inventory: nothing can be ordered on it");
-            return Ok(Some(why));
-        }
-    }
-    Ok(None)
+    let kind = tx.recorded_as(service).await?;
+    Ok(kind.map(|kind| {
+        format!("{service} is a record-only {kind} of the inventory: nothing can be ordered on it")
+    }))
 }
 
 /// What repeats of an order are known by: a key of the client's, or its own number of the order.
@@ -187,26 +186,38 @@ pub(super) async fn replayed(
     }
 }
 
+/// What stands in the line of the customer of an order that is judged.
+pub(super) struct Standing {
+    pub(super) line: Line,
+    /// There is no customer yet, nor was there ever an order for it.
+    pub(super) is_new: bool,
+    /// Its place, when it stands in the line already, so that only those before it count.
+    pub(super) place: Option<i64>,
+}
+
 pub(super) struct Prepared {
     pub(super) customer: Option<CustomerRow>,
+    pub(super) line: Line,
     /// In running order: place in the request, and what will be done.
     pub(super) items: Vec<(usize, Resolved)>,
 }
 
-/// Judges every item against what the due orders before, and the items before, will leave. `place`: that of an order
-/// which stands in the line already, so that only those before it count.
+/// Judges every item against what the due orders before, and the items before, will leave.
 pub(super) async fn prepare(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
     customer_id: &str,
     draft: &Draft,
-    place: Option<i64>,
+    standing: Standing,
 ) -> Result<Prepared, OrderError> {
     let keeps = engine.config.terminate.retention_days > 0;
     let at = tx.now();
-    let loaded = view::load(tx, customer_id, at, keeps).await?;
+    let loaded = match standing.is_new {
+        true => view::nobody(keeps),
+        false => view::load(tx, customer_id, at, keeps).await?,
+    };
     let mut view = loaded.view;
-    view::project(tx, customer_id, place, &mut view).await?;
+    view::project(&standing.line, standing.place, &mut view);
     let creates =
         |i: &DraftItem| matches!(&i.ask, Ask::Add { specification, .. } if specification == CUSTOMER_ACCOUNT);
     if view.state == telvisor_model::CustomerState::Absent && !draft.items.iter().any(creates) {
@@ -223,7 +234,6 @@ pub(super) async fn prepare(
         }
     }
     let mut items = vec![];
-    let mut estimates = Estimates::default();
     for n in running_order(&draft.items)? {
         let scene = Scene {
             catalogue: &engine.catalogue,
@@ -255,7 +265,7 @@ pub(super) async fn prepare(
             match view.judge(intent) {
                 Verdict::Act => {
                     let steps = outline(&view, intent, &|id| engine.catalogue.find(id));
-                    resolved.takes_ms = estimates.of_steps(engine, tx, &steps).await?;
+                    resolved.takes_ms = estimates::of_steps(engine, tx, &steps).await?;
                     view.apply(intent);
                 }
                 Verdict::Holds => {}
@@ -267,7 +277,7 @@ pub(super) async fn prepare(
         }
         items.push((n, resolved));
     }
-    Ok(Prepared { customer: loaded.customer, items })
+    Ok(Prepared { customer: loaded.customer, line: standing.line, items })
 }
 
 /// Why what an item names cannot be ordered although the catalogue lists it: a specification, or the offering of one
@@ -313,11 +323,9 @@ fn refusal(n: usize, customer_id: &str, why: Refusal) -> OrderError {
 /// A new customer's id must not be that of a subscription or machine, nor of what is written down as a service or
 /// product.
 async fn free_id(tx: &mut Tx<Tenant>, n: usize, id: &str) -> Result<(), OrderError> {
-    for kind in [Resource::Service, Resource::Product] {
-        if tx.record(kind, id).await?.is_some() {
-            let message = format!("a record-only {kind} of the inventory has this id");
-            return Err(OrderError::Exists { item: Some(n), message });
-        }
+    if let Some(kind) = tx.recorded_as(id).await? {
+        let message = format!("a record-only {kind} of the inventory has this id");
+        return Err(OrderError::Exists { item: Some(n), message });
     }
     if let Ok(id) = id.parse::<Uuid>()
         && (tx.subscription(id).await?.is_some() || tx.machine(id).await?.is_some())

@@ -12,8 +12,8 @@ const PERSONAL: [&str; 5] = ["name", "email", "phone", "language", "characterist
 /// Where the TMF629 resource as it was given stands in the personal part.
 const PROFILE: &str = "profile";
 
-/// Writes a customer and tells what is new of it; `before` is what was stored. `profile`, where there is one, is what
-/// TMF629 gave, and replaces what it gave before.
+/// Writes a customer and tells what is new of it; `before` is what was stored, none of a new one. `profile`, where there
+/// is one, is what TMF629 gave, and replaces what it gave before.
 ///
 /// # Errors
 /// When the database refuses.
@@ -23,11 +23,17 @@ pub async fn save(
     now: &CustomerRow,
     profile: Option<&Value>,
 ) -> Result<(), StoreError> {
-    tx.save_customer(now).await?;
+    match before {
+        Some(before) => tx.save_customer(before, now).await?,
+        None => tx.insert_customer(now).await?,
+    }
     if let Some(profile) = profile {
         tx.save_profile(now.uid, profile).await?;
     }
-    let Some(before) = before else { return tell(tx, now, EventKind::Create).await };
+    let Some(before) = before else {
+        let (body, personal) = shown(now, profile.cloned());
+        return tx.tell_first(Resource::Customer, now.uid, EventKind::Create, &body, Some(&personal)).await;
+    };
     if profile.is_some() || !same_data(before, now) {
         tell(tx, now, EventKind::AttributeValueChange).await?;
     }
@@ -56,13 +62,19 @@ fn same_data(a: &CustomerRow, b: &CustomerRow) -> bool {
 }
 
 async fn tell(tx: &mut Tx<Tenant>, c: &CustomerRow, kind: EventKind) -> Result<(), StoreError> {
+    let (body, personal) = shown(c, tx.profile(c.uid).await?);
+    tx.tell(Resource::Customer, c.uid, kind, &body, Some(&personal)).await
+}
+
+/// What an event shows of a customer: the body, and the personal part.
+fn shown(c: &CustomerRow, profile: Option<Value>) -> (Value, Value) {
     let mut body = serde_json::to_value(c).expect("plain data");
     let mut personal = Map::new();
     if let Some(members) = body.as_object_mut() {
         personal.extend(PERSONAL.iter().filter_map(|name| members.remove_entry(*name)));
     }
-    personal.extend(tx.profile(c.uid).await?.map(|profile| (PROFILE.to_owned(), profile)));
-    tx.tell(Resource::Customer, c.uid, kind, &body, Some(&Value::Object(personal))).await
+    personal.extend(profile.map(|profile| (PROFILE.to_owned(), profile)));
+    (body, Value::Object(personal))
 }
 
 /// The customer that an event shows, with what TMF629 gave; its personal values are empty where they are gone.

@@ -5,16 +5,14 @@
 //! The date is renewed when the line moves and when a step took notably longer or shorter than was expected of it.
 //! What is shown changes only when it [`moved`], so that a listener hears of it when it means something.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Timelike as _, Utc};
-use telvisor_model::plan::{Act, Step};
 use telvisor_model::{EventKind, ItemState, OrderState};
 use uuid::Uuid;
 
-use super::jeopardy;
 use super::line::{Extent, extent};
 use super::moves::Moving;
+use super::view::{self, Line};
+use super::{estimates, jeopardy};
 use crate::engine::Engine;
 use crate::store::jobs::{JobRow, StepRow};
 use crate::store::orders::{ItemRow, OrderRow};
@@ -22,45 +20,6 @@ use crate::store::{StoreError, Tenant, Tx, retrying};
 
 /// A date that moves by less than this is left as it is shown.
 const NOTABLE: TimeDelta = TimeDelta::minutes(1);
-
-/// What steps are expected to take, read as they are asked for: application, then kind, then milliseconds.
-#[derive(Debug, Default)]
-pub(super) struct Estimates(BTreeMap<String, BTreeMap<String, i64>>);
-
-impl Estimates {
-    /// Milliseconds that an act is expected to take.
-    pub(super) async fn of(
-        &mut self,
-        engine: &Engine,
-        tx: &mut Tx<Tenant>,
-        act: &Act,
-    ) -> Result<i64, StoreError> {
-        let (kind, application) = act.work();
-        if !self.0.contains_key(application) {
-            let known = tx.step_estimates(application).await?.into_iter().collect();
-            self.0.insert(application.to_owned(), known);
-        }
-        if let Some(ms) = self.0.get(application).and_then(|known| known.get(kind)) {
-            return Ok(*ms);
-        }
-        let of_package = || engine.catalogue.find(application).map_or(0, |app| app.estimate(kind));
-        Ok(i64::from(act.usual_seconds().unwrap_or_else(of_package)) * 1000)
-    }
-
-    /// Milliseconds that steps take, one after another.
-    pub(super) async fn of_steps(
-        &mut self,
-        engine: &Engine,
-        tx: &mut Tx<Tenant>,
-        steps: &[Step],
-    ) -> Result<i64, StoreError> {
-        let mut sum = 0;
-        for step in steps {
-            sum += self.of(engine, tx, &step.act).await?;
-        }
-        Ok(sum)
-    }
-}
 
 /// What the items that have not ended take by their outlines.
 fn outlined(items: &[ItemRow]) -> TimeDelta {
@@ -73,7 +32,6 @@ fn outlined(items: &[ItemRow]) -> TimeDelta {
 async fn left(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
-    estimates: &mut Estimates,
     order: &OrderRow,
     items: &[ItemRow],
 ) -> Result<TimeDelta, StoreError> {
@@ -93,10 +51,10 @@ async fn left(
             let mut ms = 0;
             for step in tx.steps(job.id).await? {
                 ms += match step.state.as_str() {
-                    "waiting" => estimates.of(engine, tx, &step.act.0).await?,
+                    "waiting" => estimates::of(engine, tx, &step.act.0).await?,
                     "begun" => {
                         let spent = step.started_at.map_or(0, |at| (tx.now() - at).num_milliseconds());
-                        (estimates.of(engine, tx, &step.act.0).await? - spent).max(0)
+                        (estimates::of(engine, tx, &step.act.0).await? - spent).max(0)
                     }
                     _ => 0,
                 };
@@ -140,22 +98,20 @@ fn stands_still(order: &OrderRow) -> bool {
 }
 
 /// The expected date of an order that comes into its customer's line now or on its date, or that stands in it.
-pub(super) async fn at_the_end(
-    tx: &mut Tx<Tenant>,
-    customer_id: &str,
+pub(super) fn at_the_end(
+    now: DateTime<Utc>,
+    line: &Line,
     order: &OrderRow,
     items: &[ItemRow],
-) -> Result<DateTime<Utc>, StoreError> {
-    let now = tx.now();
-    let line = tx.line(customer_id).await?;
-    let all = if line.is_empty() { vec![] } else { tx.line_items(customer_id).await? };
-    let mut before = vec![];
-    let stands_before = |o: &&OrderRow| o.id != order.id && order.place.is_none_or(|own| o.place < Some(own));
-    for other in line.iter().filter(stands_before) {
-        let own: Vec<ItemRow> = all.iter().filter(|i| i.order_id == other.id).cloned().collect();
-        before.push((kept(other, &own), other.expected_completion.unwrap_or(now).max(now)));
-    }
-    Ok(rounded(start(order, &extent(items), &before, now) + outlined(items)))
+) -> DateTime<Utc> {
+    let stands_before = |o: &OrderRow| o.id != order.id && order.place.is_none_or(|own| o.place < Some(own));
+    let until = |o: &OrderRow| o.expected_completion.unwrap_or(now).max(now);
+    let before: Vec<Before> = line
+        .iter()
+        .filter(|(other, _)| stands_before(other))
+        .map(|(other, own)| (kept(other, own), until(other)))
+        .collect();
+    rounded(start(order, &extent(items), &before, now) + outlined(items))
 }
 
 /// What an order in the line keeps from those behind it: all of the customer while it runs.
@@ -172,7 +128,7 @@ pub(super) async fn begin(
     if moving.order.state != OrderState::InProgress {
         return Ok(());
     }
-    let left = left(engine, tx, &mut Estimates::default(), &moving.order, &moving.items).await?;
+    let left = left(engine, tx, &moving.order, &moving.items).await?;
     moving.order.expected_completion = Some(rounded(tx.now() + left));
     jeopardy::judge(tx, moving).await
 }
@@ -181,11 +137,10 @@ pub(super) async fn begin(
 pub(super) async fn renew(
     engine: &Engine,
     tx: &mut Tx<Tenant>,
-    line: Vec<(OrderRow, Vec<ItemRow>)>,
+    line: Line,
     fresh: &[Uuid],
 ) -> Result<(), StoreError> {
     let now = tx.now();
-    let mut estimates = Estimates::default();
     let mut before: Vec<Before> = vec![];
     for (order, items) in line {
         let keeps = kept(&order, &items);
@@ -195,7 +150,7 @@ pub(super) async fn renew(
             continue;
         }
         let date = if order.state == OrderState::InProgress {
-            now + left(engine, tx, &mut estimates, &order, &items).await?
+            now + left(engine, tx, &order, &items).await?
         } else {
             start(&order, &extent(&items), &before, now) + outlined(&items)
         };
@@ -223,7 +178,7 @@ pub(super) async fn again(
         return Ok(None);
     }
     let left = if order.state == OrderState::InProgress {
-        left(engine, tx, &mut Estimates::default(), order, items).await?
+        left(engine, tx, order, items).await?
     } else {
         outlined(items)
     };
@@ -237,7 +192,7 @@ pub(super) async fn again(
 pub async fn step_ended(engine: &Engine, job: &JobRow, step: &StepRow) -> Result<(), StoreError> {
     let Some(took) = step.took() else { return Ok(()) };
     let mut tx = engine.db.read(&job.tenant).await?;
-    let expected = Estimates::default().of(engine, &mut tx, &step.act.0).await?;
+    let expected = estimates::of(engine, &mut tx, &step.act.0).await?;
     if (TimeDelta::milliseconds(expected) - took).abs() <= NOTABLE {
         return Ok(());
     }
@@ -249,10 +204,7 @@ pub async fn step_ended(engine: &Engine, job: &JobRow, step: &StepRow) -> Result
 async fn renew_line(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(), StoreError> {
     let mut tx = engine.db.tenant(tenant).await?;
     tx.lock_line(customer_id).await?;
-    let line = tx.line(customer_id).await?;
-    let all = tx.line_items(customer_id).await?;
-    let items = |o: &OrderRow| all.iter().filter(|i| i.order_id == o.id).cloned().collect::<Vec<_>>();
-    let line = line.into_iter().map(|o| (items(&o), o)).map(|(items, o)| (o, items)).collect();
+    let line = view::line(&mut tx, customer_id).await?;
     renew(engine, &mut tx, line, &[]).await?;
     tx.commit().await?;
     Ok(())
@@ -266,5 +218,6 @@ pub async fn fold(engine: &Engine) -> Result<(), StoreError> {
     let mut tx = engine.db.system().await?;
     tx.fold_durations().await?;
     tx.commit().await?;
+    engine.estimates.forget();
     Ok(())
 }

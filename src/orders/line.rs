@@ -10,6 +10,7 @@ use super::moves::{Moving, RELIED_ON, relied_on};
 use super::{approval, expect, hold, start};
 use crate::engine::Engine;
 use crate::fault;
+use crate::store::lines::Entered;
 use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::{StoreError, Tenant, Tx, retrying};
 
@@ -79,12 +80,26 @@ async fn look_once(engine: &Engine, tenant: &str, customer_id: &str) -> Result<(
     Ok(())
 }
 
-/// Gives every order of a locked line its place whose date has come.
+/// Locks the line of a customer for an order that comes into it behind all whose date has come.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn place_due(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) -> Result<(), StoreError> {
-    for order in tx.due_without_place(customer_id).await? {
+pub async fn enter(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) -> Result<Entered, StoreError> {
+    let mut entered = tx.enter_line(customer_id).await?;
+    if !entered.is_new && place_due(engine, tx, customer_id).await? {
+        entered.place = tx.next_place(customer_id).await?;
+    }
+    Ok(entered)
+}
+
+/// Gives every order of a locked line its place whose date has come; whether there was any.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn place_due(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) -> Result<bool, StoreError> {
+    let due = tx.due_without_place(customer_id).await?;
+    let any = !due.is_empty();
+    for order in due {
         let items = tx.items(order.id).await?;
         let mut moving = Moving::complete(tx, order, items).await?;
         moving.order.place = Some(tx.next_place(customer_id).await?);
@@ -94,7 +109,7 @@ pub async fn place_due(engine: &Engine, tx: &mut Tx<Tenant>, customer_id: &str) 
         }
         moving.save(tx).await?;
     }
-    Ok(())
+    Ok(any)
 }
 
 /// Starts every order of a locked line whose turn it is. Orders that end at once make room for the next.

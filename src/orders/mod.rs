@@ -9,7 +9,7 @@
 //!   its jobs written (`placing`).
 //! * [`finish`]: an item's end and the end of the order; `outcome`: what a completed item leaves in the inventory.
 //! * [`approval`], [`hold`]: what waits for an operator's word.
-//! * [`expect`], [`jeopardy`], [`milestones`]: when it will be done, what endangers that, what is reached.
+//! * [`expect`], [`jeopardy`], [`milestones`]: when it will be done (`estimates`), what endangers that, what is reached.
 //! * [`keys`]: a repeat makes nothing twice.
 //! * [`archive`]: where ended orders go in the end.
 //! * [`cancel`], [`fallout`]: stopping, undoing, and what an operator decides.
@@ -23,6 +23,7 @@ pub mod customers;
 mod decompose;
 pub mod draft;
 pub mod drafts;
+mod estimates;
 pub mod expect;
 pub mod fallout;
 pub mod finish;

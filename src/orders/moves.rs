@@ -8,7 +8,7 @@ use super::jeopardy::HELD;
 use super::milestones;
 use crate::alarms;
 use crate::store::events::NewEvent;
-use crate::store::orders::{ItemRow, OrderBody, OrderError, OrderRow, Wanted};
+use crate::store::orders::{ItemRow, OrderBody, OrderError, OrderRow, PersonalRow, Wanted};
 use crate::store::{StoreError, Tenant, Tx};
 
 /// Code of the error of an item that relies on one that was not completed.
@@ -37,6 +37,8 @@ pub struct Moving {
     wanted: Vec<Wanted>,
     /// The product order that this service order belongs to.
     product: Option<Box<Moving>>,
+    /// The personal part, where this transaction wrote it with the order.
+    personal: Option<PersonalRow>,
 }
 
 impl Moving {
@@ -50,7 +52,13 @@ impl Moving {
             reached: false,
             wanted: vec![],
             product: None,
+            personal: None,
         }
+    }
+
+    /// Remembers the personal part of a new order, so that its events need not read it.
+    pub(super) fn knows(&mut self, personal: PersonalRow) {
+        self.personal = Some(personal);
     }
 
     /// A service order that belongs to a product order.
@@ -423,14 +431,17 @@ impl Moving {
 
     async fn write_event(&mut self, tx: &mut Tx<Tenant>, kind: EventKind) -> Result<(), StoreError> {
         self.order.event_number += 1;
-        let personal = tx.personal(self.order.id).await?;
+        let read = match &self.personal {
+            None => Some(tx.personal(self.order.id).await?),
+            Some(_) => None,
+        };
         tx.insert_event(&NewEvent {
             resource: self.order.resource(),
             resource_id: self.order.id,
             number: self.order.event_number,
             kind,
             body: &OrderBody { order: &self.order, items: &self.items, wanted: &self.wanted },
-            personal: Some(&personal),
+            personal: read.as_ref().or(self.personal.as_ref()),
             trace_parent: self.order.trace_parent.as_deref(),
         })
         .await

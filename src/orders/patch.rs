@@ -11,7 +11,7 @@ use super::cancel::own;
 use super::moves::Moving;
 use super::replan::replan;
 use super::resolve::SEATS;
-use super::{Draft, Given, Member, OrderError, approval, expect, jeopardy, rows};
+use super::{Draft, Given, Member, OrderError, approval, expect, jeopardy, rows, view};
 use crate::access::Caller;
 use crate::engine::Engine;
 use crate::fault;
@@ -129,7 +129,8 @@ async fn patch_once(
     } else if moving.order.requested_start != before.requested_start
         && let Some(customer_id) = moving.order.customer_id.clone()
     {
-        let date = expect::at_the_end(&mut tx, &customer_id, &moving.order, &moving.items).await?;
+        let line = view::line(&mut tx, &customer_id).await?;
+        let date = expect::at_the_end(tx.now(), &line, &moving.order, &moving.items);
         moving.order.expected_completion = Some(date);
     }
     moving.event(&mut tx, EventKind::AttributeValueChange).await?;

@@ -5,6 +5,7 @@ use telvisor_model::Action;
 
 use super::moves::Moving;
 use super::outcome::{opt, subscription};
+use crate::store::customers::CustomerRow;
 use crate::store::{StoreError, Tenant, Tx};
 
 /// Notes whether the item at `n` is removing what it is about; items that remove nothing change nothing.
@@ -25,10 +26,9 @@ pub(super) async fn note(
             }
         }
         Action::TerminateCustomer => {
-            if let Some(mut c) = opt(tx, moving.order.customer).await?.filter(|c| c.removing != removing) {
+            if let Some(before) = opt(tx, moving.order.customer).await?.filter(|c| c.removing != removing) {
                 // Of its own state nothing is told until it is gone: TMF629 has no word for it.
-                c.removing = removing;
-                tx.save_customer(&c).await?;
+                tx.save_customer(&before, &CustomerRow { removing, ..before.clone() }).await?;
             }
         }
         _ => {}

@@ -4,10 +4,11 @@
 use telvisor_model::view::Intent;
 use telvisor_model::{Action, OrderState};
 
+use super::accept::Standing;
 use super::form::check_form;
 use super::moves::Moving;
 use super::resolve::Resolved;
-use super::{Ask, Draft, Member, OrderError, accept, approval, decompose, expect, finish, rows};
+use super::{Ask, Draft, Member, OrderError, accept, approval, decompose, expect, finish, rows, view};
 use crate::engine::Engine;
 use crate::store::orders::ItemRow;
 use crate::store::{Tenant, Tx};
@@ -46,7 +47,9 @@ pub(super) async fn replan(
     for id in [Some(order), product].into_iter().flatten() {
         tx.delete_items(id).await?;
     }
-    let mut prepared = accept::prepare(engine, tx, &customer_id, draft, moving.order.place).await?;
+    let line = view::line(tx, &customer_id).await?;
+    let standing = Standing { line, is_new: false, place: moving.order.place };
+    let mut prepared = accept::prepare(engine, tx, &customer_id, draft, standing).await?;
     for (n, resolved) in &mut prepared.items {
         keep_id(resolved, &draft.items[*n].id, &moving.items);
     }
@@ -74,7 +77,7 @@ pub(super) async fn replan(
     if let Some(product) = moving.product() {
         product.customer = customer;
     }
-    let date = expect::at_the_end(tx, &customer_id, &moving.order, &moving.items).await?;
+    let date = expect::at_the_end(tx.now(), &prepared.line, &moving.order, &moving.items);
     moving.order.expected_completion = Some(date);
     if moving.order.place.is_some() && approval::is_needed(engine, &moving.order, &moving.items) {
         approval::ask(engine, tx, moving).await?;
@@ -89,6 +92,7 @@ fn keep_id(resolved: &mut Resolved, item_id: &str, before: &[ItemRow]) {
     let old = before.iter().filter(|i| i.item_id == item_id).find_map(|i| i.intent.0.as_ref());
     if let Some(old) = old.filter(|old| provision(old) && old.application == intent.application) {
         intent.subscription = old.subscription;
+        resolved.kept = true;
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Resolved {
     /// For a new subscription: digest of the version, characteristics.
     pub digest: Option<String>,
     pub characteristics: BTreeMap<String, Value>,
+    /// The subscription is there already: the order had it before it was given other items.
+    pub kept: bool,
     /// Milliseconds that it is expected to take.
     pub takes_ms: i64,
 }
@@ -157,8 +159,15 @@ pub(super) fn find<'a>(scene: &Scene<'a>, n: usize, service: &str) -> Result<Nam
     ))
 }
 
-fn none() -> Resolved {
-    Resolved { intent: None, new_customer: None, digest: None, characteristics: BTreeMap::new(), takes_ms: 0 }
+pub(super) fn none() -> Resolved {
+    Resolved {
+        intent: None,
+        new_customer: None,
+        digest: None,
+        characteristics: BTreeMap::new(),
+        kept: false,
+        takes_ms: 0,
+    }
 }
 
 pub(super) fn acting(action: Action) -> Resolved {

@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::accept::Prepared;
 use super::moves::Moving;
-use super::resolve::{NewCustomer, Resolved};
+use super::resolve::{self, NewCustomer, Resolved};
 use super::{Draft, DraftItem, OrderError, customers, decompose, expect, jeopardy};
 use crate::access::Caller;
 use crate::clock::new_id;
 use crate::store::customers::CustomerRow;
-use crate::store::orders::{ItemRow, OrderRow};
+use crate::store::orders::{ItemRow, OrderRow, PersonalRow};
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{Json, StoreError, Tenant, Tx};
 
@@ -87,8 +87,8 @@ fn item_row(order: Uuid, number: usize, item: &DraftItem, resolved: &Resolved) -
     }
 }
 
-/// Writes the order down. A product order is taken apart here: into a service order with the items that act, which has
-/// the place in the line.
+/// Writes the order down, at its `own` place in the line when its date has come. A product order is taken apart here:
+/// into a service order with the items that act, which has the place.
 pub(super) async fn insert(
     tx: &mut Tx<Tenant>,
     caller: &Caller,
@@ -96,15 +96,16 @@ pub(super) async fn insert(
     id: Uuid,
     customer_id: &str,
     prepared: Prepared,
+    own: i64,
 ) -> Result<Moving, OrderError> {
     let (customer, items) = reserve(tx, id, customer_id, draft, &prepared).await?;
     let mut order = order_row(tx, caller, draft, id, Some(customer_id));
     order.customer = customer;
-    order.expected_completion = Some(expect::at_the_end(tx, customer_id, &order, &items).await?);
+    order.expected_completion = Some(expect::at_the_end(tx.now(), &prepared.line, &order, &items));
     let by = caller.principal.name();
     let mut moving = match draft.kind {
         OrderKind::Service => {
-            place(tx, &mut order, customer_id).await?;
+            place(tx, &mut order, own);
             let mut moving = Moving::new(order, items);
             begin(tx, &mut moving, &draft.request, &draft.notes, None, &by).await?;
             moving
@@ -113,7 +114,7 @@ pub(super) async fn insert(
             let mut product = Moving::new(order, items);
             begin(tx, &mut product, &draft.request, &draft.notes, None, &by).await?;
             if product.items.iter().any(|i| i.intent.0.is_some()) {
-                service_order(tx, draft, product, customer_id, &by).await?
+                service_order(tx, draft, product, own, &by).await?
             } else {
                 product.end_idle(tx, &by).await?;
                 product
@@ -142,7 +143,11 @@ pub(super) async fn reserve(
             customer = Some(reserve_customer(tx, customer_id, customer, new, draft.profile.as_ref()).await?);
         }
         if let (Some(intent), Some(digest), Some(c)) = (&resolved.intent, &resolved.digest, &customer) {
-            tx.save_subscription(&reserved(tx, c.uid, intent, digest, resolved)).await?;
+            let row = reserved(tx, c.uid, intent, digest, resolved);
+            match resolved.kept {
+                true => tx.save_subscription(&row).await?,
+                false => tx.insert_subscription(&row, c).await?,
+            }
         }
         items.push(item_row(order, number, &draft.items[*n], resolved));
     }
@@ -158,7 +163,7 @@ async fn service_order(
     tx: &mut Tx<Tenant>,
     draft: &Draft,
     product: Moving,
-    customer_id: &str,
+    own: i64,
     by: &str,
 ) -> Result<Moving, OrderError> {
     let id = new_id();
@@ -171,7 +176,7 @@ async fn service_order(
         history_number: 0,
         ..product.order.clone()
     };
-    place(tx, &mut order, customer_id).await?;
+    place(tx, &mut order, own);
     let items = acting(draft, id, &product.items);
     let request = decompose::service_request(draft, product.order.id);
     let mut moving = Moving::of_product(order, items, product);
@@ -191,11 +196,10 @@ pub(super) fn acting(draft: &Draft, service_order: Uuid, of_product: &[ItemRow])
 }
 
 /// Gives an order its place in the line, unless its date lies ahead.
-async fn place(tx: &mut Tx<Tenant>, order: &mut OrderRow, customer_id: &str) -> Result<(), StoreError> {
+fn place(tx: &Tx<Tenant>, order: &mut OrderRow, own: i64) {
     if order.requested_start.is_none_or(|at| at <= tx.now()) {
-        order.place = Some(tx.next_place(customer_id).await?);
+        order.place = Some(own);
     }
-    Ok(())
 }
 
 /// Writes what belongs to a new order, and that it is there.
@@ -208,6 +212,7 @@ async fn begin(
     by: &str,
 ) -> Result<(), StoreError> {
     tx.insert_personal(moving.order.id, request, notes).await?;
+    moving.knows(PersonalRow { request: Json(request.clone()), notes: Json(notes.to_vec()) });
     for row in &moving.items {
         tx.insert_item(row).await?;
     }
@@ -293,13 +298,7 @@ pub(super) async fn reject(
     reason: &str,
 ) -> Result<Moving, OrderError> {
     let order = order_row(tx, caller, draft, id, draft.customer.as_deref());
-    let none = Resolved {
-        intent: None,
-        new_customer: None,
-        digest: None,
-        characteristics: std::collections::BTreeMap::new(),
-        takes_ms: 0,
-    };
+    let none = resolve::none();
     let items: Vec<ItemRow> =
         draft.items.iter().enumerate().map(|(n, i)| item_row(id, n, i, &none)).collect();
     let by = caller.principal.name();

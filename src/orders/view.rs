@@ -1,10 +1,14 @@
 //! Loads a customer with its subscriptions as the model judges them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use telvisor_model::view::{CustomerView, SubscriptionView};
-use telvisor_model::{CustomerState, SubscriptionState};
+use telvisor_model::{CustomerState, OrderState, SubscriptionState};
+use uuid::Uuid;
 
 use crate::store::customers::CustomerRow;
+use crate::store::orders::{ItemRow, OrderRow};
 use crate::store::subscriptions::SubscriptionRow;
 use crate::store::{StoreError, Tenant, Tx};
 
@@ -38,25 +42,50 @@ pub async fn load(
     Ok(Loaded { customer, subscriptions, view })
 }
 
-/// What the open orders in the line will leave, or those of them that stand before a place.
+/// Where there is no customer.
+#[must_use]
+pub fn nobody(keeps: bool) -> Loaded {
+    let view = CustomerView { state: CustomerState::Absent, keeps, subscriptions: vec![] };
+    Loaded { customer: None, subscriptions: vec![], view }
+}
+
+/// The open orders in a customer's line, with their items, in order.
+pub type Line = Vec<(OrderRow, Vec<ItemRow>)>;
+
+/// Loads a customer's line.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn project(
-    tx: &mut Tx<Tenant>,
-    customer_id: &str,
-    before: Option<i64>,
-    view: &mut CustomerView,
-) -> Result<(), StoreError> {
-    for (state, intent) in tx.line_intents(customer_id, before).await? {
-        if let Some(intent) = &intent.0
-            && !state.is_final()
+pub async fn line(tx: &mut Tx<Tenant>, customer_id: &str) -> Result<Line, StoreError> {
+    let orders = tx.line(customer_id).await?;
+    if orders.is_empty() {
+        return Ok(vec![]);
+    }
+    let mut items: BTreeMap<Uuid, Vec<ItemRow>> = BTreeMap::new();
+    for item in tx.line_items(customer_id).await? {
+        items.entry(item.order_id).or_default().push(item);
+    }
+    let with_items = |order: OrderRow| {
+        let own = items.remove(&order.id).unwrap_or_default();
+        (order, own)
+    };
+    Ok(orders.into_iter().map(with_items).collect())
+}
+
+/// What the orders in the line will leave, or those of them that stand before a place; those left out that are being
+/// cancelled.
+pub fn project(line: &Line, before: Option<i64>, view: &mut CustomerView) {
+    let stays = |o: &OrderRow| {
+        o.state != OrderState::PendingCancellation && before.is_none_or(|place| o.place < Some(place))
+    };
+    let asked = line.iter().filter(|(order, _)| stays(order)).flat_map(|(_, items)| items);
+    for item in asked.filter(|i| !i.state.is_final()) {
+        if let Some(intent) = &item.intent.0
             && view.judge(intent) == telvisor_model::Verdict::Act
         {
             view.apply(intent);
         }
     }
-    Ok(())
 }
 
 fn customer_state(c: &CustomerRow, at: DateTime<Utc>) -> CustomerState {

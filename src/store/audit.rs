@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Json, StoreError, Tenant, Tx, sql};
+use super::{Json, StoreError, Tenant, Tx, later, sql};
 use crate::access::Caller;
 use crate::clock::new_id;
 
@@ -26,9 +26,8 @@ impl Tx<Tenant> {
         detail: Option<&Value>,
     ) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO audit (tenant, id, at, principal, door, source, action, object, detail)
              VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
             &tenant,

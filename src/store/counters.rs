@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use telvisor_model::{OrderKind, OrderState};
 use uuid::Uuid;
 
-use super::{Conn, StoreError, System, Tenant, Tx, sql};
+use super::{Conn, StoreError, System, Tenant, Tx, later, sql};
 use crate::clock::new_id;
 
 /// Most deltas folded in one transaction.
@@ -22,9 +22,8 @@ impl Tx<Tenant> {
     /// Counts an order that is written for the first time.
     pub(super) async fn count_new(&mut self, kind: OrderKind, state: OrderState) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO counter_deltas (tenant, id, name, delta) VALUES ($1, $2, $3, 1)",
             &tenant,
             new_id(),
@@ -102,7 +101,7 @@ impl Tx<Tenant> {
                 query.fetch_one(&mut **$c).await?.0
             }};
         }
-        Ok(match self.conn_mut() {
+        Ok(match self.conn().await? {
             Conn::Sqlite(c) => sum!(c),
             Conn::Postgres(c) => sum!(c),
         })

@@ -7,7 +7,7 @@ use telvisor_model::shown::Kept;
 use uuid::Uuid;
 
 use super::lists::{Listed, Page, listed};
-use super::{Json, StoreError, Tenant, Tx, sql};
+use super::{Json, StoreError, Tenant, Tx, later, sql};
 
 /// One customer. Stored states: `pending` (its create order runs), `active`, `suspended`, `terminated`, and
 /// `cancelled` (its create order failed or was cancelled; the id is free again).
@@ -81,26 +81,14 @@ impl Tx<Tenant> {
         sql!(self, optional: CustomerRow, "SELECT * FROM customers WHERE tenant = $1 AND uid = $2", &tenant, uid)
     }
 
-    /// Writes a customer, new or known, and tells what changed of it and, with it, of its subscriptions.
-    pub async fn save_customer(&mut self, c: &CustomerRow) -> Result<(), StoreError> {
-        let before = self.customer(c.uid).await?;
-        self.write_customer(c).await?;
-        self.told_customer(before.as_ref(), c).await
-    }
-
-    async fn write_customer(&mut self, c: &CustomerRow) -> Result<(), StoreError> {
+    /// Writes a new customer.
+    pub async fn insert_customer(&mut self, c: &CustomerRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO customers (tenant, uid, customer_id, state, test, name, email, phone, language,
                characteristics, created_at, started_at, ended_at, restorable_until, removing)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)
-             ON CONFLICT (tenant, uid) DO UPDATE SET state = excluded.state, test = excluded.test,
-               name = excluded.name, email = excluded.email, phone = excluded.phone, language = excluded.language,
-               characteristics = excluded.characteristics, started_at = excluded.started_at,
-               ended_at = excluded.ended_at, restorable_until = excluded.restorable_until,
-               removing = excluded.removing",
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)",
             &tenant,
             c.uid,
             &c.customer_id,
@@ -116,8 +104,33 @@ impl Tx<Tenant> {
             c.ended_at,
             c.restorable_until,
             c.removing
+        )
+    }
+
+    /// Writes a customer back, and tells what changed with it of its subscriptions.
+    pub async fn save_customer(&mut self, before: &CustomerRow, c: &CustomerRow) -> Result<(), StoreError> {
+        let tenant = self.tenant();
+        sql!(
+            self,
+            execute,
+            "UPDATE customers SET state = $3, test = $4, name = $5, email = $6, phone = $7, language = $8,
+               characteristics = $9, started_at = $10, ended_at = $11, restorable_until = $12, removing = $13
+             WHERE tenant = $1 AND uid = $2",
+            &tenant,
+            c.uid,
+            &c.state,
+            c.test,
+            &c.name,
+            &c.email,
+            &c.phone,
+            &c.language,
+            &c.characteristics,
+            c.started_at,
+            c.ended_at,
+            c.restorable_until,
+            c.removing
         )?;
-        Ok(())
+        self.told_customer(before, c).await
     }
 
     /// The TMF629 resource as it was given for a customer; none where the customer came by another door.

@@ -1,15 +1,59 @@
 //! How long steps took, and what is expected of the next ones.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{StoreError, System, Tenant, Tx, sql};
+use super::{StoreError, System, Tenant, Tx, later, sql};
 use crate::clock::new_id;
 
 /// Of each kind of step and application so many durations are kept, the newest.
 const KEPT: i64 = 100;
 
+/// How long expectations are used that were read: they change slowly.
+const USED: TimeDelta = TimeDelta::seconds(5);
+
 /// Tenant, application and kind of a step.
 type Key = (String, String, String);
+
+/// What the steps of an application are expected to take: kind and milliseconds.
+pub type Kinds = Arc<HashMap<String, i64>>;
+
+/// By tenant and application, with the time of reading.
+type Read = HashMap<(String, String), (DateTime<Utc>, Kinds)>;
+
+/// The expectations that a process has read: it reads them once in a few seconds, not for each order.
+#[derive(Debug, Default)]
+pub struct Estimates(Mutex<Read>);
+
+impl Estimates {
+    /// Of an application.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn of(&self, tx: &mut Tx<Tenant>, application: &str) -> Result<Kinds, StoreError> {
+        let (key, now) = ((tx.tenant(), application.to_owned()), tx.now());
+        if let Some((at, kinds)) = self.all().get(&key)
+            && (now - *at).abs() < USED
+        {
+            return Ok(kinds.clone());
+        }
+        let kinds: Kinds = Arc::new(tx.step_estimates(application).await?.into_iter().collect());
+        self.all().insert(key, (now, kinds.clone()));
+        Ok(kinds)
+    }
+
+    /// Reads them anew from now on.
+    pub fn forget(&self) {
+        self.all().clear();
+    }
+
+    fn all(&self) -> MutexGuard<'_, Read> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Tx<Tenant> {
     /// Remembers how long a step took, in milliseconds. Rows are only added here, so that workers do not wait for
@@ -21,17 +65,15 @@ impl Tx<Tenant> {
         ms: i64,
     ) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO step_durations (tenant, id, application, kind, ms, folded) VALUES ($1,$2,$3,$4,$5,FALSE)",
             &tenant,
             new_id(),
             application,
             kind,
             ms
-        )?;
-        Ok(())
+        )
     }
 
     /// What the steps of an application are expected to take: kind and milliseconds.

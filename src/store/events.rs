@@ -6,7 +6,7 @@ use serde_json::Value;
 use telvisor_model::{EventKind, Resource};
 use uuid::Uuid;
 
-use super::{Hint, Json, StoreError, System, Tenant, Tx, bulk, sql};
+use super::{Hint, Json, StoreError, System, Tenant, Tx, bulk, later, sql};
 use crate::clock::new_id;
 
 /// An event to write. `number` is the next of its resource. `body` is the whole resource, version-neutral, and holds
@@ -167,9 +167,8 @@ impl Tx<Tenant> {
         e: &NewEvent<'_, B, P>,
     ) -> Result<(), StoreError> {
         let (tenant, now, id) = (self.tenant(), self.now(), new_id());
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO events (tenant, id, resource, resource_id, number, type, at, body, trace_parent)
              VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)",
             &tenant,
@@ -183,9 +182,8 @@ impl Tx<Tenant> {
             e.trace_parent
         )?;
         if let Some(personal) = e.personal {
-            sql!(
+            later!(
                 self,
-                execute,
                 "INSERT INTO event_personal (tenant, event_id, body) VALUES ($1,$2,$3)",
                 &tenant,
                 id,
@@ -217,16 +215,23 @@ impl Tx<Tenant> {
             resource_id
         )?;
         let number = last + 1;
-        self.insert_event(&NewEvent {
-            resource,
-            resource_id,
-            number,
-            kind,
-            body,
-            personal,
-            trace_parent: None,
-        })
-        .await
+        let trace_parent = None;
+        self.insert_event(&NewEvent { resource, resource_id, number, kind, body, personal, trace_parent })
+            .await
+    }
+
+    /// As [`Tx::tell`], of a resource that this transaction made: nobody else tells of it.
+    pub async fn tell_first<B: Serialize + Sync>(
+        &mut self,
+        resource: Resource,
+        resource_id: Uuid,
+        kind: EventKind,
+        body: &B,
+        personal: Option<&Value>,
+    ) -> Result<(), StoreError> {
+        let (number, trace_parent) = (1, None);
+        self.insert_event(&NewEvent { resource, resource_id, number, kind, body, personal, trace_parent })
+            .await
     }
 
     /// A resource's events, in order.

@@ -1,18 +1,18 @@
 //! The customers' lines: the open orders of a customer in the order in which they became due.
 
 use chrono::{DateTime, Utc};
-use telvisor_model::ItemState;
-use telvisor_model::view::Intent;
 use uuid::Uuid;
 
 use super::orders::{ItemRow, OrderRow};
-use super::{Json, StoreError, System, Tenant, Tx, sql};
+use super::{StoreError, System, Tenant, Tx, sql};
 
-#[derive(Debug, sqlx::FromRow)]
-struct IntentRow {
-    #[sqlx(try_from = "String")]
-    state: ItemState,
-    intent: Json<Option<Intent>>,
+/// A customer's line, locked for an order that comes into it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entered {
+    /// Nobody ever ordered anything for this customer: there is no order and no customer.
+    pub is_new: bool,
+    /// The place of the order. One that is not used is left out.
+    pub place: i64,
 }
 
 impl Tx<Tenant> {
@@ -28,6 +28,23 @@ impl Tx<Tenant> {
             customer_id
         )?;
         Ok(())
+    }
+
+    /// Locks a customer's line, as [`Tx::lock_line`], for an order that comes into it.
+    pub async fn enter_line(&mut self, customer_id: &str) -> Result<Entered, StoreError> {
+        let tenant = self.tenant();
+        let made = sql!(
+            self,
+            execute,
+            "INSERT INTO lines (tenant, customer_id, next_place) VALUES ($1, $2, 2)
+             ON CONFLICT (tenant, customer_id) DO NOTHING",
+            &tenant,
+            customer_id
+        )?;
+        if made == 1 {
+            return Ok(Entered { is_new: true, place: 1 });
+        }
+        Ok(Entered { is_new: false, place: self.next_place(customer_id).await? })
     }
 
     /// Draws the next place in a locked line.
@@ -72,30 +89,6 @@ impl Tx<Tenant> {
             &tenant,
             customer_id
         )
-    }
-
-    /// What the open orders in a customer's line ask, those left out that are being cancelled: the state and intent
-    /// of each item, in order. With `before` only those that stand before this place.
-    pub async fn line_intents(
-        &mut self,
-        customer_id: &str,
-        before: Option<i64>,
-    ) -> Result<Vec<(ItemState, Json<Option<Intent>>)>, StoreError> {
-        let tenant = self.tenant();
-        let rows = sql!(
-            self,
-            all: IntentRow,
-            "SELECT i.state, i.intent FROM orders o CROSS JOIN order_items i
-             WHERE i.tenant = o.tenant AND i.order_id = o.id AND o.tenant = $1 AND o.customer_id = $2
-               AND o.place IS NOT NULL AND o.state <> 'pendingCancellation' AND o.state IN
-             ('acknowledged','inProgress','pending','held','assessingCancellation','pendingCancellation')
-               AND ($3 IS NULL OR o.place < $3)
-             ORDER BY o.place, i.number",
-            &tenant,
-            customer_id,
-            before
-        )?;
-        Ok(rows.into_iter().map(|r| (r.state, r.intent)).collect())
     }
 
     /// Whether a customer has an order that has not ended, a future one included.

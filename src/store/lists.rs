@@ -296,7 +296,7 @@ async fn fetch<R: Listable>(
             Ok(out)
         }};
     }
-    match tx.conn_mut() {
+    match tx.conn().await? {
         Conn::Sqlite(c) => found!(c, sqlite_value),
         Conn::Postgres(c) => found!(c, postgres_value),
     }

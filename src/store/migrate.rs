@@ -68,7 +68,7 @@ pub async fn missing(db: &Db) -> Result<Vec<String>, StoreError> {
         ),
     };
     let mut tx = db.read_system().await?;
-    let (tables,): (i64,) = match tx.conn_mut() {
+    let (tables,): (i64,) = match tx.conn().await? {
         super::Conn::Sqlite(c) => sqlx::query_as(table).fetch_one(&mut **c).await?,
         super::Conn::Postgres(c) => sqlx::query_as(table).fetch_one(&mut **c).await?,
     };

@@ -25,6 +25,7 @@ pub mod idempotency;
 pub mod installation;
 pub mod inventory;
 pub mod jobs;
+mod later;
 pub mod lines;
 pub mod links;
 pub mod listeners;
@@ -58,9 +59,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, Postgres, Sqlite, Transaction};
 use uuid::Uuid;
 
+use self::later::{Later, later};
 use crate::clock::Clock;
 
 pub use options::DbOptions;
@@ -168,22 +170,22 @@ fn passes(code: &str) -> bool {
 macro_rules! sql {
     ($tx:expr, execute, $text:expr $(, $arg:expr)* $(,)?) => {{
         const TEXT: &str = $text;
-        match $tx.conn_mut() {
-            $crate::store::Conn::Sqlite(c) => sqlx::query(TEXT)$(.bind($arg))*.execute(&mut **c).await.map(|r| r.rows_affected()),
-            $crate::store::Conn::Postgres(c) => sqlx::query(TEXT)$(.bind($arg))*.execute(&mut **c).await.map(|r| r.rows_affected()),
+        match $tx.conn().await {
+            Ok($crate::store::Conn::Sqlite(c)) => sqlx::query(TEXT)$(.bind($arg))*.execute(&mut **c).await.map(|r| r.rows_affected()).map_err(|e| $crate::store::StoreError::at(TEXT, e)),
+            Ok($crate::store::Conn::Postgres(c)) => sqlx::query(TEXT)$(.bind($arg))*.execute(&mut **c).await.map(|r| r.rows_affected()).map_err(|e| $crate::store::StoreError::at(TEXT, e)),
+            Err(e) => Err(e),
         }
-        .map_err(|e| $crate::store::StoreError::at(TEXT, e))
     }};
     ($tx:expr, one: $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_one, $row, $text $(, $arg)*) };
     ($tx:expr, optional: $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_optional, $row, $text $(, $arg)*) };
     ($tx:expr, all: $row:ty, $text:expr $(, $arg:expr)* $(,)?) => { $crate::store::sql!(@ $tx, fetch_all, $row, $text $(, $arg)*) };
     (@ $tx:expr, $verb:ident, $row:ty, $text:expr $(, $arg:expr)*) => {{
         const TEXT: &str = $text;
-        match $tx.conn_mut() {
-            $crate::store::Conn::Sqlite(c) => sqlx::query_as::<_, $row>(TEXT)$(.bind($arg))*.$verb(&mut **c).await,
-            $crate::store::Conn::Postgres(c) => sqlx::query_as::<_, $row>(TEXT)$(.bind($arg))*.$verb(&mut **c).await,
+        match $tx.conn().await {
+            Ok($crate::store::Conn::Sqlite(c)) => sqlx::query_as::<_, $row>(TEXT)$(.bind($arg))*.$verb(&mut **c).await.map_err(|e| $crate::store::StoreError::at(TEXT, e)),
+            Ok($crate::store::Conn::Postgres(c)) => sqlx::query_as::<_, $row>(TEXT)$(.bind($arg))*.$verb(&mut **c).await.map_err(|e| $crate::store::StoreError::at(TEXT, e)),
+            Err(e) => Err(e),
         }
-        .map_err(|e| $crate::store::StoreError::at(TEXT, e))
     }};
 }
 pub(crate) use sql;
@@ -195,7 +197,7 @@ const BULK: usize = 1000;
 macro_rules! bulk {
     ($tx:expr, $head:literal, $rows:expr => |$row:pat_param| ($($value:expr),+), $tail:literal) => {
         for some in $rows.chunks($crate::store::BULK) {
-            let done = match $tx.conn_mut() {
+            let done = match $tx.conn().await? {
                 $crate::store::Conn::Sqlite(c) => $crate::store::bulk!(@ sqlx::Sqlite, c, $head, some, $row, ($($value),+), $tail),
                 $crate::store::Conn::Postgres(c) => $crate::store::bulk!(@ sqlx::Postgres, c, $head, some, $row, ($($value),+), $tail),
             };
@@ -284,11 +286,23 @@ pub struct Tx<S> {
     clock: Arc<dyn Clock>,
     hints: Vec<Hint>,
     until: Option<Arc<Instant>>,
+    later: Later,
 }
 
 impl<S> Tx<S> {
-    pub(crate) fn conn_mut(&mut self) -> &mut Conn {
-        &mut self.conn
+    /// The connection, on which all is written that waited.
+    pub(crate) async fn conn(&mut self) -> Result<&mut Conn, StoreError> {
+        if let Conn::Postgres(c) = &mut self.conn
+            && !self.later.is_empty()
+        {
+            Box::pin(self.later.write(c)).await?;
+        }
+        Ok(&mut self.conn)
+    }
+
+    /// Where rows wait to be written together; none where that saves nothing.
+    fn later(&mut self) -> Option<&mut Later> {
+        self.is_postgres().then_some(&mut self.later)
     }
 
     /// The present of this process.
@@ -365,7 +379,8 @@ impl<S> Tx<S> {
     ///
     /// # Errors
     /// When the database refuses; nothing was written then, unless it is [`StoreError::Unsure`].
-    pub async fn commit(self) -> Result<Vec<Hint>, StoreError> {
+    pub async fn commit(mut self) -> Result<Vec<Hint>, StoreError> {
+        self.conn().await?;
         let done = match self.conn {
             Conn::Sqlite(c) => c.commit().await,
             Conn::Postgres(c) => c.commit().await,
@@ -397,6 +412,7 @@ impl Tx<System> {
             clock: self.clock,
             hints: self.hints,
             until: self.until,
+            later: self.later,
         }
     }
 }
@@ -426,6 +442,9 @@ pub struct Db {
     clock: Arc<dyn Clock>,
 }
 
+/// How long a connection that nobody used is taken for one that is still there.
+const TRUSTED: Duration = Duration::from_millis(200);
+
 /// How SQLite is opened: a commit is on the disk before it is answered.
 ///
 /// # Errors
@@ -447,6 +466,11 @@ async fn postgres(options: &DbOptions, url: &str) -> Result<PgPool, StoreError> 
     let pool = PgPoolOptions::new()
         .max_connections(options.connections)
         .acquire_timeout(options.wait)
+        // The pool tried it when it was given back; it is tried again where it may have been lost since.
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move { Ok(known.idle_for < TRUSTED || connection.ping().await.is_ok()) })
+        })
         .after_connect(|connection, _| Box::pin(primary::refuse_standby(connection)))
         .connect_with(server)
         .await?;
@@ -512,7 +536,7 @@ impl Db {
                 Conn::Postgres(pool.begin_with(begin).await?)
             }
         };
-        Ok(Tx { conn, scope, clock: self.clock.clone(), hints: vec![], until: None })
+        Ok(Tx { conn, scope, clock: self.clock.clone(), hints: vec![], until: None, later: Later::default() })
     }
 
     /// Opens a transaction of one tenant, for writing.

@@ -7,7 +7,7 @@ use telvisor_model::view::Intent;
 use telvisor_model::{Action, ItemState, OrderKind, OrderState, Resource};
 use uuid::Uuid;
 
-use super::{Json, StoreError, Tenant, Tx, sql};
+use super::{Json, StoreError, Tenant, Tx, later, sql};
 
 /// One order, version-neutral. Events keep it as it is here, so a member that is added and may not be missing
 /// wants `#[serde(default)]`.
@@ -187,9 +187,8 @@ pub struct HistoryRow {
 impl Tx<Tenant> {
     pub async fn insert_order(&mut self, o: &OrderRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO orders (tenant, id, kind, parent, customer_id, customer, door, channel, client, external_id,
                category, priority, urgency, state, order_date, requested_start, requested_completion,
                expected_completion, started_at, ended_at, cancelled_at, cancel_reason, place, waits_for, version,
@@ -366,9 +365,8 @@ impl Tx<Tenant> {
 
     pub async fn insert_item(&mut self, i: &ItemRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO order_items (tenant, order_id, item_id, uid, number, state, action, intent, relies_on,
                subscription, before, started_at, ended_at, error_code, error, takes_ms)
              VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16)",
@@ -440,9 +438,8 @@ impl Tx<Tenant> {
         notes: &[Value],
     ) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO order_personal (tenant, order_id, request, notes) VALUES ($1, $2, $3, $4)",
             &tenant,
             order,
@@ -494,9 +491,8 @@ impl Tx<Tenant> {
     ) -> Result<(), StoreError> {
         let (tenant, now) = (self.tenant(), self.now());
         o.history_number += 1;
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO order_history (tenant, order_id, number, at, item_id, state, reason, caused_by)
              VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
             &tenant,

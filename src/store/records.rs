@@ -132,6 +132,23 @@ impl Tx<Tenant> {
         )
     }
 
+    /// Of services and products, which kind of entry has this id; none: neither has.
+    pub async fn recorded_as(&mut self, id: &str) -> Result<Option<Resource>, StoreError> {
+        let tenant = self.tenant();
+        let (service, product) = (Resource::Service, Resource::Product);
+        let row = sql!(
+            self,
+            optional: (String,),
+            "SELECT kind FROM records_personal WHERE tenant = $1 AND kind IN ($2, $3) AND id = $4
+             ORDER BY kind DESC LIMIT 1",
+            &tenant,
+            service.as_str(),
+            product.as_str(),
+            id
+        )?;
+        Ok(row.map(|(kind,)| if kind == service.as_str() { service } else { product }))
+    }
+
     pub async fn record_by_uid(&mut self, uid: Uuid) -> Result<Option<RecordRow>, StoreError> {
         let tenant = self.tenant();
         sql!(

@@ -5,7 +5,8 @@ use serde_json::Value;
 use telvisor_model::shown::Kept;
 use uuid::Uuid;
 
-use super::{Json, StoreError, System, Tenant, Tx, sql};
+use super::customers::CustomerRow;
+use super::{Json, StoreError, System, Tenant, Tx, later, sql};
 
 /// One subscription. Stored states: `reserved` (accepted, being installed), `active`, `suspended`, `terminated`,
 /// `cancelled` (never installed).
@@ -73,7 +74,17 @@ impl Tx<Tenant> {
         )
     }
 
-    /// Writes a subscription, new or known, and tells what changed of it.
+    /// Writes a new subscription of a customer, and tells that it is there.
+    pub async fn insert_subscription(
+        &mut self,
+        s: &SubscriptionRow,
+        customer: &CustomerRow,
+    ) -> Result<(), StoreError> {
+        self.write_subscription(s).await?;
+        self.told_new_subscription(s, customer).await
+    }
+
+    /// Writes a known subscription, and tells what changed of it.
     pub async fn save_subscription(&mut self, s: &SubscriptionRow) -> Result<(), StoreError> {
         let before = self.subscription(s.id).await?;
         self.write_subscription(s).await?;
@@ -82,9 +93,8 @@ impl Tx<Tenant> {
 
     async fn write_subscription(&mut self, s: &SubscriptionRow) -> Result<(), StoreError> {
         let tenant = self.tenant();
-        sql!(
+        later!(
             self,
-            execute,
             "INSERT INTO subscriptions (tenant, id, customer, application, plan, version, digest, multiple, state,
                machine, access_url, characteristics, ended_with_customer, last_backup, created_at, started_at,
                ended_at, restorable_until, removing)
@@ -114,8 +124,7 @@ impl Tx<Tenant> {
             s.ended_at,
             s.restorable_until,
             s.removing
-        )?;
-        Ok(())
+        )
     }
 
     /// When a subscription's next scheduled backup is due.

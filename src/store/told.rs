@@ -84,12 +84,12 @@ impl Tx<Tenant> {
     /// A customer's state is one of its subscriptions'; of the customer itself its orders tell.
     pub(super) async fn told_customer(
         &mut self,
-        before: Option<&CustomerRow>,
+        before: &CustomerRow,
         now: &CustomerRow,
     ) -> Result<(), StoreError> {
-        let Some(before) = before.filter(|b| b.kept() != now.kept()) else {
+        if before.kept() == now.kept() {
             return Ok(());
-        };
+        }
         for s in self.subscriptions_of(now.uid).await? {
             let was = of_subscription(&s, before.kept());
             if was != of_subscription(&s, now.kept()) {
@@ -99,6 +99,16 @@ impl Tx<Tenant> {
             }
         }
         Ok(())
+    }
+
+    /// A subscription is there that was not, of this customer.
+    pub(super) async fn told_new_subscription(
+        &mut self,
+        s: &SubscriptionRow,
+        customer: &CustomerRow,
+    ) -> Result<(), StoreError> {
+        let body = SubscriptionBody { subscription: s.clone(), owner: customer.into(), was: None };
+        self.tell_first(Resource::Subscription, s.id, EventKind::Create, &body, None).await
     }
 
     pub(super) async fn told_subscription(

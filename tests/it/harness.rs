@@ -330,6 +330,7 @@ impl TestApp {
             files: e.files.clone(),
             secrets: Secrets::open(&e.config.key_file()).unwrap(),
             access: Memory::default(),
+            estimates: telvisor::store::durations::Estimates::default(),
             installation: e.installation,
             worker: "another".into(),
         }

@@ -11,6 +11,7 @@ mod audits;
 mod backups;
 mod bad_input;
 mod bad_requests;
+mod baseline;
 mod cancel;
 mod chaos;
 mod collisions;

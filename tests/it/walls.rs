@@ -69,7 +69,7 @@ const WORDS: [(&str, char); 5] =
     [("unsafe", ' '), ("todo", '!'), ("unimplemented", '!'), ("dbg", '!'), ("sleep", '(')];
 
 /// The places where one of [`WORDS`] stands all the same.
-const EXCEPTIONS: [(&str, &str, &str); 10] = [
+const EXCEPTIONS: [(&str, &str, &str); 12] = [
     ("src/store/primary.rs", "sleep", "a server that is lost is not asked at once again"),
     ("src/queue/amqp/mod.rs", "sleep", "a broker that is away is not asked at once again"),
     ("src/store/retry.rs", "sleep", "two transactions that met do not come back at once"),
@@ -79,6 +79,8 @@ const EXCEPTIONS: [(&str, &str, &str); 10] = [
     ("src/hypervisor/simulator/page.rs", "sleep", "a process out of file handles waits for one"),
     ("src/hypervisor/simulator/remote.rs", "sleep", "a process out of file handles waits for one"),
     ("src/hypervisor/simulator/operations.rs", "sleep", "the latency that is simulated"),
+    ("benches/accept/footprint.rs", "sleep", "memory of a server that is left alone"),
+    ("benches/accept/scale.rs", "sleep", "what goes on while nothing is asked"),
     ("src/cli/watch.rs", "sleep", "a client asks the server again after a while"),
 ];
 

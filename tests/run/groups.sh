@@ -308,12 +308,17 @@ kit_address() {
 
 # Durable on both sides: the benchmark compares the server with bare inserts into the same database.
 group_bench() {
-  local url
+  local url amqp
   if ! url=$(POSTGRES_DURABLE=1 tests/run/postgres.sh start "$scratch/postgres"); then
     fail "bench (PostgreSQL did not start)"
     return
   fi
-  step bench 60 env TEST_DATABASE_URL="$url" cargo bench --workspace --locked --bench '*' || true
+  if ! amqp=$(tests/run/rabbitmq.sh start "$scratch/rabbitmq"); then
+    fail "bench (RabbitMQ did not start)"
+    return
+  fi
+  step bench 60 env TEST_DATABASE_URL="$url" TEST_AMQP_URL="$amqp" cargo bench --workspace --locked --bench '*' || true
+  tests/run/rabbitmq.sh stop "$scratch/rabbitmq"
   tests/run/postgres.sh stop "$scratch/postgres"
 }
 
