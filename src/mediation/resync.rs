@@ -251,7 +251,8 @@ async fn take_over(
     });
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let numbers = contents.records.first().zip(contents.records.last());
-    let (first_number, last_number) = numbers.map_or((next, next - 1), |((first, _), (last, _))| (*first, *last));
+    let (first_number, last_number) =
+        numbers.map_or((next, next - 1), |((first, _), (last, _))| (*first, *last));
     let file = FileRow {
         tenant: stream.tenant.clone(),
         recipient: stream.recipient.clone(),

@@ -169,7 +169,8 @@ async fn a_transaction_that_is_not_committed_raises_nothing() {
 #[tokio::test]
 async fn numbers_that_were_jumped_over_are_an_alarm_for_an_operator_to_clear() {
     let app = TestApp::new().await;
-    let got = Got { recipient: "mediation-csv".into(), tenant: "default".into(), test: false, file: 7, number: 40 };
+    let got =
+        Got { recipient: "mediation-csv".into(), tenant: "default".into(), test: false, file: 7, number: 40 };
     resync(&app.engine().db, &app.config, &[got]).await.unwrap();
     let alarm = one(&app, "sdrResynced").await;
     assert_eq!(alarm["alarmedObject"]["id"], "mediation-csv");

@@ -165,7 +165,10 @@ async fn no_name_and_no_log_line_tells_of_a_subscriber() {
     let listed = app.get("/api/v1/sdr/files").await.expect(200).to_string();
     let below = files_below(&app.data().join("sdr"));
     let names: Vec<_> = below.keys().map(String::as_str).collect();
-    assert!(names.iter().any(|n| n.ends_with(".csv")) && names.iter().any(|n| n.ends_with(".audit")), "{names:?}");
+    assert!(
+        names.iter().any(|n| n.ends_with(".csv")) && names.iter().any(|n| n.ends_with(".audit")),
+        "{names:?}"
+    );
     let metrics = String::from_utf8(app.get("/metrics").await.octets).unwrap();
     for personal in ["Zora", "2105550199", "secret"] {
         for (what, where_) in

@@ -126,7 +126,9 @@ async fn every_layout_is_taken_over_heartbeats_and_own_columns_too() {
         table("name = 'csv'\nformat = 'csv'\nempty = 'heartbeat'"),
         table("name = 'headers'\nformat = 'asn1'\nframing = 'ts32297'\nempty = 'heartbeat'"),
         table("name = 'batch'\nformat = 'asn1'\nframing = 'batch'\nempty = 'heartbeat'"),
-        table(&format!("name = 'own'\nformat = 'csv'\nempty = 'heartbeat'\nfile_name = 'S{{seq:05}}.csv'\n{own}")),
+        table(&format!(
+            "name = 'own'\nformat = 'csv'\nempty = 'heartbeat'\nfile_name = 'S{{seq:05}}.csv'\n{own}"
+        )),
     ];
     let app = TestApp::with(super::only(list)).await;
     customers(&app).await;
@@ -159,7 +161,8 @@ async fn every_layout_is_taken_over_heartbeats_and_own_columns_too() {
     for name in ["csv", "headers", "batch", "own"] {
         let list = files(&app, name, false).await;
         assert_eq!(list.len(), before + 1, "{name}");
-        let numbers: Vec<_> = list.iter().map(|f| (f["fileSeq"].as_u64(), f["firstNumber"].as_u64())).collect();
+        let numbers: Vec<_> =
+            list.iter().map(|f| (f["fileSeq"].as_u64(), f["firstNumber"].as_u64())).collect();
         let expected = [(1, 1), (2, 3), (3, 6), (4, 6)].map(|(f, n)| (Some(f), Some(n)));
         assert_eq!(numbers, expected, "{name}");
     }
@@ -170,7 +173,14 @@ async fn every_layout_is_taken_over_heartbeats_and_own_columns_too() {
     let app = app.restart_with(|c| c.mediation.recipient.push(blind)).await;
     journal(&app, "C1", &["g"]).await;
     cut(&app, Cut::Manual).await;
-    change(&app, &["DELETE FROM sdr_files WHERE recipient = 'blind'", "UPDATE sdr_streams SET next_file = 1 WHERE recipient = 'blind'"]).await;
+    change(
+        &app,
+        &[
+            "DELETE FROM sdr_files WHERE recipient = 'blind'",
+            "UPDATE sdr_streams SET next_file = 1 WHERE recipient = 'blind'",
+        ],
+    )
+    .await;
     let refused = resync(&app.engine().db, &app.config, &[]).await.unwrap_err().to_string();
     assert!(refused.contains("--last-file"), "{refused}");
 }
