@@ -157,13 +157,13 @@ async fn no_name_and_no_log_line_tells_of_a_subscriber() {
     app.post(&path, &json!({ "changes": { "externalOrderId": "another-secret" } })).await.expect(201);
     app.goto("2026-11-25T00:00:00Z");
     cut(&app, Cut::Period).await;
+    let below = files_below(&app.data().join("sdr"));
     app.clock.advance(TimeDelta::days(3));
     retention::forget(app.engine()).await;
     drop(kept);
     let text = log.text();
     assert!(text.contains("correction journalled"), "{text}");
     let listed = app.get("/api/v1/sdr/files").await.expect(200).to_string();
-    let below = files_below(&app.data().join("sdr"));
     let names: Vec<_> = below.keys().map(String::as_str).collect();
     assert!(
         names.iter().any(|n| n.ends_with(".csv")) && names.iter().any(|n| n.ends_with(".audit")),
