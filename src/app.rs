@@ -27,6 +27,7 @@ use crate::hypervisor::simulator::remote::RemoteSimulator;
 use crate::hypervisor::simulator::{Options, Settings, Simulator};
 use crate::inventory::objects::Objects;
 use crate::jobs::{pool, sweep};
+use crate::mediation::deliver::lanes;
 use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
@@ -305,6 +306,7 @@ pub async fn serve(
     }
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));
+        tasks.spawn(lanes::run(engine.clone(), shutdown.clone()));
     }
     let started = Started {
         urls,

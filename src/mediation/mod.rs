@@ -1,7 +1,7 @@
 //! Service detail records: journal → sealed file → delivered.
 
 pub mod causes;
-mod deliver;
+pub mod deliver;
 mod encode;
 pub mod files;
 mod fill;

@@ -40,6 +40,7 @@ mod primary;
 pub mod records;
 pub mod retry;
 pub mod sdr;
+pub mod sdr_delivery;
 pub mod sdr_files;
 pub mod sealed;
 pub mod sessions;

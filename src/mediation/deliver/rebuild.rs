@@ -1,42 +1,17 @@
-//! Delivery: a sealed file is rebuilt, compared with its manifest, and put where the recipient fetches it.
+//! A sealed file once more: the same octets, from its manifest and the numbered records.
 
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use telvisor_model::Alarm;
 use telvisor_sdr::{Record, Tally};
 
-use super::encode::Manifest;
-use super::fill::CHUNK;
-use super::seal::{SealError, fails, keep_first};
+use super::root;
 use crate::engine::Engine;
-use crate::fault;
+use crate::mediation::encode::Manifest;
+use crate::mediation::fill::CHUNK;
+use crate::mediation::seal::SealError;
 use crate::store::sdr_files::FileRow;
 use crate::store::{System, Tx};
-
-/// Folder of a stream's finished files.
-#[must_use]
-pub fn folder(root: &Path, f: &FileRow) -> PathBuf {
-    stream_folder(root, &f.tenant, &f.recipient, f.test)
-}
-
-/// As [`folder`], of a stream.
-pub(super) fn stream_folder(root: &Path, tenant: &str, recipient: &str, test: bool) -> PathBuf {
-    let mut path = root.join(recipient);
-    if tenant != crate::access::DEFAULT_TENANT {
-        path.push(tenant);
-    }
-    if test {
-        path.push("test");
-    }
-    path
-}
-
-/// Folder of everything that mediation collects.
-#[must_use]
-pub fn root(engine: &Engine) -> PathBuf {
-    engine.config.data.join("sdr")
-}
 
 /// The octets of a sealed file, from its manifest and the numbered records.
 ///
@@ -57,7 +32,7 @@ pub async fn rebuild(engine: &Engine, f: &FileRow) -> Result<Vec<u8>, SealError>
 ///
 /// # Errors
 /// [`SealError::Differs`] when the octets are not those that were sealed: all pieces are given by then.
-pub(super) async fn assemble(
+async fn assemble(
     engine: &Engine,
     tx: &mut Tx<System>,
     f: &FileRow,
@@ -140,75 +115,17 @@ async fn records(
     }
 }
 
-/// Delivers every sealed file, in the order of their numbers: `.tmp`, fsync, rename, fsync of the folder. A file that
-/// cannot be delivered keeps back those behind it in its stream, and no others.
-///
-/// # Errors
-/// See [`SealError`]; the file is tried again by the next call.
-pub async fn deliver(engine: &Engine) -> Result<(), SealError> {
-    let files = engine.db.read_system().await?.undelivered().await?;
-    let (mut stuck, mut trouble) = (vec![], None);
-    for f in files {
-        let stream = (f.tenant.clone(), f.recipient.clone(), f.test);
-        if stuck.contains(&stream) {
-            continue;
-        }
-        if let Err(e) = deliver_one(engine, &f).await {
-            let of = (f.tenant.as_str(), f.recipient.as_str(), f.test);
-            fails(engine, Alarm::SdrDeliveryFailing, of, &e).await;
-            stuck.push(stream);
-            keep_first(&mut trouble, e);
-        }
-    }
-    trouble.map_or(Ok(()), Err)
-}
-
-/// One at a time, in all processes: two that write one `.tmp` would put a half-written file under the final name.
-async fn deliver_one(engine: &Engine, f: &FileRow) -> Result<(), SealError> {
-    let mut tx = engine.db.system().await?;
-    if !tx.lock_delivery(f).await? {
-        return Ok(());
-    }
-    put(engine, &mut tx, f).await?;
-    tx.mark_delivered(f, true).await?;
-    tx.commit().await?;
-    fault::point("seal.after_delivered");
-    Ok(())
-}
-
-/// Puts a file into the recipient's folder.
-async fn put(engine: &Engine, tx: &mut Tx<System>, f: &FileRow) -> Result<(), SealError> {
-    let io = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| SealError::Io { path, source }
-    };
-    let (files, root) = (engine.files.as_ref(), root(engine));
-    let (work, folder) = (root.join(".work"), folder(&root, f));
-    let target = folder.join(&f.name);
-    files.make_folder(&work).map_err(io(&work))?;
-    files.make_folder(&folder).map_err(io(&folder))?;
-    if let Some(there) = files.sha256(&target).map_err(io(&target))? {
-        if there != f.sha256 {
-            return Err(SealError::Occupied { path: target.display().to_string() });
-        }
-        return files.sync_folder(&folder).map_err(io(&folder));
-    }
-    let part = build(engine, tx, f).await?;
-    files.sync(&part).map_err(io(&part))?;
-    fault::point("seal.before_rename");
-    files.rename(&part, &target).map_err(io(&target))?;
-    fault::point("seal.after_rename");
-    files.sync_folder(&folder).map_err(io(&folder))
-}
-
 /// Makes a file again in the folder that nobody fetches from.
-async fn build(engine: &Engine, tx: &mut Tx<System>, f: &FileRow) -> Result<PathBuf, SealError> {
-    let part = root(engine).join(".work").join(format!("{}.{}.{}.tmp", f.recipient, f.tenant, f.name));
+pub(super) async fn build(engine: &Engine, tx: &mut Tx<System>, f: &FileRow) -> Result<PathBuf, SealError> {
+    let work = root(engine).join(".work");
+    let io = |path: &Path, source| SealError::Io { path: path.display().to_string(), source };
+    engine.files.make_folder(&work).map_err(|e| io(&work, e))?;
+    let part = work.join(format!("{}.{}.{}.tmp", f.recipient, f.tenant, f.name));
     let mut first = true;
     assemble(engine, tx, f, &mut |piece| {
         let done = engine.files.write(&part, piece, first);
         first = false;
-        done.map_err(|source| SealError::Io { path: part.display().to_string(), source })
+        done.map_err(|e| io(&part, e))
     })
     .await?;
     Ok(part)
