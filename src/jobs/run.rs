@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use super::act::{self, Outcome};
 use super::lease::{self, Lease, save_step};
 use super::stop::Stop;
+use crate::clock;
 use crate::engine::Engine;
 use crate::fault;
 use crate::orders::expect;
