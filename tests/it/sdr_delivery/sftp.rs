@@ -39,7 +39,7 @@ async fn what_lies_there_is_gone_on_with_or_begun_anew() {
         let server = Server::start().await;
         let app = app(vec![by_sftp("far", &server, strategy)]).await;
         for n in 0..4 {
-            seal(&app, &["a", "b", "c"]).await;
+            seal(&app, &[&format!("a{n}"), &format!("b{n}"), &format!("c{n}")]).await;
             let f = files(&app, "far", false).await.pop().unwrap();
             let octets = app.get(&format!("/api/v1/sdr/files/far/{}", f["fileSeq"])).await.octets;
             let left = match n {

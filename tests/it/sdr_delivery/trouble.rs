@@ -49,7 +49,7 @@ async fn a_key_that_is_not_let_in_is_an_alarm() {
     let app = app(vec![by_sftp("far", &server, Strategy::TmpRename)]).await;
     let keys = server.file("authorized_keys");
     std::fs::copy(server.file("other_key.pub"), &keys).unwrap();
-    let mend = || drop(std::fs::copy(server.file("key.pub"), &keys).unwrap());
+    let mend = || { std::fs::copy(server.file("key.pub"), &keys).unwrap(); };
     fails_until(&app, &server, "does not let", mend).await;
 }
 
@@ -128,7 +128,7 @@ async fn a_recipient_that_is_away_keeps_back_no_other() {
     let app = app(vec![mute, by_sftp("far", &server, Strategy::TmpRename)]).await;
     let mut waits = vec![];
     for n in 0..4_usize {
-        seal(&app, &["a"]).await;
+        seal(&app, &[&format!("order {n}")]).await;
         let error = later(&app).await.unwrap_err().to_string();
         assert!(error.contains("away at sftp://") && error.contains("no answer within 1 s"), "{error}");
         assert_eq!(states(&app, "far").await, vec!["acknowledged"; n + 1]);
