@@ -29,6 +29,7 @@ use crate::inventory::objects::Objects;
 use crate::jobs::{pool, sweep};
 use crate::mediation::deliver::lanes;
 use crate::mediation::files::Disk;
+use crate::mediation::recipients;
 use crate::mediation::seal::{self, Cut};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
@@ -123,7 +124,7 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
         worker,
         config,
     };
-    seal::configure(&engine).await?;
+    recipients::configure(&engine).await?;
     sweep::hosts(&engine).await?;
     Ok(Running { engine: Arc::new(engine), simulator, clock, lock })
 }

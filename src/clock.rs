@@ -86,4 +86,3 @@ pub fn backoff((first, longest): (u64, u64), tries: i64, draw: &str) -> Duration
     let draw = Sha256::digest(draw);
     Duration::from_millis(base + base / 4 * u64::from(draw[0]) / 255)
 }
-

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use figment::{Figment, Metadata, Provider};
@@ -448,6 +448,15 @@ impl Config {
             self.data.join("secret.key")
         } else {
             self.secrets.key_file.clone()
+        }
+    }
+
+    /// A file with a key or password for a recipient: one without a path lies in the folder `recipient-keys`.
+    #[must_use]
+    pub fn recipient_file(&self, file: &Path) -> PathBuf {
+        match file.parent() {
+            Some(above) if above.as_os_str().is_empty() => self.data.join("recipient-keys").join(file),
+            _ => file.to_owned(),
         }
     }
 

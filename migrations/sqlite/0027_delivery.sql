@@ -1,4 +1,4 @@
--- Delivery to recipients elsewhere: tries and their trouble, and where a delivered file was put.
+-- Delivery to recipients elsewhere: tries and their trouble.
 INSERT INTO schema_releases (migration, lowest_release) VALUES (27, '0.1.0');
 
 ALTER TABLE sdr_files ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
@@ -6,6 +6,4 @@ ALTER TABLE sdr_files ADD COLUMN next_try TEXT;
 ALTER TABLE sdr_files ADD COLUMN last_error TEXT;
 -- Version of the recipient by which the file was delivered.
 ALTER TABLE sdr_files ADD COLUMN delivered_version INTEGER;
--- Of a file in a folder of ours: which data folder's.
-ALTER TABLE sdr_files ADD COLUMN shelf BLOB;
 CREATE INDEX sdr_files_delivered ON sdr_files (recipient) WHERE state = 'delivered';

@@ -65,6 +65,9 @@ pub fn needs(method: &Method, path: &str) -> Needs {
     if below("/api/v1/clients") {
         return Needs::Scope(Scope::Admin);
     }
+    if below("/api/v1/sdr/recipients") {
+        return of(Scope::Operations, Scope::Admin);
+    }
     if below("/api/v1/subscriptions") || below("/api/v1/backups") {
         return of(Scope::OrdersRead, Scope::OrdersWrite);
     }
@@ -276,6 +279,9 @@ mod tests {
             (Method::POST, "/api/v1/backups/1/download-links", Scope::OrdersWrite),
             (Method::GET, "/api/v1/jobs", Scope::Operations),
             (Method::GET, "/api/v1/clients", Scope::Admin),
+            (Method::GET, "/api/v1/sdr/recipients/a", Scope::Operations),
+            (Method::PUT, "/api/v1/sdr/recipients/a", Scope::Admin),
+            (Method::POST, "/api/v1/sdr/records/1/corrections", Scope::Operations),
             (Method::POST, "/api/v1/clients/a/rotate", Scope::Admin),
             (Method::GET, "/metrics", Scope::Operations),
         ] {

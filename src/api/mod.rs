@@ -152,6 +152,12 @@ pub fn router(doors: Doors) -> Router {
         .route("/sdr/seal", post(own::sdr::seal))
         .route("/sdr/files", get(own::sdr::files))
         .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file))
+        .route("/sdr/recipients", get(own::recipients::list))
+        .route(
+            "/sdr/recipients/{name}",
+            get(own::recipients::show).put(own::recipients::set).delete(own::recipients::remove),
+        )
+        .route("/sdr/records/{id}/corrections", post(own::recipients::correct))
         .route("/listeners", get(own::listeners::list))
         .route(
             "/listeners/{id}",

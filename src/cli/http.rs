@@ -193,6 +193,10 @@ impl Http {
         self.accepted(Method::POST, target, Some(body)).await
     }
 
+    pub async fn put(&self, target: &str, body: &Value) -> Result<Reply, HttpError> {
+        self.accepted(Method::PUT, target, Some(body)).await
+    }
+
     pub async fn patch(&self, target: &str, body: &Value) -> Result<Reply, HttpError> {
         self.accepted(Method::PATCH, target, Some(body)).await
     }

@@ -29,6 +29,7 @@ mod order;
 pub mod out;
 mod performance;
 mod place;
+mod recipient;
 mod sdr;
 mod serve;
 mod simulator;

@@ -13,7 +13,7 @@ use telvisor_sdr::icd::{IcdSettings, interface_control_document};
 
 use super::http::{Http, query, segment};
 use super::out::{Out, complain};
-use super::{Global, migrate};
+use super::{Global, migrate, recipient};
 use crate::access::DEFAULT_TENANT;
 use crate::app;
 use crate::config::{Config, FileFormat};
@@ -40,6 +40,11 @@ pub enum Command {
     Seal,
     /// After a standby took over that lacked the last moments: give no number again. While no server runs.
     Resync(Got),
+    /// List, show, set and remove recipients.
+    #[command(subcommand)]
+    Recipient(recipient::Command),
+    /// Write a record that stands in the place of an earlier one; it goes into the next file.
+    Correct(Correct),
     /// Show what is in files on disk; - is standard input.
     Decode {
         #[arg(required = true)]
@@ -66,6 +71,22 @@ pub struct Got {
     /// The stream of the test customers.
     #[arg(long)]
     test: bool,
+}
+
+/// What a record says instead.
+#[derive(Debug, clap::Args)]
+pub struct Correct {
+    /// Id of the record.
+    record: String,
+    /// What it says instead, such as externalOrderId=PO-17; may be given more than once.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    changes: Vec<String>,
+    /// The one recipient that gets it (default: all).
+    #[arg(long)]
+    recipient: Option<String>,
+    /// Why, for the audit.
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 /// A file as the server lists it.
@@ -110,6 +131,8 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
                 }
             }
         }
+        Command::Recipient(command) => recipient::run(&global.http()?, command, out).await?,
+        Command::Correct(wanted) => correct(&global.http()?, wanted, out).await?,
         Command::Resync(got) => resync(&global.load()?, got, out).await?,
         Command::Decode { files } => return decode_files(files, out),
         Command::Icd => {
@@ -122,6 +145,27 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
         }
     }
     Ok(0)
+}
+
+async fn correct(http: &Http, wanted: &Correct, out: &mut Out<'_>) -> anyhow::Result<()> {
+    let mut changes = serde_json::Map::new();
+    for change in &wanted.changes {
+        let (field, value) = change.split_once('=').with_context(|| format!("{change}: not FIELD=VALUE"))?;
+        let number = ["durationSeconds", "volumeOctets", "causeCode"].contains(&field);
+        let value = match value.parse::<u64>() {
+            Ok(n) if number => json!(n),
+            _ => json!(value),
+        };
+        changes.insert(field.to_owned(), value);
+    }
+    let body = json!({ "changes": changes, "recipient": wanted.recipient, "reason": wanted.reason });
+    let path = format!("/api/v1/sdr/records/{}/corrections", segment(&wanted.record));
+    let reply = http.post(&path, &body).await?;
+    if out.json {
+        return out.json(&reply.body);
+    }
+    let id = reply.body["recordId"].as_str().unwrap_or_default();
+    out.line(format!("{id} is journalled, and stands in the place of {}", wanted.record))
 }
 
 /// On database and folders, without a server.
@@ -227,7 +271,7 @@ fn decode_files(files: &[PathBuf], out: &mut Out<'_>) -> anyhow::Result<u8> {
     Ok(status)
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     if path.as_os_str() != "-" {
         return std::fs::read(path);
     }

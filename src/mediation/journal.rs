@@ -238,6 +238,7 @@ async fn write(
         cause: &cause,
         subject,
         test: customer.test,
+        only: None,
         kind: entry.kind.as_str(),
         body: &body,
         event_time: entry.event_time,
@@ -328,9 +329,11 @@ pub async fn downloaded(
         cause: &format!("link:{link}"),
         subject,
         test: customer.test,
+        only: None,
         kind: RecordType::BackupDownloaded.as_str(),
         body: &body,
         event_time,
     })
-    .await
+    .await?;
+    Ok(())
 }

@@ -22,7 +22,7 @@ use super::schedule::Schedule;
 use super::seal::{CODEC, SealError, parsed};
 use crate::access::{Caller, Door};
 use crate::config::Config;
-use crate::store::sdr_delivery::{Placed, Progress};
+use crate::store::sdr_delivery::Progress;
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
 use crate::store::{Db, Json, System, Tx};
 
@@ -232,9 +232,10 @@ async fn take_over(
         rejected_reference: None,
         delivered_at: None,
         acknowledged_at: None,
+        place: None,
         delivery: Progress::default(),
     };
     tx.insert_file(&file).await?;
-    tx.mark_delivered(&file, &Placed { version: row.version, shelf: None }, true).await?;
+    tx.mark_delivered(&file, row.version, true).await?;
     Ok(())
 }

@@ -5,8 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use telvisor_model::Alarm;
 use telvisor_sdr::name::NameTemplate;
 
-pub use super::deliver::{FarError, deliver, folder, rebuild, root};
 use super::deliver::deliver_local;
+pub use super::deliver::{FarError, deliver, folder, rebuild, root};
 use super::fill::{Filled, fill};
 use super::schedule::Schedule;
 use crate::alarms;
@@ -64,24 +64,6 @@ pub enum Cut {
     Period,
     /// Full files only.
     Limits,
-}
-
-/// Notes the configured recipients: records journalled from now on are theirs.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn configure(engine: &Engine) -> Result<(), StoreError> {
-    let mut tx = engine.db.system().await?;
-    tx.lock_cut().await?;
-    let mut names = vec![];
-    for recipient in &engine.config.mediation.recipient {
-        let config = serde_json::to_value(recipient).expect("plain data");
-        tx.note_recipient(&recipient.name, &config).await?;
-        names.push(recipient.name.clone());
-    }
-    tx.retire_recipients(&names).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 /// Seals what is due in every stream, then delivers into folders of ours; other recipients have lanes of their own
@@ -417,6 +399,7 @@ async fn write(
         rejected_reference: None,
         delivered_at: None,
         acknowledged_at: None,
+        place: None,
         delivery: Progress::default(),
     };
     if let Some(last) = filled.last {

@@ -18,6 +18,8 @@ pub struct NewSdr<'a> {
     pub cause: &'a str,
     pub subject: Uuid,
     pub test: bool,
+    /// The one recipient that gets it; none: all whose filter it passes.
+    pub only: Option<&'a str>,
     pub kind: &'a str,
     pub body: &'a Value,
     pub event_time: DateTime<Utc>,
@@ -99,9 +101,9 @@ impl Tx<Tenant> {
         Ok(subject)
     }
 
-    /// Journals a record, once per cause. The record time is read under the lock that a cut takes exclusively, so a
+    /// Journals a record, once per cause; its id, or that of the one that is there. The record time is read under the lock that a cut takes exclusively, so a
     /// period is never cut while one of its records is still to be committed.
-    pub async fn insert_sdr(&mut self, r: &NewSdr<'_>) -> Result<(), StoreError> {
+    pub async fn insert_sdr(&mut self, r: &NewSdr<'_>) -> Result<Uuid, StoreError> {
         let tenant = self.tenant();
         if self.is_postgres() {
             sql!(self, execute, "SELECT pg_advisory_xact_lock_shared($1)", CUT_LOCK)?;
@@ -119,25 +121,35 @@ impl Tx<Tenant> {
         let written = sql!(
             self,
             execute,
-            "INSERT INTO sdr (tenant, record_id, cause, subject, test, type, body, event_time, record_time)
-             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9) ON CONFLICT (tenant, cause) DO NOTHING",
+            "INSERT INTO sdr (tenant, record_id, cause, subject, test, only_recipient, type, body, event_time,
+               record_time)
+             VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10) ON CONFLICT (tenant, cause) DO NOTHING",
             &tenant,
             id,
             r.cause,
             r.subject,
             r.test,
+            r.only,
             r.kind,
             Json(r.body),
             r.event_time,
             now
         )?;
         if written == 0 {
-            return Ok(());
+            let (there,) = sql!(
+                self,
+                one: (Uuid,),
+                "SELECT record_id FROM sdr WHERE tenant = $1 AND cause = $2",
+                &tenant,
+                r.cause
+            )?;
+            return Ok(there);
         }
         let row = self.sdr(id).await?;
         let row = row.ok_or_else(|| StoreError::Missing { what: "subject of record", id: id.to_string() })?;
         let personal = json!({ "customerId": row.customer_id });
-        self.tell(Resource::Usage, id, EventKind::Create, &UsageBody::from(row), Some(&personal)).await
+        self.tell(Resource::Usage, id, EventKind::Create, &UsageBody::from(row), Some(&personal)).await?;
+        Ok(id)
     }
 
     /// A record of the journal.
@@ -153,6 +165,32 @@ impl Tx<Tenant> {
             &tenant,
             id
         )
+    }
+}
+
+impl Tx<Tenant> {
+    /// The subject of a record.
+    pub async fn sdr_subject(&mut self, record: Uuid) -> Result<Option<Uuid>, StoreError> {
+        let tenant = self.tenant();
+        let found = sql!(
+            self,
+            optional: (Uuid,),
+            "SELECT subject FROM sdr WHERE tenant = $1 AND record_id = $2",
+            &tenant,
+            record
+        )?;
+        Ok(found.map(|(subject,)| subject))
+    }
+
+    /// Whether there is a recipient of this name that gets files.
+    pub async fn has_recipient(&mut self, name: &str) -> Result<bool, StoreError> {
+        let (n,) = sql!(
+            self,
+            one: (i64,),
+            "SELECT COUNT(*) FROM sdr_recipients WHERE name = $1 AND retired_at IS NULL",
+            name
+        )?;
+        Ok(n > 0)
     }
 }
 

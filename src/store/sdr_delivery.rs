@@ -1,9 +1,8 @@
 //! Delivery of sealed files: what waits, how tries went, what the recipients have taken.
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
-use super::sdr_files::{FileRow, RecipientRow};
+use super::sdr_files::FileRow;
 use super::{StoreError, System, Tx, sql};
 
 /// Key of the PostgreSQL advisory lock under which one process at a time puts files into folders of ours.
@@ -23,30 +22,9 @@ pub struct Progress {
     pub last_error: Option<String>,
     /// Version of the recipient by which it was delivered last.
     pub delivered_version: Option<i64>,
-    /// The data folder in which it was put; none when it is elsewhere.
-    pub shelf: Option<Uuid>,
-}
-
-/// Where a file was put.
-#[derive(Debug, Clone, Copy)]
-pub struct Placed {
-    /// Version of the recipient.
-    pub version: i64,
-    pub shelf: Option<Uuid>,
 }
 
 impl Tx<System> {
-    /// The last version of a recipient's configuration, even when it is retired.
-    pub async fn last_recipient(&mut self, name: &str) -> Result<Option<RecipientRow>, StoreError> {
-        sql!(
-            self,
-            optional: RecipientRow,
-            "SELECT name, version, config, since, created_at FROM sdr_recipients WHERE name = $1
-             ORDER BY version DESC LIMIT 1",
-            name
-        )
-    }
-
     /// Files that are sealed and not delivered, in the order of their numbers.
     pub async fn undelivered(&mut self) -> Result<Vec<FileRow>, StoreError> {
         sql!(
@@ -85,11 +63,11 @@ impl Tx<System> {
         Ok(n > 0)
     }
 
-    /// Marks a sealed file delivered; with `acknowledged` nothing more is awaited. False when it was not waiting.
+    /// Marks a sealed file delivered, by this version of its recipient; with `acknowledged` nothing more is awaited. False when it was not waiting.
     pub async fn mark_delivered(
         &mut self,
         f: &FileRow,
-        placed: &Placed,
+        version: i64,
         acknowledged: bool,
     ) -> Result<bool, StoreError> {
         let now = self.now();
@@ -97,7 +75,7 @@ impl Tx<System> {
             self,
             execute,
             "UPDATE sdr_files SET state = $6, delivered_at = $7, acknowledged_at = $8, delivered_version = $9,
-               shelf = $10, tries = 0, next_try = NULL, last_error = NULL
+               tries = 0, next_try = NULL, last_error = NULL
              WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4 AND revision = $5 AND state = 'sealed'",
             &f.tenant,
             &f.recipient,
@@ -107,8 +85,7 @@ impl Tx<System> {
             if acknowledged { "acknowledged" } else { "delivered" },
             now,
             acknowledged.then_some(now),
-            placed.version,
-            placed.shelf
+            version
         )?;
         Ok(rows == 1)
     }

@@ -16,7 +16,15 @@ pub struct RecipientRow {
     /// Records journalled after this are its.
     pub since: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
+    /// It gets no more files.
+    pub retired_at: Option<DateTime<Utc>>,
+    pub origin: String,
 }
+
+/// [`RecipientRow::origin`] of those that stand in the configuration.
+pub const CONFIGURED: &str = "configuration";
+/// Of those that an operator set.
+pub const SET: &str = "operator";
 
 /// A stream: (tenant, recipient, live or test), with its counters.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -59,19 +67,31 @@ pub struct FileRow {
     pub rejected_reference: Option<i64>,
     pub delivered_at: Option<DateTime<Utc>>,
     pub acknowledged_at: Option<DateTime<Utc>>,
+    /// The disk that it lies on; none: it is not delivered, or not to a folder of ours.
+    pub place: Option<String>,
     #[sqlx(flatten)]
     pub delivery: Progress,
 }
 
 impl Tx<System> {
-    /// The present version of every recipient.
+    /// The present version of every recipient that gets files.
     pub async fn recipients(&mut self) -> Result<Vec<RecipientRow>, StoreError> {
         sql!(
             self,
             all: RecipientRow,
-            "SELECT name, version, config, since, created_at FROM sdr_recipients r
+            "SELECT * FROM sdr_recipients r
              WHERE retired_at IS NULL
                AND version = (SELECT MAX(version) FROM sdr_recipients m WHERE m.name = r.name) ORDER BY name"
+        )
+    }
+
+    /// All versions of a recipient, the newest first; retired ones, too.
+    pub async fn recipient_versions(&mut self, name: &str) -> Result<Vec<RecipientRow>, StoreError> {
+        sql!(
+            self,
+            all: RecipientRow,
+            "SELECT * FROM sdr_recipients WHERE name = $1 ORDER BY version DESC",
+            name
         )
     }
 
@@ -80,24 +100,23 @@ impl Tx<System> {
         sql!(
             self,
             optional: RecipientRow,
-            "SELECT name, version, config, since, created_at FROM sdr_recipients WHERE name = $1 AND version = $2",
+            "SELECT * FROM sdr_recipients WHERE name = $1 AND version = $2",
             name,
             version
         )
     }
 
-    /// Notes a recipient's configuration when it is new or differs from the last.
-    pub async fn note_recipient(&mut self, name: &str, config: &Value) -> Result<(), StoreError> {
+    /// Notes a recipient's configuration when it is new or differs from the last; one that was retired is there again.
+    pub async fn note_recipient(
+        &mut self,
+        name: &str,
+        config: &Value,
+        origin: &str,
+    ) -> Result<(), StoreError> {
         let now = self.now();
-        let last = sql!(
-            self,
-            optional: RecipientRow,
-            "SELECT name, version, config, since, created_at FROM sdr_recipients WHERE name = $1
-             ORDER BY version DESC LIMIT 1",
-            name
-        )?;
-        let (version, since) = match &last {
-            Some(row) if row.config.0 == *config => {
+        let versions = self.recipient_versions(name).await?;
+        let (version, since) = match versions.first() {
+            Some(row) if row.config.0 == *config && row.origin == origin => {
                 sql!(
                     self,
                     execute,
@@ -113,30 +132,28 @@ impl Tx<System> {
         sql!(
             self,
             execute,
-            "INSERT INTO sdr_recipients (name, version, config, since, created_at) VALUES ($1,$2,$3,$4,$5)",
+            "INSERT INTO sdr_recipients (name, version, config, since, created_at, origin)
+             VALUES ($1,$2,$3,$4,$5,$6)",
             name,
             version,
             Json(config),
             since,
-            now
+            now,
+            origin
         )?;
         Ok(())
     }
 
-    /// Retires the recipients that are not named.
-    pub async fn retire_recipients(&mut self, keep: &[String]) -> Result<(), StoreError> {
+    /// Retires a recipient: it gets no more files.
+    pub async fn retire_recipient(&mut self, name: &str) -> Result<(), StoreError> {
         let now = self.now();
-        for row in self.recipients().await? {
-            if !keep.contains(&row.name) {
-                sql!(
-                    self,
-                    execute,
-                    "UPDATE sdr_recipients SET retired_at = $2 WHERE name = $1 AND retired_at IS NULL",
-                    &row.name,
-                    now
-                )?;
-            }
-        }
+        sql!(
+            self,
+            execute,
+            "UPDATE sdr_recipients SET retired_at = $2 WHERE name = $1 AND retired_at IS NULL",
+            name,
+            now
+        )?;
         Ok(())
     }
 
@@ -300,5 +317,33 @@ impl Tx<System> {
             "SELECT * FROM sdr_files WHERE tenant = $1 ORDER BY closed_at, recipient, test, file_seq, revision",
             tenant
         )
+    }
+
+    /// Delivered files that are not acknowledged and lie on another disk than this.
+    pub async fn elsewhere(&mut self, place: &str) -> Result<Vec<FileRow>, StoreError> {
+        sql!(
+            self,
+            all: FileRow,
+            "SELECT * FROM sdr_files WHERE state = 'delivered' AND place IS NOT NULL AND place <> $1
+             ORDER BY tenant, recipient, test, file_seq, revision",
+            place
+        )
+    }
+
+    /// Notes the disk that a file lies on.
+    pub async fn set_place(&mut self, f: &FileRow, place: &str) -> Result<(), StoreError> {
+        sql!(
+            self,
+            execute,
+            "UPDATE sdr_files SET place = $6
+             WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4 AND revision = $5",
+            &f.tenant,
+            &f.recipient,
+            f.test,
+            f.file_seq,
+            f.revision,
+            place
+        )?;
+        Ok(())
     }
 }

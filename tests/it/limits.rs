@@ -26,6 +26,7 @@ async fn files_that_are_not_full_are_left_alone_while_records_are_journalled() {
             cause: &format!("record {n}"),
             subject,
             test: false,
+            only: None,
             kind: "installed",
             body: &body,
             event_time,

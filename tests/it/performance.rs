@@ -36,7 +36,8 @@ async fn record(app: &TestApp, cause: &str) -> Tx<Tenant> {
     let subject = tx.subject(c.uid, "C1", None).await.unwrap();
     let now = tx.now();
     let body = json!({});
-    let new = NewSdr { cause, subject, test: false, kind: "upgraded", body: &body, event_time: now };
+    let new =
+        NewSdr { cause, subject, test: false, only: None, kind: "upgraded", body: &body, event_time: now };
     tx.insert_sdr(&new).await.unwrap();
     tx
 }

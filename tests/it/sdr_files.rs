@@ -1,5 +1,6 @@
 //! Sealing and delivering SDR files. Here: how tests write records, seal, and check a recipient's files.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use telvisor::config::{Config, FileFormat, Recipient};
 use telvisor::mediation::journal::Body;
@@ -12,11 +13,15 @@ use crate::harness::{CRM, TestApp, create};
 
 mod closing;
 mod content;
+mod corrections;
 mod disk;
 mod formats;
+mod kills;
 mod periods;
+mod recipients;
 mod resync;
 mod streams;
+mod takeover;
 
 const CSV: &str = "mediation-csv";
 const ASN1: &str = "mediation-asn1";
@@ -40,6 +45,11 @@ pub async fn customers(app: &TestApp) {
 
 /// Journals one record in an open transaction, as the end of an order item does.
 pub async fn write(tx: &mut Tx<Tenant>, customer: &str, cause: &str) {
+    write_at(tx, customer, cause, None).await;
+}
+
+/// The same of work that was done at this time.
+async fn write_at(tx: &mut Tx<Tenant>, customer: &str, cause: &str, done: Option<DateTime<Utc>>) {
     let c = tx.customer_by_id(customer).await.unwrap().unwrap();
     let subject = tx.subject(c.uid, customer, None).await.unwrap();
     let body = Body {
@@ -58,11 +68,12 @@ pub async fn write(tx: &mut Tx<Tenant>, customer: &str, cause: &str) {
         external_order: Some(cause.into()),
         corrects: None,
     };
-    let event_time = tx.now();
+    let event_time = done.unwrap_or_else(|| tx.now());
     tx.insert_sdr(&NewSdr {
         cause,
         subject,
         test: c.test,
+        only: None,
         kind: "installed",
         body: &serde_json::to_value(&body).unwrap(),
         event_time,

@@ -14,6 +14,7 @@ pub mod inventory;
 pub mod order;
 pub mod own;
 pub mod product_order;
+pub mod recipients;
 pub mod usage;
 pub mod v5;
 

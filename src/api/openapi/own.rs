@@ -13,7 +13,7 @@ use utoipa::openapi::{Ref, Required, Schema};
 use utoipa::{PartialSchema as _, ToSchema};
 
 use super::build::{Api, answer, attributes, by_id, id, list_parameters, refusals, request};
-use super::clients;
+use super::{clients, recipients};
 use crate::api::OWN;
 use crate::api::own::performance::ATTRIBUTES;
 
@@ -338,6 +338,7 @@ pub fn api() -> Api {
     clients::operations(&mut api);
     backups(&mut api);
     files(&mut api);
+    recipients::operations(&mut api);
     performance(&mut api);
     api
 }

@@ -7,6 +7,7 @@ pub mod life;
 pub mod listeners;
 pub mod orders;
 pub mod performance;
+pub mod recipients;
 pub mod sdr;
 
 use axum::Json;

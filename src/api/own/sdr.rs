@@ -39,8 +39,11 @@ fn render(engine: &Engine, f: &FileRow, elsewhere: &[String]) -> Value {
         let path = seal::folder(&seal::root(engine), f).join(&f.name);
         shown["path"] = json!(std::path::absolute(&path).unwrap_or(path).display().to_string());
     }
-    let times =
-        [("deliveredAt", f.delivered_at), ("acknowledgedAt", f.acknowledged_at), ("nextTry", f.delivery.next_try)];
+    let times = [
+        ("deliveredAt", f.delivered_at),
+        ("acknowledgedAt", f.acknowledged_at),
+        ("nextTry", f.delivery.next_try),
+    ];
     for (name, at) in times {
         if let Some(at) = at {
             shown[name] = json!(time(at));

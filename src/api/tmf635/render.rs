@@ -29,7 +29,7 @@ fn characteristics(kind: &str, body: &Body) -> Vec<Value> {
         characteristic("subscription", &body.instance.to_string()),
         characteristic("result", if body.success { "success" } else { "failure" }),
     ];
-    let ids = [("backup", body.backup), ("order", body.order)];
+    let ids = [("backup", body.backup), ("order", body.order), ("corrects", body.corrects)];
     let texts = [
         ("previousVersion", body.previous_version.clone()),
         ("plan", body.plan.clone()),
@@ -87,6 +87,7 @@ pub fn specification(base: &str, kind: RecordType) -> Value {
         entry("order", "string", "id of the order", 0),
         entry("externalOrder", "string", "the client's own number of the order", 0),
         entry("causeCode", "integer", "why it failed", 0),
+        entry("corrects", "string", "id of the earlier record in whose place it stands", 0),
     ];
     match kind {
         RecordType::ApplicationUpgraded | RecordType::ApplicationDowngraded => {

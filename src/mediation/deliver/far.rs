@@ -6,9 +6,6 @@ use super::s3::S3;
 use super::sftp::Sftp;
 use crate::config::Delivery;
 
-/// Most octets of a file by which a recipient answers.
-pub(super) const ANSWER_MOST: u64 = 1 << 20;
-
 /// Why a far end did not take or give something. Texts name no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum FarError {
@@ -55,15 +52,6 @@ pub(super) struct Parcel<'a> {
     pub sha256: &'a str,
 }
 
-/// One of the folders of a recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shelf {
-    /// Where the files lie.
-    Files,
-    /// `ack` below it, where the recipient answers.
-    Answers,
-}
-
 /// A connection to where a recipient's files go, for one round.
 pub(super) enum Far {
     Sftp(Box<Sftp>),
@@ -85,30 +73,6 @@ impl Far {
         match self {
             Self::Sftp(s) => s.put(parcel).await,
             Self::S3(s) => s.put(parcel).await,
-        }
-    }
-
-    /// The names of the files there.
-    pub async fn names(&self, shelf: Shelf) -> Result<Vec<String>, FarError> {
-        match self {
-            Self::Sftp(s) => s.names(shelf).await,
-            Self::S3(s) => s.names(shelf).await,
-        }
-    }
-
-    /// A file by which the recipient answers.
-    pub async fn answer(&self, name: &str) -> Result<Vec<u8>, FarError> {
-        match self {
-            Self::Sftp(s) => s.answer(name).await,
-            Self::S3(s) => s.answer(name).await,
-        }
-    }
-
-    /// Removes an answer that was read.
-    pub async fn remove_answer(&self, name: &str) -> Result<(), FarError> {
-        match self {
-            Self::Sftp(s) => s.remove_answer(name).await,
-            Self::S3(s) => s.remove_answer(name).await,
         }
     }
 }

@@ -19,7 +19,6 @@ use crate::config::{Ack, Delivery, Recipient};
 use crate::engine::Engine;
 use crate::mediation::seal::SealError;
 use crate::store::StoreError;
-use crate::store::sdr_delivery::Placed;
 use crate::store::sdr_files::FileRow;
 
 /// First wait after a try that failed, and the longest, in milliseconds.
@@ -73,10 +72,7 @@ pub async fn run(engine: Arc<Engine>, shutdown: CancellationToken) {
 }
 
 /// Recipients elsewhere that have something due, and whether their answers are to be looked for.
-async fn due(
-    engine: &Engine,
-    looked: &HashMap<String, Instant>,
-) -> Result<Vec<(String, bool)>, SealError> {
+async fn due(engine: &Engine, looked: &HashMap<String, Instant>) -> Result<Vec<(String, bool)>, SealError> {
     let mut due = vec![];
     for name in names(engine).await? {
         let (_, r) = recipient(engine, &name).await?;
@@ -102,7 +98,7 @@ pub async fn names(engine: &Engine) -> Result<Vec<String>, StoreError> {
     let mut elsewhere = vec![];
     for name in names {
         // One whose configuration cannot be read is told by what delivers to folders of ours.
-        let row = tx.last_recipient(&name).await?;
+        let row = tx.recipient_versions(&name).await?.into_iter().next();
         let read = row.map(|row| serde_json::from_value::<Recipient>(row.config.0));
         if matches!(read, Some(Ok(r)) if r.delivery != Delivery::Local) {
             elsewhere.push(name);
@@ -212,7 +208,7 @@ async fn one(engine: &Engine, far: &Far, version: i64, r: &Recipient, f: &FileRo
     drop(std::fs::remove_file(&here));
     let put = put.map_err(|source| SealError::Far { at: address(&f.recipient, &r.delivery), source })?;
     let mut tx = engine.db.system().await?;
-    tx.mark_delivered(f, &Placed { version, shelf: None }, r.ack == Ack::None).await?;
+    tx.mark_delivered(f, version, r.ack == Ack::None).await?;
     tx.commit().await?;
     let again = put == Put::WasThere;
     tracing::info!(sdr.file = f.name, sdr.recipient = f.recipient, was_there = again, "file delivered");

@@ -8,7 +8,7 @@ use crate::config::{Ack, Delivery, Recipient};
 use crate::engine::Engine;
 use crate::fault;
 use crate::mediation::seal::{SealError, keep_first};
-use crate::store::sdr_delivery::Placed;
+use crate::mediation::takeover::{place, take_over};
 use crate::store::sdr_files::FileRow;
 use crate::store::{System, Tx};
 
@@ -18,7 +18,7 @@ use crate::store::{System, Tx};
 /// See [`SealError`]; the file is tried again by the next call.
 pub async fn deliver(engine: &Engine) -> Result<(), SealError> {
     let files = engine.db.read_system().await?.undelivered().await?;
-    let (mut stuck, mut trouble) = (vec![], None);
+    let (mut stuck, mut trouble) = (vec![], take_over(engine).await.err());
     for f in files {
         let stream = (f.tenant.clone(), f.recipient.clone(), f.test);
         if stuck.contains(&stream) {
@@ -45,8 +45,8 @@ async fn one(engine: &Engine, f: &FileRow, version: i64, r: &Recipient) -> Resul
         return Ok(());
     }
     put(engine, &mut tx, f).await?;
-    let placed = Placed { version, shelf: None };
-    tx.mark_delivered(f, &placed, r.ack == Ack::None).await?;
+    tx.mark_delivered(f, version, r.ack == Ack::None).await?;
+    tx.set_place(f, &place(engine)?).await?;
     tx.commit().await?;
     fault::point("seal.after_delivered");
     recovered(engine, f).await?;
@@ -54,7 +54,11 @@ async fn one(engine: &Engine, f: &FileRow, version: i64, r: &Recipient) -> Resul
 }
 
 /// Puts a file into the recipient's folder.
-async fn put(engine: &Engine, tx: &mut Tx<System>, f: &FileRow) -> Result<(), SealError> {
+pub(in crate::mediation) async fn put(
+    engine: &Engine,
+    tx: &mut Tx<System>,
+    f: &FileRow,
+) -> Result<(), SealError> {
     let io = |path: &Path| {
         let path = path.display().to_string();
         move |source| SealError::Io { path, source }

@@ -16,6 +16,7 @@ mod sftp;
 
 pub use far::FarError;
 pub use local::deliver as deliver_local;
+pub(super) use local::put;
 pub use rebuild::rebuild;
 
 use super::seal::{SealError, fails, keep_first, parsed};
@@ -69,12 +70,21 @@ pub async fn deliver(engine: &Engine) -> Result<(), SealError> {
 
 /// A recipient as it is configured now, and the version of that: files that wait go where it says now.
 async fn recipient(engine: &Engine, name: &str) -> Result<(i64, Recipient), SealError> {
-    let row = engine.db.read_system().await?.last_recipient(name).await?;
-    let row = row.ok_or_else(|| SealError::Recipient {
+    let versions = engine.db.read_system().await?.recipient_versions(name).await?;
+    let row = versions.first().ok_or_else(|| SealError::Recipient {
         name: name.to_owned(),
         problem: "there is no configuration of it".to_owned(),
     })?;
-    Ok((row.version, parsed(&row)?))
+    let mut recipient = parsed(row)?;
+    let files: Vec<&mut PathBuf> = match &mut recipient.delivery {
+        Delivery::Local => vec![],
+        Delivery::Sftp(s) => s.key_file.iter_mut().chain(&mut s.password_file).collect(),
+        Delivery::S3(s) => vec![&mut s.access_key_file, &mut s.secret_key_file],
+    };
+    for file in files {
+        *file = engine.config.recipient_file(file);
+    }
+    Ok((row.version, recipient))
 }
 
 /// Where a recipient's files go, for messages.

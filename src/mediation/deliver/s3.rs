@@ -6,11 +6,11 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::{Client, Method, Response, StatusCode, Url};
-use rusty_s3::actions::{ListObjectsV2, PutObject};
+use rusty_s3::actions::PutObject;
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 use sha2::{Digest as _, Sha256};
 
-use super::far::{ANSWER_MOST, FarError, Parcel, Put, Shelf};
+use super::far::{FarError, Parcel, Put};
 use crate::config;
 use crate::http;
 
@@ -49,7 +49,7 @@ impl S3 {
 
     /// Puts an object there, whole or not at all, over no other.
     pub async fn put(&self, parcel: Parcel<'_>) -> Result<Put, FarError> {
-        let key = self.key(Shelf::Files, parcel.name);
+        let key = self.key(parcel.name);
         let own = |e: &dyn std::fmt::Display| FarError::Setting(format!("{}: {e}", parcel.here.display()));
         let sum = BASE64_STANDARD.encode(hex::decode(parcel.sha256).map_err(|e| own(&e))?);
         let mut action = PutObject::new(&self.bucket, Some(&self.credentials), &key);
@@ -90,57 +90,6 @@ impl S3 {
         Ok(Some(hex::encode(digest.finalize())))
     }
 
-    /// Names of the objects directly below the prefix, or below its `ack/`.
-    pub async fn names(&self, shelf: Shelf) -> Result<Vec<String>, FarError> {
-        let prefix = self.key(shelf, "");
-        let (mut names, mut more) = (vec![], None::<String>);
-        loop {
-            let mut action = self.bucket.list_objects_v2(Some(&self.credentials));
-            action.with_prefix(prefix.clone());
-            action.with_delimiter("/");
-            if let Some(token) = more.take() {
-                action.with_continuation_token(token);
-            }
-            let answer = self.send(Method::GET, action.sign(SIGNED_FOR), &prefix).await?;
-            let answer = answer.ok_or_else(|| FarError::Path {
-                path: self.bucket.name().to_owned(),
-                problem: "there is no such bucket".to_owned(),
-            })?;
-            let text = answer.text().await.map_err(|e| lost(&e))?;
-            let page = ListObjectsV2::parse_response(&text)
-                .map_err(|e| FarError::Path { path: prefix.clone(), problem: e.to_string() })?;
-            let found = page.contents.iter().filter_map(|o| o.key.strip_prefix(prefix.as_str()));
-            names.extend(found.filter(|n| !n.is_empty()).map(str::to_owned));
-            more = page.next_continuation_token;
-            if more.is_none() {
-                return Ok(names);
-            }
-        }
-    }
-
-    /// An answer of the recipient.
-    pub async fn answer(&self, name: &str) -> Result<Vec<u8>, FarError> {
-        let key = self.key(Shelf::Answers, name);
-        let url = self.bucket.get_object(Some(&self.credentials), &key).sign(SIGNED_FOR);
-        let gone = || FarError::Lost(format!("{key}: is gone"));
-        let mut answer = self.send(Method::GET, url, &key).await?.ok_or_else(gone)?;
-        let mut octets = vec![];
-        while let Some(piece) = answer.chunk().await.map_err(|e| lost(&e))? {
-            octets.extend_from_slice(&piece);
-            if octets.len() as u64 > ANSWER_MOST {
-                break;
-            }
-        }
-        Ok(octets)
-    }
-
-    /// Removes an answer that was read.
-    pub async fn remove_answer(&self, name: &str) -> Result<(), FarError> {
-        let key = self.key(Shelf::Answers, name);
-        let url = self.bucket.delete_object(Some(&self.credentials), &key).sign(SIGNED_FOR);
-        self.send(Method::DELETE, url, &key).await.map(drop)
-    }
-
     /// None when there is no such thing.
     async fn send(&self, method: Method, url: Url, key: &str) -> Result<Option<Response>, FarError> {
         let answer = self.client.request(method, url).send().await.map_err(|e| lost(&e))?;
@@ -151,11 +100,8 @@ impl S3 {
         }
     }
 
-    fn key(&self, shelf: Shelf, name: &str) -> String {
-        match shelf {
-            Shelf::Files => format!("{}{name}", self.prefix),
-            Shelf::Answers => format!("{}ack/{name}", self.prefix),
-        }
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
     }
 }
 

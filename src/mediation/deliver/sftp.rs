@@ -6,16 +6,16 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use russh::AlgorithmKind;
 use russh::client::{self, Handle};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::AlgorithmKind;
 use russh_sftp::client::SftpSession;
 use russh_sftp::client::error::Error as SftpError;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 
-use super::far::{ANSWER_MOST, FarError, Parcel, Put, Shelf};
+use super::far::{FarError, Parcel, Put};
 use crate::config::{self, Strategy};
 
 /// Octets that are read or written at once.
@@ -77,7 +77,7 @@ impl Sftp {
 
     /// Puts a file there under its name, whole or not at all.
     pub async fn put(&self, parcel: Parcel<'_>) -> Result<Put, FarError> {
-        let place = self.path(Shelf::Files, parcel.name);
+        let place = self.path(parcel.name);
         let there = self.compare(&place, parcel).await?;
         match (self.strategy, there) {
             (_, There::Other) | (Strategy::TmpRename | Strategy::TmpDir, There::Part(_)) => {
@@ -90,7 +90,7 @@ impl Sftp {
                 self.put_renamed(&place, format!("{place}.tmp"), parcel, rest).await
             }
             (Strategy::TmpDir, rest) => {
-                let scratch = self.path(Shelf::Files, SCRATCH);
+                let scratch = self.path(SCRATCH);
                 if rest == There::Nothing && self.size(&scratch).await?.is_none() {
                     self.sftp.create_dir(scratch.as_str()).await.map_err(at(&scratch))?;
                 }
@@ -220,35 +220,6 @@ impl Sftp {
         Ok(found)
     }
 
-    /// Names of the files in a folder; none where there is no such folder to answer in.
-    pub async fn names(&self, shelf: Shelf) -> Result<Vec<String>, FarError> {
-        let folder = self.folder(shelf);
-        match self.sftp.read_dir(folder.as_str()).await {
-            Ok(entries) => {
-                Ok(entries.filter(|e| !e.file_type().is_dir()).map(|e| e.file_name()).collect())
-            }
-            Err(SftpError::Status(s)) if s.status_code == StatusCode::NoSuchFile && shelf == Shelf::Answers => {
-                Ok(vec![])
-            }
-            Err(e) => Err(at(&folder)(e)),
-        }
-    }
-
-    /// An answer of the recipient.
-    pub async fn answer(&self, name: &str) -> Result<Vec<u8>, FarError> {
-        let path = self.path(Shelf::Answers, name);
-        let mut octets = vec![];
-        let file = self.sftp.open(path.as_str()).await.map_err(at(&path))?;
-        let mut file = file.take(ANSWER_MOST + 1);
-        file.read_to_end(&mut octets).await.map_err(|e| self.failed(&path, &e))?;
-        Ok(octets)
-    }
-
-    /// Removes an answer that was read.
-    pub async fn remove_answer(&self, name: &str) -> Result<(), FarError> {
-        self.remove(&self.path(Shelf::Answers, name)).await
-    }
-
     async fn remove(&self, path: &str) -> Result<(), FarError> {
         match self.sftp.remove_file(path).await {
             Err(SftpError::Status(s)) if s.status_code == StatusCode::NoSuchFile => Ok(()),
@@ -264,15 +235,8 @@ impl Sftp {
         }
     }
 
-    fn folder(&self, shelf: Shelf) -> String {
-        match shelf {
-            Shelf::Files => self.folder.clone(),
-            Shelf::Answers => format!("{}/ack", self.folder),
-        }
-    }
-
-    fn path(&self, shelf: Shelf, name: &str) -> String {
-        format!("{}/{name}", self.folder(shelf))
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
     }
 
     /// What a failed read or write means: the server's refusal, or the end of the connection.
@@ -323,8 +287,8 @@ async fn connect(s: &config::Sftp, limit: Duration) -> Result<Sftp, FarError> {
         (None, e) => lost(e),
     })?;
     let answer = if let Some(file) = &s.key_file {
-        let key = russh::keys::load_secret_key(file, None)
-            .map_err(|e| wrong(&file.display().to_string(), &e))?;
+        let key =
+            russh::keys::load_secret_key(file, None).map_err(|e| wrong(&file.display().to_string(), &e))?;
         let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
         ssh.authenticate_publickey(&s.user, key).await
     } else {

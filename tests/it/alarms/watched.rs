@@ -15,6 +15,7 @@ use telvisor::mediation::files::{Disk, FileLayer, Room};
 use telvisor::mediation::seal::{self, Cut};
 use telvisor::queue::Queue;
 use telvisor::queue::amqp::Broker;
+use telvisor::store::sdr_files::CONFIGURED;
 use telvisor::store::{Db, DbOptions};
 use tempfile::TempDir;
 
@@ -278,7 +279,7 @@ async fn records_that_cannot_be_sealed() {
     let note = async |schedule: &str| {
         let mut tx = app.engine().db.system().await.unwrap();
         let config = json!({ "name": "mediation-csv", "format": "csv", "schedule": schedule });
-        tx.note_recipient("mediation-csv", &config).await.unwrap();
+        tx.note_recipient("mediation-csv", &config, CONFIGURED).await.unwrap();
         tx.commit().await.unwrap();
     };
     note("never").await;

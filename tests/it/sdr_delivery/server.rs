@@ -119,7 +119,13 @@ async fn serve(connection: TcpStream, config: PathBuf, line: Arc<Line>) {
     }
     let cut = line.cuts.lock().unwrap().pop();
     let mut command = Command::new(SSHD);
-    command.arg("-i").arg("-f").arg(&config).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .arg("-i")
+        .arg("-f")
+        .arg(&config)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut sshd = command.kill_on_drop(true).spawn().unwrap();
     let (to, from) = (sshd.stdin.take().unwrap(), sshd.stdout.take().unwrap());
     let (read, write) = connection.into_split();

@@ -22,7 +22,10 @@ async fn fails_until(app: &TestApp, server: &Server, words: &str, mend: impl FnO
     let error = later(app).await.expect_err("it cannot be delivered").to_string();
     assert!(error.contains(words), "{error}");
     let f = files(app, "far", false).await.remove(0);
-    assert_eq!((&f["state"], &f["tries"], f["lastError"].as_str()), (&"sealed".into(), &1.into(), Some(&*error)));
+    assert_eq!(
+        (&f["state"], &f["tries"], f["lastError"].as_str()),
+        (&"sealed".into(), &1.into(), Some(&*error))
+    );
     assert!(f["nextTry"].is_string(), "{f:#}");
     let alarm = one(app, "sdrDeliveryFailing").await;
     assert!(alarm["alarmDetails"].as_str().unwrap().contains(words), "{alarm:#}");
@@ -49,7 +52,9 @@ async fn a_key_that_is_not_let_in_is_an_alarm() {
     let app = app(vec![by_sftp("far", &server, Strategy::TmpRename)]).await;
     let keys = server.file("authorized_keys");
     std::fs::copy(server.file("other_key.pub"), &keys).unwrap();
-    let mend = || { std::fs::copy(server.file("key.pub"), &keys).unwrap(); };
+    let mend = || {
+        std::fs::copy(server.file("key.pub"), &keys).unwrap();
+    };
     fails_until(&app, &server, "does not let", mend).await;
 }
 
@@ -112,7 +117,9 @@ async fn a_name_that_another_file_has_is_an_alarm() {
         assert_eq!(std::fs::read(&taken).unwrap(), b"not ours");
         assert_eq!(states(&app, "far").await, ["sealed", "sealed"], "{strategy:?}");
         assert_eq!(files(&app, "far", true).await[0]["state"], "acknowledged");
-        assert!(one(&app, "sdrDeliveryFailing").await["alarmDetails"].as_str().unwrap().contains("not touched"));
+        assert!(
+            one(&app, "sdrDeliveryFailing").await["alarmDetails"].as_str().unwrap().contains("not touched")
+        );
         std::fs::remove_file(&taken).unwrap();
         later(&app).await.unwrap();
         assert_eq!(states(&app, "far").await, ["acknowledged", "acknowledged"]);
@@ -136,7 +143,12 @@ async fn a_recipient_that_is_away_keeps_back_no_other() {
         assert_eq!(f["tries"], n + 1);
         let at = |name: &str| f[name].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
         waits.push((at("nextTry") - app.engine().db.clock().now()).num_milliseconds());
-        assert_eq!(open(&app, "sdrDeliveryFailing").await.len(), usize::from(n >= 2), "after {} tries", n + 1);
+        assert_eq!(
+            open(&app, "sdrDeliveryFailing").await.len(),
+            usize::from(n >= 2),
+            "after {} tries",
+            n + 1
+        );
     }
     assert!(waits.windows(2).all(|w| w[1] > w[0]), "{waits:?}");
     let tries = *away.line.connections.lock().unwrap();

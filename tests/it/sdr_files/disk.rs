@@ -1,17 +1,20 @@
 //! What a disk that refuses, loses power or is taken leaves, and what is delivered after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use sha2::{Digest as _, Sha256};
+use telvisor::config::Recipient;
 use telvisor::engine::Engine;
 use telvisor::mediation::files::{Disk, FileLayer};
 use telvisor::mediation::seal::{self, Cut, SealError};
 
 use super::{check_stream, customers, files, journal, only, recipient};
-use crate::harness::{TestApp, files_below};
+use crate::crash::draw::Draw;
+use crate::crash::seed;
+use crate::harness::{TestApp, files_below, setting};
 
 /// Another process on the same database, with another file layer.
 async fn with_files(app: &TestApp, files: Arc<dyn FileLayer>) -> Engine {
@@ -132,17 +135,27 @@ impl Power {
         Ok(act(&mut m))
     }
 
-    /// The power comes back: what was not synced is gone, or by chance is there (`kept`).
-    fn back(&self, kept: bool) {
+    /// The power comes back. What was not synced is gone, or by chance it is there: `keeps` says of which file.
+    fn back(&self, mut keeps: impl FnMut() -> bool) {
         let mut m = self.0.lock().unwrap();
-        if kept {
-            m.safe = m.now.clone();
-            m.files.iter_mut().for_each(|f| f.safe = f.now.clone());
-        } else {
-            m.now = m.safe.clone();
-            m.files.iter_mut().for_each(|f| f.now = f.safe.clone());
+        let Memory { files, now, safe, left, .. } = &mut *m;
+        let names: BTreeSet<_> = now.keys().chain(safe.keys()).cloned().collect();
+        for name in names {
+            if keeps() {
+                match now.get(&name) {
+                    Some(n) => safe.insert(name, *n),
+                    None => safe.remove(&name),
+                };
+            }
         }
-        m.left = usize::MAX;
+        for f in files.iter_mut() {
+            if keeps() {
+                f.safe = f.now.clone();
+            }
+            f.now = f.safe.clone();
+        }
+        now.clone_from(safe);
+        *left = usize::MAX;
     }
 }
 
@@ -202,7 +215,7 @@ async fn what_a_power_cut_takes_is_delivered_again_alike() {
             journal(&app, "C1", &[&format!("order {n}")]).await;
             power.0.lock().unwrap().left = n;
             let whole = seal::seal(&engine, Cut::Manual).await.is_ok();
-            power.back(kept);
+            power.back(|| kept);
             let list = app.engine().db.read_system().await.unwrap().files("default").await.unwrap();
             let delivered: Vec<_> = list.iter().filter(|f| f.state == "acknowledged").collect();
             assert_eq!(delivered.len(), if whole { n + 1 } else { n });
@@ -213,7 +226,7 @@ async fn what_a_power_cut_takes_is_delivered_again_alike() {
                 assert_eq!(whole.as_ref(), Some(&f.sha256), "{} was told to be delivered", f.name);
             }
             seal::deliver(&engine).await.unwrap();
-            power.back(false);
+            power.back(|| false);
             let there = power.0.lock().unwrap().outlives("r");
             assert_eq!(there.len(), n + 1);
             for f in &list {
@@ -227,6 +240,65 @@ async fn what_a_power_cut_takes_is_delivered_again_alike() {
             cuts += 1;
         }
         assert!(cuts >= 7, "{cuts}");
+    }
+}
+
+/// The same at random: several streams and layouts, and of what was not synced any part may be there.
+#[tokio::test]
+async fn power_cuts_at_random_lose_and_double_nothing() {
+    let cuts = if setting("TELVISOR_TEST_FULL").is_some() { 400 } else { 40 };
+    let seed = seed();
+    println!("seed {seed} (TELVISOR_TEST_SEED={seed} draws the same again)");
+    let mut draw = Draw::new(seed, 9);
+    let header = r#"{ "name": "headers", "format": "asn1", "framing": "ts32297", "ack": "file" }"#;
+    let list = vec![Recipient { records: 2, ..recipient("r", "day") }, serde_json::from_str(header).unwrap()];
+    let app = TestApp::with(only(list)).await;
+    customers(&app).await;
+    let power = Arc::new(Power(Mutex::default()));
+    let engine = with_files(&app, power.clone()).await;
+    let mut written = 0;
+    for n in 0..cuts {
+        let customer = if draw.one_in(3) { "T1" } else { "C1" };
+        let names: Vec<_> = (0..draw.between(1, 4)).map(|m| format!("order {n} {m}")).collect();
+        written += names.len();
+        journal(&app, customer, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        power.0.lock().unwrap().left = draw.below(24);
+        // Whether it came to its end in time does not matter.
+        let _ = seal::seal(&engine, Cut::Manual).await;
+        let kept = draw.below(5);
+        power.back(|| draw.below(4) < kept);
+        // What was told to be delivered outlives the cut.
+        let list = app.engine().db.read_system().await.unwrap().files("default").await.unwrap();
+        let m = power.0.lock().unwrap();
+        for f in list.iter().filter(|f| f.state != "sealed") {
+            let path = seal::folder(&seal::root(&engine), f).join(&f.name);
+            let there = m.safe.get(&path).map(|n| hex::encode(Sha256::digest(&m.files[*n].safe)));
+            assert_eq!(there.as_ref(), Some(&f.sha256), "seed {seed}: {}", f.name);
+        }
+    }
+    power.back(|| true);
+    seal::seal(&engine, Cut::Manual).await.unwrap();
+    let list = app.engine().db.read_system().await.unwrap().files("default").await.unwrap();
+    let m = power.0.lock().unwrap();
+    let final_names = m.now.keys().filter(|p| !p.parent().unwrap().ends_with(".work")).count();
+    assert_eq!(final_names, list.len(), "seed {seed}: one file for each manifest");
+    let mut next: BTreeMap<(String, bool), (i64, i64)> = BTreeMap::new();
+    let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for f in &list {
+        let (file, number) = next.entry((f.recipient.clone(), f.test)).or_insert((1, 1));
+        assert_eq!((f.file_seq, f.first_number), (*file, *number), "seed {seed}: a gap");
+        (*file, *number) = (f.file_seq + 1, f.last_number + 1);
+        let path = seal::folder(&seal::root(&engine), f).join(&f.name);
+        let decoded = telvisor_sdr::decode::decode(&m.files[m.now[&path]].now).unwrap();
+        let names = decoded.records.into_iter().map(|r| r.external_order_id.unwrap());
+        told.entry(f.recipient.clone()).or_default().extend(names);
+    }
+    for (recipient, mut names) in told {
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all, "seed {seed}: {recipient} has some twice");
+        assert_eq!(written, all, "seed {seed}: {recipient} lacks some");
     }
 }
 
