@@ -79,10 +79,7 @@ impl S3 {
     /// SHA-256 of an object, in hex; none when it is not there.
     async fn digest(&self, key: &str) -> Result<Option<String>, FarError> {
         let url = self.bucket.get_object(Some(&self.credentials), key).sign(SIGNED_FOR);
-        let mut answer = match self.send(Method::GET, url, key).await? {
-            None => return Ok(None),
-            Some(answer) => answer,
-        };
+        let Some(mut answer) = self.send(Method::GET, url, key).await? else { return Ok(None) };
         let mut digest = Sha256::new();
         while let Some(piece) = answer.chunk().await.map_err(|e| lost(&e))? {
             digest.update(&piece);
