@@ -143,7 +143,7 @@ fn journal(kind: &str, size: u64) -> Vec<String> {
     ];
     if !sqlite {
         // As the server would have it by itself after a while.
-        statements.push("VACUUM ANALYZE".to_owned());
+        statements.push("VACUUM ANALYZE sdr, sdr_subjects".to_owned());
     }
     statements
 }
