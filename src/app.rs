@@ -27,9 +27,10 @@ use crate::hypervisor::simulator::remote::RemoteSimulator;
 use crate::hypervisor::simulator::{Options, Settings, Simulator};
 use crate::inventory::objects::Objects;
 use crate::jobs::{pool, sweep};
+use crate::mediation::audit::Auditor;
 use crate::mediation::files::Disk;
-use crate::mediation::recipients;
 use crate::mediation::seal::{self, Cut};
+use crate::mediation::{recipients, retention};
 use crate::notify;
 use crate::orders::draft::CUSTOMER_ACCOUNT;
 use crate::orders::{admission, archive};
@@ -111,13 +112,14 @@ pub async fn open(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Runni
     let objects = Objects::open(&config.data.join("backups"))?;
     let broker = Broker::configured(&config.amqp).context("amqp")?;
     let worker = format!("{}-{}", std::process::id(), new_id().simple());
+    let (file_mode, folder_mode) = config.mediation.modes();
     let engine = Engine {
         db,
         catalogue,
         queue: Arc::new(Queue::new(config.role.has_worker(), broker.map(Arc::new))),
         driver,
         objects,
-        files: Arc::new(Disk),
+        files: Arc::new(Disk { file_mode, folder_mode }),
         secrets,
         estimates: Estimates::default(),
         access: Memory::default(),
@@ -355,13 +357,20 @@ async fn somebody_may_call(engine: &Engine) -> anyhow::Result<bool> {
     Ok(clients.iter().any(|c| c.state == ClientState::Active))
 }
 
+/// Rounds of mediation between two looks for files that were kept long enough.
+const FORGET_EVERY: u64 = 600;
+
 /// Closes what is due and delivers what is sealed; full files every thirty rounds.
 async fn mediation(engine: Arc<Engine>, shutdown: CancellationToken) {
     let period = Duration::from_millis(engine.config.jobs.sweep_ms);
     let mut round: u64 = 0;
+    let mut auditor = Auditor::default();
     loop {
         let cut = if round % 30 == 29 { Cut::Limits } else { Cut::Period };
-        if let Err(e) = mediate(&engine, cut).await {
+        if round.is_multiple_of(FORGET_EVERY) {
+            retention::forget(&engine).await;
+        }
+        if let Err(e) = mediate(&engine, cut, &mut auditor).await {
             tracing::error!(error = %e, "mediation could not go on; it comes back");
         }
         round += 1;
@@ -372,9 +381,10 @@ async fn mediation(engine: Arc<Engine>, shutdown: CancellationToken) {
     }
 }
 
-async fn mediate(engine: &Engine, cut: Cut) -> Result<(), seal::SealError> {
+async fn mediate(engine: &Engine, cut: Cut, auditor: &mut Auditor) -> Result<(), seal::SealError> {
     if engine.leads("mediation").await? {
         seal::seal(engine, cut).await?;
+        auditor.round(engine).await?;
     }
     Ok(())
 }

@@ -245,6 +245,23 @@ pub struct Sdr {
 #[serde(deny_unknown_fields)]
 pub struct Mediation {
     pub recipient: Vec<Recipient>,
+    pub file_mode: String,
+    pub folder_mode: String,
+    pub stop_free_mib: u64,
+}
+
+impl Mediation {
+    /// Modes of files and of folders; checked at load.
+    #[must_use]
+    pub fn modes(&self) -> (u32, u32) {
+        (mode(&self.file_mode).unwrap_or(0o640), mode(&self.folder_mode).unwrap_or(0o750))
+    }
+}
+
+/// A file mode in octal, such as `0640`, without any special bit.
+#[must_use]
+pub fn mode(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777)
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -275,7 +275,7 @@ fn full(engine: &Engine, path: &Path, percent: u64) -> Option<(Severity, String)
         Ok(room) => room,
         Err(e) => return Some((Severity::Major, format!("{}: {e}", path.display()))),
     };
-    let free = room.free.saturating_mul(100) / room.total.max(1);
+    let free = room.percent();
     let severity = match free {
         f if f >= percent => return None,
         f if f * 3 < percent => Severity::Critical,

@@ -152,6 +152,8 @@ pub fn router(doors: Doors) -> Router {
         .route("/sdr/seal", post(own::sdr::seal))
         .route("/sdr/files", get(own::sdr::files))
         .route("/sdr/files/{recipient}/{file_seq}", get(own::sdr::file))
+        .route("/sdr/audit", get(own::audit::show))
+        .route("/sdr/audit/{recipient}", get(own::audit::account))
         .route("/sdr/recipients", get(own::recipients::list))
         .route(
             "/sdr/recipients/{name}",

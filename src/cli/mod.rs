@@ -32,6 +32,7 @@ mod performance;
 mod place;
 mod recipient;
 mod sdr;
+mod sdr_files;
 mod serve;
 mod simulator;
 mod watch;

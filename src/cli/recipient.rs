@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::http::{Http, segment};
 use super::out::Out;
-use super::sdr::read;
+use super::sdr_files::read;
 
 const RECIPIENTS: &str = "/api/v1/sdr/recipients";
 

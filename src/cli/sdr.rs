@@ -1,21 +1,21 @@
 //! `telvisor sdr`: the files that go to mediation. `decode` and `icd` need no server.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use telvisor_sdr::decode;
 use telvisor_sdr::icd::interface_control_document;
 
 use super::http::{Http, query, segment};
 use super::out::{Out, complain};
+use super::sdr_files::{self, decode_files, gap, show, verify};
 use super::{Global, icd, migrate, recipient};
 use crate::access::DEFAULT_TENANT;
 use crate::app;
-use crate::config::Config;
+use crate::config::{Config, Recipient};
 use crate::mediation::resync;
 
 #[derive(Debug, Subcommand)]
@@ -44,10 +44,19 @@ pub enum Command {
     /// Write a record that stands in the place of an earlier one; it goes into the next file.
     Correct(Correct),
     /// Show what is in files on disk; - is standard input.
-    Decode {
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
+    Decode(Files),
+    /// Check files on disk: all that they tell of themselves, their numbers and their names.
+    Verify {
+        #[command(flatten)]
+        files: Files,
+        /// Ask the server, too, whether they are what it sealed.
+        #[arg(long)]
+        sealed: bool,
     },
+    /// Look for missing numbers among files on disk, or in folders of them.
+    Gap(Files),
+    /// What was journalled against what lies in files, by period and type; status 1 when it does not balance.
+    Audit(Audit),
     /// Print the interface control document, with the ASN.1 module in it.
     Icd,
 }
@@ -68,6 +77,38 @@ pub struct Got {
     tenant: String,
     /// The stream of the test customers.
     #[arg(long)]
+    test: bool,
+}
+
+/// Files on disk.
+#[derive(Debug, clap::Args)]
+pub struct Files {
+    /// The recipient of the configuration whose names and columns they have (default: the standard ones).
+    #[arg(long)]
+    recipient: Option<String>,
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Audit {
+    /// One recipient (default: all).
+    #[arg(long)]
+    recipient: Option<String>,
+    /// Periods of each stream, back from the last.
+    #[arg(long, default_value_t = 7)]
+    periods: u32,
+    /// A time in the last period, such as 2026-11-23T08:00:00Z (default: now).
+    #[arg(long)]
+    until: Option<DateTime<Utc>>,
+    /// As CSV.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// The account of the recipient's last period that has ended, or of the one with --until in it, for its own books.
+    #[arg(long, requires = "recipient", conflicts_with_all = ["csv", "json", "periods"])]
+    account: bool,
+    /// The account of the test customers' stream.
+    #[arg(long, requires = "account")]
     test: bool,
 }
 
@@ -129,7 +170,20 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
         Command::Recipient(command) => recipient::run(&global.http()?, command, out).await?,
         Command::Correct(wanted) => correct(&global.http()?, wanted, out).await?,
         Command::Resync(got) => resync(&global.load()?, got, out).await?,
-        Command::Decode { files } => return decode_files(files, out),
+        Command::Decode(of) => {
+            let config = global.load()?;
+            return decode_files(&of.files, recipient_of(&config, of)?, out);
+        }
+        Command::Verify { files: of, sealed } => {
+            let config = global.load()?;
+            let http = if *sealed { Some(global.http()?) } else { None };
+            return verify(&of.files, recipient_of(&config, of)?, http.as_ref(), out).await;
+        }
+        Command::Gap(of) => {
+            let config = global.load()?;
+            return gap(&of.files, recipient_of(&config, of)?, out);
+        }
+        Command::Audit(ask) => return audit(&global.http()?, ask, out).await,
         Command::Icd => {
             let text = interface_control_document(&icd::settings(&global.load()?));
             if out.json {
@@ -140,6 +194,66 @@ pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyho
         }
     }
     Ok(0)
+}
+
+fn recipient_of<'a>(config: &'a Config, of: &Files) -> anyhow::Result<Option<&'a Recipient>> {
+    sdr_files::recipient(config, of.recipient.as_deref())
+}
+
+async fn audit(http: &Http, ask: &Audit, out: &mut Out<'_>) -> anyhow::Result<u8> {
+    if let (Some(recipient), true) = (&ask.recipient, ask.account) {
+        let asked = [("at", ask.until.map(crate::clock::show)), ("test", Some(ask.test.to_string()))];
+        let path = format!("/api/v1/sdr/audit/{}{}", segment(recipient), query(&asked));
+        out.bytes(&http.octets(&path).await?)?;
+        return Ok(0);
+    }
+    let query = query(&[
+        ("recipient", ask.recipient.clone()),
+        ("periods", Some(ask.periods.to_string())),
+        ("until", ask.until.map(crate::clock::show)),
+    ]);
+    let path = format!("/api/v1/sdr/audit{query}");
+    let told: Value = http.get(&path).await?;
+    let status = u8::from(told["balances"] != true);
+    if ask.csv {
+        let answer = http.ask(reqwest::Method::GET, &path, "text/csv", None).await?;
+        out.bytes(&answer.bytes().await?)?;
+        return Ok(status);
+    }
+    if out.json {
+        out.json(&told)?;
+        return Ok(status);
+    }
+    let mut rows = vec![];
+    for p in told["periods"].as_array().into_iter().flatten() {
+        let text = |of: &Value| of.as_str().map_or_else(|| of.to_string(), str::to_owned);
+        let types = p["types"].as_object().into_iter().flatten().map(|(kind, c)| (kind.clone(), c));
+        for (kind, c) in types.chain([("all".to_owned(), &p["total"])]) {
+            let stream = if p["test"] == true { " (test)" } else { "" };
+            let mut row = vec![format!("{}{stream}", text(&p["recipient"])), text(&p["periodStart"]), kind];
+            let names = ["events", "open", "written", "delivered", "acknowledged", "rejected", "difference"];
+            row.extend(names.map(|n| text(&c[n])));
+            rows.push(row);
+        }
+        for trouble in p["trouble"].as_array().into_iter().flatten() {
+            complain(&text(trouble));
+        }
+    }
+    let titles = [
+        "recipient",
+        "period",
+        "type",
+        "events",
+        "open",
+        "written",
+        "delivered",
+        "acknowledged",
+        "rejected",
+        "difference",
+    ];
+    out.table(&titles, &rows, "nothing was sealed yet")?;
+    out.line(if status == 0 { "it balances" } else { "it does NOT balance" })?;
+    Ok(status)
 }
 
 async fn correct(http: &Http, wanted: &Correct, out: &mut Out<'_>) -> anyhow::Result<()> {
@@ -246,41 +360,6 @@ async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
     out.table(&["recipient", "file", "name", "records", "octets", "state"], &rows, empty)
 }
 
-fn decode_files(files: &[PathBuf], out: &mut Out<'_>) -> anyhow::Result<u8> {
-    let mut status = 0;
-    for path in files {
-        let name = path.display().to_string();
-        let octets = read(path).with_context(|| format!("{name} cannot be read"))?;
-        if let Err(error) = show(&name, &octets, out) {
-            if error.is::<super::Stop>() {
-                return Err(error);
-            }
-            // The other files are still worth a look.
-            complain(&format!("{error:#}"));
-            status = 1;
-        }
-    }
-    Ok(status)
-}
-
-pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    if path.as_os_str() != "-" {
-        return std::fs::read(path);
-    }
-    let mut octets = Vec::new();
-    std::io::stdin().read_to_end(&mut octets)?;
-    Ok(octets)
-}
-
-fn show(name: &str, octets: &[u8], out: &mut Out<'_>) -> anyhow::Result<()> {
-    let decoded = decode::decode(octets).with_context(|| name.to_owned())?;
-    if out.json {
-        return out.line(decode::to_json(&decoded));
-    }
-    out.line(name)?;
-    out.bytes(decode::to_table(&decoded).as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,15 +371,5 @@ mod tests {
         let text = interface_control_document(&icd::settings(&config));
         assert!(text.contains("00:00 of every day") && text.contains("mediation-asn1"));
         assert!(text.contains(telvisor_sdr::ASN1_MODULE.trim()));
-    }
-
-    #[test]
-    fn a_file_that_is_none_is_told_and_the_status_is_1() {
-        let mut text = Vec::new();
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.csv");
-        std::fs::write(&path, "nonsense").unwrap();
-        assert_eq!(decode_files(&[path], &mut Out::new(&mut text, false)).unwrap(), 1);
-        assert!(decode_files(&[dir.path().join("absent")], &mut Out::new(&mut text, false)).is_err());
     }
 }

@@ -206,6 +206,7 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
         ("alarms.compare_minutes", config.alarms.compare_minutes, DAYS_MOST * 1440),
         ("alarms.delivery_minutes", config.alarms.delivery_minutes, DAYS_MOST * 1440),
         ("alarms.storage_free_percent", whole(config.alarms.storage_free_percent), 100),
+        ("mediation.stop_free_mib", whole(config.mediation.stop_free_mib), 1 << 30),
         ("alarms.clock_offset_ms", config.alarms.clock_offset_ms, 86_400_000),
     ] {
         if !(0..=most).contains(&value) {
@@ -269,6 +270,18 @@ pub fn check(config: &Config, figment: &Figment, flags: &Overrides) -> Result<()
             format!("no driver for {:?}", config.hypervisor),
             "use sim or sim+unix:PATH",
         );
+    }
+    for (key, text, needs) in [
+        ("mediation.file_mode", &config.mediation.file_mode, 0o600),
+        ("mediation.folder_mode", &config.mediation.folder_mode, 0o700),
+    ] {
+        if super::mode(text).is_none_or(|mode| mode & needs != needs) {
+            return wrong(
+                key,
+                format!("{text:?} is no mode that lets the owner in"),
+                "use one such as 0640 or 0750",
+            );
+        }
     }
     if let Err((problem, fix)) = recipient::check(config) {
         return wrong("mediation.recipient", problem, fix);

@@ -174,6 +174,9 @@ pub struct Recipient {
     pub ack: Ack,
     #[serde(default = "ack_suffix")]
     pub ack_suffix: String,
+    /// Whether it is told, of each period that is closed, which files and how many records there are.
+    #[serde(default)]
+    pub reconciliation: bool,
     /// Days that an acknowledged file is kept; 0: for ever.
     #[serde(default = "keep_days")]
     pub keep_days: i64,
@@ -245,6 +248,14 @@ impl Recipient {
     #[must_use]
     pub fn takes(&self, tenant: &str) -> bool {
         self.tenants.is_empty() || self.tenants.iter().any(|t| t == tenant)
+    }
+
+    /// Whether its filters let a record through, by type and application.
+    #[must_use]
+    pub fn passes(&self, kind: &str, application: Option<&str>) -> bool {
+        let of_type = self.types.is_empty() || self.types.iter().any(|t| t.as_str() == kind);
+        let named = |a: &String| application == Some(a.as_str());
+        of_type && (self.applications.is_empty() || self.applications.iter().any(named))
     }
 
     /// Says what cannot be: the problem, and what to use instead.

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
 /// What delivery needs of a file system; tests replace it.
 pub trait FileLayer: Send + Sync {
-    /// Writes a piece of a file of mode 0640; the first one replaces what an earlier try left.
+    /// Writes a piece of a file; the first one replaces what an earlier try left.
     ///
     /// # Errors
     /// As the file system says.
@@ -44,6 +45,17 @@ pub trait FileLayer: Send + Sync {
     /// As the file system says.
     fn make_folder(&self, path: &Path) -> io::Result<()>;
 
+    /// Removes a file; one that is not there is gone.
+    ///
+    /// # Errors
+    /// As the file system says.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
     /// The room of the file system that a path is on.
     ///
     /// # Errors
@@ -62,18 +74,45 @@ pub struct Room {
     pub total: u64,
 }
 
+impl Room {
+    /// Percent that are free, rounded down.
+    #[must_use]
+    pub fn percent(&self) -> u64 {
+        self.free.saturating_mul(100) / self.total.max(1)
+    }
+}
+
 /// The real disk.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Disk;
+#[derive(Debug, Clone, Copy)]
+pub struct Disk {
+    /// Mode of new files.
+    pub file_mode: u32,
+    /// Mode of new folders.
+    pub folder_mode: u32,
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        Self { file_mode: 0o640, folder_mode: 0o750 }
+    }
+}
+
+/// Sets a mode whatever the process's umask is.
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
 
 impl FileLayer for Disk {
     fn write(&self, path: &Path, piece: &[u8], first: bool) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt as _;
         let mut options = File::options();
-        options.mode(0o640).create(first);
+        options.mode(self.file_mode).create(first);
         // What an earlier try left is not to be gone on with.
         let mut file =
             if first { options.write(true).truncate(true) } else { options.append(true) }.open(path)?;
+        if first {
+            set_mode(path, self.file_mode)?;
+        }
         file.write_all(piece)
     }
 
@@ -118,7 +157,8 @@ impl FileLayer for Disk {
         }
         match fs::create_dir(path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            other => other?,
+            Ok(()) => set_mode(path, self.folder_mode)?,
+            Err(e) => return Err(e),
         }
         self.sync_folder(above.unwrap_or(Path::new(".")))
     }

@@ -11,7 +11,6 @@ use telvisor_sdr::{Summary, Tally};
 use tempfile::spooled_tempfile_in;
 use uuid::Uuid;
 
-use super::deliver::root;
 use super::encode::Manifest;
 use super::seal::{NORMAL, RECORDS, SIZE, SealError, Span};
 use crate::config::Recipient;
@@ -62,10 +61,9 @@ pub(super) async fn fill(
     let tail = layout.tail(&manifest.info, &empty, &[0; 32]).map_err(|e| wrong(&e))?;
     let around = (head.len() + tail.len()) as u64 + GROWTH;
 
-    let work = root(engine).join(".work");
-    let io = |source| SealError::Io { path: work.display().to_string(), source };
-    std::fs::create_dir_all(&work).map_err(io)?;
-    let mut body = spooled_tempfile_in(HELD, &work);
+    let data = &engine.config.data;
+    let io = |source| SealError::Io { path: data.display().to_string(), source };
+    let mut body = spooled_tempfile_in(HELD, data);
     let (mut tally, mut one) = (Tally::default(), Vec::with_capacity(1024));
     let (mut after, mut last, mut opened_at) = ((DateTime::UNIX_EPOCH, Uuid::nil()), None, span.schedule.0);
     let mut reason = span.reason;

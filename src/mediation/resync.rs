@@ -7,13 +7,16 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use telvisor_sdr::decode::{Decoded, decode};
+use telvisor_model::Alarm;
+use telvisor_sdr::decode::decode;
 use telvisor_sdr::file::FileInfo;
 use telvisor_sdr::name::NameTemplate;
+use telvisor_sdr::record::Record;
+use telvisor_sdr::time::whole_seconds;
 use uuid::Uuid;
 
 use super::deliver::stream_folder;
@@ -21,7 +24,8 @@ use super::encode::Manifest;
 use super::schedule::Schedule;
 use super::seal::{CODEC, SealError, parsed};
 use crate::access::{Caller, Door};
-use crate::config::Config;
+use crate::alarms;
+use crate::config::{Config, Recipient};
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
 use crate::store::{Db, Json, System, Tx};
 
@@ -113,24 +117,25 @@ async fn stream(
         next_number: 0,
     };
     let before = stream.next_number;
+    let recipient = parsed(row)?;
     for (seq, name, octets) in files {
-        let decoded =
-            decode(&octets).map_err(|e| SealError::Encode { name: name.clone(), problem: e.to_string() })?;
-        for record in &decoded.records {
-            let number = i64::try_from(record.seq).unwrap_or(i64::MAX);
-            match tx.sdr_number(tenant, &row.name, record.record_id).await? {
-                None => done.lost.push(record.record_id),
-                Some(Some(_)) => done.doubled.push(record.record_id),
+        let contents = contents(&recipient, &octets)
+            .map_err(|problem| SealError::Encode { name: name.clone(), problem })?;
+        let first = stream.next_number;
+        for (number, record) in contents.records.iter().copied() {
+            match tx.sdr_number(tenant, &row.name, record).await? {
+                None => done.lost.push(record),
+                Some(Some(_)) => done.doubled.push(record),
                 // A number that this database gave to another record meanwhile stays with that one.
-                Some(None) if number < before => done.doubled.push(record.record_id),
+                Some(None) if number < before => done.doubled.push(record),
                 Some(None) => {
-                    tx.number_record(&stream, number, record.record_id, seq).await?;
+                    tx.number_record(&stream, number, record, seq).await?;
                     done.numbered += 1;
                 }
             }
             stream.next_number = stream.next_number.max(number.saturating_add(1));
         }
-        take_over(&mut tx, config, row, &stream, (seq, &name, &octets), &decoded).await?;
+        take_over(&mut tx, config, row, &stream, (seq, &name, &octets), &contents, first).await?;
         stream.next_file = stream.next_file.max(seq + 1);
         done.files.push(name);
     }
@@ -141,6 +146,16 @@ async fn stream(
     tx.update_stream(&stream).await?;
     (done.next_file, done.next_number) = (stream.next_file, stream.next_number);
     let mut tx = tx.for_tenant(tenant);
+    let text = format!(
+        "numbers go on with file {} and record {}; {} files were taken over, {} records of them are lost, {} are there \
+         twice",
+        done.next_file,
+        done.next_number,
+        done.files.len(),
+        done.lost.len(),
+        done.doubled.len()
+    );
+    alarms::raise(&mut tx, Alarm::SdrResynced, &alarms::stream(&row.name, test), &text).await?;
     tx.audit(&Caller::local(Door::Cli), "sdr.resync", &row.name, Some(&json!(done))).await?;
     tx.commit().await?;
     Ok(Some(done))
@@ -173,6 +188,38 @@ fn names(row: &RecipientRow) -> Result<NameTemplate, SealError> {
     NameTemplate::parse(&parsed(row)?.file_name).map_err(wrong)
 }
 
+/// What a file tells of its records: number and id of each, and when the first and the last one were written.
+struct Contents {
+    records: Vec<(i64, Uuid)>,
+    info: Option<FileInfo>,
+    span: Option<(DateTime<FixedOffset>, DateTime<FixedOffset>)>,
+}
+
+fn contents(recipient: &Recipient, octets: &[u8]) -> Result<Contents, String> {
+    if let Some(template) = &recipient.csv {
+        let rows = template.read(octets).map_err(|e| e.to_string())?;
+        let records = rows.records.iter().map(|row| {
+            let cell = |name: &str| row.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+            let number = cell("seq").and_then(|n| n.parse().ok());
+            let id = cell("recordId").and_then(|id| id.parse().ok());
+            number.zip(id).ok_or_else(|| {
+                "its columns do not tell seq and recordId: move it away, and tell with --last-file and --last-number \
+                 what the recipient got last"
+                    .to_owned()
+            })
+        });
+        return Ok(Contents { records: records.collect::<Result<_, _>>()?, info: None, span: None });
+    }
+    let decoded = decode(octets).map_err(|e| e.to_string())?;
+    let number = |r: &Record| (i64::try_from(r.seq).unwrap_or(i64::MAX), r.record_id);
+    let span = decoded.records.first().zip(decoded.records.last());
+    Ok(Contents {
+        records: decoded.records.iter().map(number).collect(),
+        span: span.map(|(first, last)| (first.record_time, last.record_time)),
+        info: decoded.info,
+    })
+}
+
 /// Lists a file of the lost primary among ours, as delivered.
 async fn take_over(
     tx: &mut Tx<System>,
@@ -180,30 +227,32 @@ async fn take_over(
     row: &RecipientRow,
     stream: &StreamRow,
     (seq, name, octets): (i64, &str, &[u8]),
-    decoded: &Decoded,
+    contents: &Contents,
+    next: i64,
 ) -> Result<(), SealError> {
     let wrong = |problem: String| SealError::Recipient { name: row.name.clone(), problem };
     let recipient = parsed(row)?;
-    let (Some(first), Some(last)) = (decoded.records.first(), decoded.records.last()) else { return Ok(()) };
     let schedule = Schedule::parse(&recipient.schedule).map_err(wrong)?;
-    let (start, end) = schedule.period(config.zone(), first.record_time.to_utc());
-    let local = |t: DateTime<chrono::Utc>| -> DateTime<FixedOffset> {
-        t.with_timezone(&first.record_time.timezone())
-    };
-    // Of a raw file only its records tell.
-    let info = decoded.info.clone().unwrap_or_else(|| FileInfo {
-        node_id: first.node_id.clone(),
+    // Not every layout tells of times: then what the stream has come to.
+    let local = |t: DateTime<Utc>| whole_seconds(t.with_timezone(&config.zone()).fixed_offset());
+    let (first, last) = contents.span.unwrap_or_else(|| (local(stream.cut_time), local(stream.cut_time)));
+    let (start, end) = schedule.period(config.zone(), first.to_utc());
+    let info = contents.info.clone().unwrap_or_else(|| FileInfo {
+        node_id: config.node_id.clone(),
         recipient: stream.recipient.clone(),
         file_seq: u32::try_from(seq).unwrap_or(u32::MAX),
         test: stream.test,
         period_start: local(start),
         period_end: local(end),
-        opened_at: first.record_time,
-        closed_at: last.record_time,
+        opened_at: first,
+        closed_at: last,
         tenant: stream.tenant.clone(),
         close_reason: 0,
     });
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let numbers = contents.records.first().zip(contents.records.last());
+    let (first_number, last_number) =
+        numbers.map_or((next, next - 1), |((first, _), (last, _))| (*first, *last));
     let file = FileRow {
         tenant: stream.tenant.clone(),
         recipient: stream.recipient.clone(),
@@ -213,9 +262,9 @@ async fn take_over(
         config_version: row.version,
         name: name.to_owned(),
         state: "sealed".into(),
-        records: number(decoded.records.len() as u64),
-        first_number: number(first.seq),
-        last_number: number(last.seq),
+        records: number(contents.records.len() as u64),
+        first_number,
+        last_number,
         bytes: number(octets.len() as u64),
         sha256: hex::encode(Sha256::digest(octets)),
         manifest: Json(json!(Manifest { resynced: true, ..Manifest::new(&recipient, info.clone()) })),

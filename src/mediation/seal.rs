@@ -7,6 +7,7 @@ use telvisor_sdr::name::NameTemplate;
 
 pub use super::deliver::{deliver, folder, rebuild, root};
 use super::fill::{Filled, fill};
+use super::reconcile;
 use super::schedule::Schedule;
 use crate::alarms;
 use crate::config::{Empty, Recipient};
@@ -29,7 +30,8 @@ pub(super) const CODEC: &str = "1.0";
 /// body, the node and the tenant give it: ids, times, subscriber and separators.
 const AROUND: usize = 512;
 
-/// Most heartbeats of one stream at once: who was away for longer tells the rest with the next file's number.
+/// Most heartbeats, and accounts of periods, of one stream at once: who was away for longer tells the rest with the next
+/// file's number.
 const HEARTBEATS: usize = 400;
 
 /// Why a file could not be sealed or delivered.
@@ -45,6 +47,8 @@ pub enum SealError {
     Differs { name: String, sealed: String, rebuilt: String },
     #[error("another file is under the name {path}; it was not touched")]
     Occupied { path: String },
+    #[error("{free} MiB of the disk are free; no file is sealed below mediation.stop_free_mib")]
+    NearlyFull { free: u64 },
     #[error("{path}: {source}")]
     Io { path: String, source: std::io::Error },
     #[error("recipient {name}: {problem}")]
@@ -67,6 +71,10 @@ pub enum Cut {
 /// # Errors
 /// See [`SealError`]; what was sealed before stays and is delivered by the next call.
 pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> {
+    if let Some(free) = nearly_full(engine) {
+        // The records wait in the journal, and what is sealed in its manifest.
+        return if cut == Cut::Manual { Err(SealError::NearlyFull { free }) } else { Ok(vec![]) };
+    }
     let (recipients, kinds) = {
         let mut tx = engine.db.read_system().await?;
         (tx.recipients().await?, kinds(&mut tx).await?)
@@ -96,7 +104,20 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
     if let Err(e) = deliver(engine).await {
         keep_first(&mut trouble, e);
     }
+    if let Err(e) = reconcile::deliver(engine).await {
+        keep_first(&mut trouble, e);
+    }
     trouble.map_or(Ok(sealed), Err)
+}
+
+/// The MiB that are free where the files go, when that is too little to go on.
+fn nearly_full(engine: &Engine) -> Option<u64> {
+    let least = engine.config.mediation.stop_free_mib;
+    let sdr = root(engine);
+    let place = if sdr.is_dir() { &sdr } else { &engine.config.data };
+    // One that cannot be asked is found out by writing.
+    let free = engine.files.room(place).ok()?.free >> 20;
+    (free < least).then_some(free)
 }
 
 /// Tenants, whether test, and whether there are records: every tenant's live stream is there, for heartbeats.
@@ -118,20 +139,24 @@ pub(super) fn parsed(row: &RecipientRow) -> Result<Recipient, SealError> {
 }
 
 /// Tells operators that a stream comes to a stop; they are told that it goes on when nobody says this any more.
-pub(super) async fn fails(
+pub(super) async fn fails(engine: &Engine, kind: Alarm, stream: (&str, &str, bool), e: &SealError) {
+    // That the database is away is an alarm of its own.
+    if !matches!(e, SealError::Store(_)) {
+        tell(engine, kind, stream, &e.to_string()).await;
+    }
+}
+
+/// Tells operators something of a stream (tenant, recipient, whether test).
+pub(super) async fn tell(
     engine: &Engine,
     kind: Alarm,
     (tenant, recipient, test): (&str, &str, bool),
-    e: &SealError,
+    text: &str,
 ) {
-    if matches!(e, SealError::Store(_)) {
-        // The database is an alarm of its own.
-        return;
-    }
-    let (object, text) = (alarms::stream(recipient, test), e.to_string());
+    let object = alarms::stream(recipient, test);
     let told = retrying("alarm", || async {
         let mut tx = engine.db.tenant(tenant).await?;
-        alarms::hold(&mut tx, kind, kind.about().severity, &object, &text, None).await?;
+        alarms::hold(&mut tx, kind, kind.about().severity, &object, text, None).await?;
         engine.queue.publish(tx.commit().await?);
         Ok::<_, StoreError>(())
     });
@@ -230,7 +255,12 @@ async fn stream(
     }
     match cut {
         Cut::Limits => {}
-        Cut::Period => stream.cut_time = stream.cut_time.max(boundary),
+        Cut::Period => {
+            if recipient.reconciliation {
+                reconcile::close(engine, &mut tx, &schedule, &stream, boundary, HEARTBEATS).await?;
+            }
+            stream.cut_time = stream.cut_time.max(boundary);
+        }
         Cut::Manual => stream.cut_time = stream.cut_time.max(now).max(newest),
     }
     tx.update_stream(&stream).await?;

@@ -35,13 +35,12 @@ pub async fn run(engine: Arc<Engine>, shutdown: CancellationToken) {
 /// When the database does not answer; the gate stays as it is.
 pub async fn look(engine: &Engine) -> Result<(), StoreError> {
     let flow = &engine.config.flow;
-    if flow.orders_most == 0 && flow.wait_most_s == 0 {
-        return Ok(());
+    let mut shut = no_room(engine);
+    if shut.is_none() && (flow.orders_most > 0 || flow.wait_most_s > 0) {
+        let mut tx = engine.db.read_system().await?;
+        let now = tx.lease_now().await?;
+        shut = too_much(flow, &tx.backlog().await?, now);
     }
-    let mut tx = engine.db.read_system().await?;
-    let now = tx.lease_now().await?;
-    let shut = too_much(flow, &tx.backlog().await?, now);
-    drop(tx);
     let why = shut.clone();
     if engine.queue.gate().set(shut) {
         match why {
@@ -50,6 +49,13 @@ pub async fn look(engine: &Engine) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Whether the records that new orders make could not be put into files.
+fn no_room(engine: &Engine) -> Option<String> {
+    let least = engine.config.mediation.stop_free_mib;
+    let free = engine.files.room(&engine.config.data).ok()?.free >> 20;
+    (free < least).then(|| format!("{free} MiB of the disk are free (mediation.stop_free_mib)"))
 }
 
 /// Why no more is let in.

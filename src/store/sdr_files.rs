@@ -40,7 +40,7 @@ pub struct StreamRow {
     pub cut_time: DateTime<Utc>,
 }
 
-/// The manifest of a sealed file. States: `sealed`, `delivered`, `acknowledged`.
+/// The manifest of a sealed file. States: `sealed`, `delivered`, `acknowledged`, `deleted` (from our disk).
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct FileRow {
     pub tenant: String,
@@ -357,6 +357,42 @@ impl Tx<System> {
              ORDER BY tenant, recipient, test, file_seq, revision",
             place
         )
+    }
+
+    /// Files of a recipient on this disk that were acknowledged before a time.
+    pub async fn outlived(
+        &mut self,
+        recipient: &str,
+        place: &str,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<FileRow>, StoreError> {
+        sql!(
+            self,
+            all: FileRow,
+            "SELECT * FROM sdr_files
+             WHERE recipient = $1 AND place = $2 AND state = 'acknowledged' AND acknowledged_at < $3
+             ORDER BY tenant, test, file_seq, revision",
+            recipient,
+            place,
+            before
+        )
+    }
+
+    /// Marks an acknowledged file as deleted from our disk; its manifest stays.
+    pub async fn mark_deleted(&mut self, f: &FileRow) -> Result<(), StoreError> {
+        sql!(
+            self,
+            execute,
+            "UPDATE sdr_files SET state = 'deleted', place = NULL
+             WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4 AND revision = $5
+               AND state = 'acknowledged'",
+            &f.tenant,
+            &f.recipient,
+            f.test,
+            f.file_seq,
+            f.revision
+        )?;
+        Ok(())
     }
 
     /// Notes the disk that a file lies on.

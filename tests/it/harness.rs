@@ -21,7 +21,6 @@ use telvisor::engine::Engine;
 use telvisor::hypervisor::simulator::{Settings, Simulator};
 use telvisor::inventory::objects::Objects;
 use telvisor::jobs::pool;
-use telvisor::mediation::files::Disk;
 use telvisor::notify::run;
 use telvisor::notify::send::Post;
 use telvisor::queue::Queue;
@@ -328,7 +327,7 @@ impl TestApp {
             queue: Arc::new(Queue::new(true, None)),
             driver: e.driver.clone(),
             objects: Objects::open(&self.data().join("backups")).unwrap(),
-            files: Arc::new(Disk),
+            files: e.files.clone(),
             secrets: Secrets::open(&e.config.key_file()).unwrap(),
             access: Memory::default(),
             estimates: telvisor::store::durations::Estimates::default(),

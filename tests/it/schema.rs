@@ -56,7 +56,7 @@ const LAID_OUT: [(&str, &str); 24] = [
 ];
 
 /// Indexes over all tenants, for the loops that look for due work of any of them.
-const ACROSS_TENANTS: [&str; 10] = [
+const ACROSS_TENANTS: [&str; 11] = [
     "orders_expected",
     "orders_approval",
     "cancel_orders_due",
@@ -67,6 +67,7 @@ const ACROSS_TENANTS: [&str; 10] = [
     "backups_expiry",
     "backup_schedules_next",
     "sdr_files_state",
+    "sdr_reconciliations_due",
 ];
 
 #[derive(Debug, Default, PartialEq)]

@@ -11,17 +11,20 @@ use uuid::Uuid;
 
 use crate::harness::{CRM, TestApp, create};
 
+mod audit;
 mod closing;
 mod content;
 mod corrections;
 mod disk;
 mod formats;
+mod keeping;
 mod kills;
 mod periods;
 mod recipients;
 mod resync;
 mod streams;
 mod takeover;
+mod tools;
 
 const CSV: &str = "mediation-csv";
 const ASN1: &str = "mediation-asn1";

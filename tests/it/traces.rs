@@ -14,7 +14,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// What is logged, as JSON.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
@@ -28,7 +28,7 @@ impl Write for Log {
 
 impl Log {
     /// From now on, of this thread.
-    fn keep(&self) -> tracing::subscriber::DefaultGuard {
+    pub fn keep(&self) -> tracing::subscriber::DefaultGuard {
         let log = self.clone();
         let lines =
             tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(move || log.clone());
@@ -36,8 +36,12 @@ impl Log {
         tracing::subscriber::set_default(tracing_subscriber::registry().with(filter).with(lines))
     }
 
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     fn lines(&self, message: &str) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let text = self.text();
         let lines = text.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
         lines.filter(|l| l["message"] == message).collect()
     }

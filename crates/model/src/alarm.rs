@@ -67,6 +67,8 @@ text_enum! {
         SdrDeliveryFailing = "sdrDeliveryFailing",
         SdrOverdue = "sdrOverdue",
         SdrAudit = "sdrAudit",
+        SdrUnbalanced = "sdrUnbalanced",
+        SdrResynced = "sdrResynced",
         StorageFull = "storageFull",
         ClockOffset = "clockOffset",
     }
@@ -278,6 +280,33 @@ impl Alarm {
                     T::Integrity,
                     "informationMissing",
                     S::Critical,
+                    ("sdrStream", "`RECIPIENT`, with `/test` for test files"),
+                )
+            },
+            Self::SdrUnbalanced => About {
+                told_while_it_holds: true,
+                meaning: "of a period that is closed, the records that were journalled and those that lie in files are not the same; \
+                          the eight last periods are looked at, whenever one ends and once an hour",
+                cleared: SEEN_GONE,
+                remedy: "see `telvisor sdr audit` for period and type, and `telvisor sdr verify` for the files; a record that is \
+                         missing is still in the journal: TMF635 shows it",
+                ..about(
+                    T::Integrity,
+                    "informationMissing",
+                    S::Critical,
+                    ("sdrStream", "`RECIPIENT`, with `/test` for test files"),
+                )
+            },
+            Self::SdrResynced => About {
+                meaning: "after a take-over or a restore of the database, `telvisor sdr resync` jumped over numbers that had been \
+                          given before",
+                cleared: "by an operator",
+                remedy: "tell the recipient of the numbers that it will miss and of the records that it has twice, as \
+                         `telvisor sdr resync` printed them; then clear it",
+                ..about(
+                    T::Integrity,
+                    "informationMissing",
+                    S::Major,
                     ("sdrStream", "`RECIPIENT`, with `/test` for test files"),
                 )
             },

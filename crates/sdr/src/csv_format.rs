@@ -175,7 +175,7 @@ pub(crate) fn hex(octets: &[u8]) -> String {
 /// Reads a file and checks all that can be checked: spelling, kinds and widths of the rows, every value,
 /// sequence numbers, the T row's totals and its digest. The error names row and column of the fault.
 pub fn parse(bytes: &[u8]) -> Result<CsvFile, CsvError> {
-    let rows = csv_rows::split(bytes).map_err(|fault| CsvError::Row {
+    let rows = csv_rows::split(bytes, b',').map_err(|fault| CsvError::Row {
         row: fault.row,
         problem: format!("cell {} {}", fault.column, fault.problem),
     })?;

@@ -1,4 +1,4 @@
-//! Splits CSV octets into rows and cells, strictly: comma, CRLF, RFC 4180 quotes, UTF-8.
+//! Splits CSV octets into rows and cells, strictly: one separator, CRLF, RFC 4180 quotes, UTF-8.
 //!
 //! The reader of the `csv` crate forgives what a checker must refuse (bare line feeds, stray quotes, a last
 //! row without its end) and hides where a row begins, which the check of the T row's digest must know.
@@ -19,7 +19,7 @@ pub struct Fault {
 }
 
 /// Splits the whole file.
-pub fn split(bytes: &[u8]) -> Result<Vec<Row>, Fault> {
+pub fn split(bytes: &[u8], separator: u8) -> Result<Vec<Row>, Fault> {
     let mut rows = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
@@ -28,16 +28,16 @@ pub fn split(bytes: &[u8]) -> Result<Vec<Row>, Fault> {
             let fault = |problem| Fault { row: rows.len() + 1, column: row.cells.len() + 1, problem };
             let (cell, next) = match bytes.get(at) {
                 Some(b'"') => quoted(bytes, at + 1).map_err(fault)?,
-                _ => plain(bytes, at).map_err(fault)?,
+                _ => plain(bytes, at, separator).map_err(fault)?,
             };
             let cell = String::from_utf8(cell).map_err(|_| fault("is not UTF-8"))?;
             let end = &bytes[next..];
-            if !end.starts_with(b",") && !end.starts_with(b"\r\n") {
-                return Err(fault("is not followed by a comma or by CR LF"));
+            if !end.starts_with(&[separator]) && !end.starts_with(b"\r\n") {
+                return Err(fault("is not followed by the separator or by CR LF"));
             }
             row.cells.push(cell);
-            at = next + if end[0] == b',' { 1 } else { 2 };
-            if end[0] != b',' {
+            at = next + if end[0] == separator { 1 } else { 2 };
+            if end[0] != separator {
                 break;
             }
         }
@@ -47,8 +47,11 @@ pub fn split(bytes: &[u8]) -> Result<Vec<Row>, Fault> {
 }
 
 /// Reads a cell without quotes; answers it and where it ends.
-fn plain(bytes: &[u8], from: usize) -> Result<(Vec<u8>, usize), &'static str> {
-    let length = bytes[from..].iter().position(|b| b",\r\n\"".contains(b)).unwrap_or(bytes.len() - from);
+fn plain(bytes: &[u8], from: usize, separator: u8) -> Result<(Vec<u8>, usize), &'static str> {
+    let length = bytes[from..]
+        .iter()
+        .position(|b| *b == separator || b"\r\n\"".contains(b))
+        .unwrap_or(bytes.len() - from);
     if bytes.get(from + length) == Some(&b'"') {
         return Err("has a quote inside although it does not begin with one");
     }
@@ -76,7 +79,7 @@ mod tests {
     use super::*;
 
     fn cells(text: &str) -> Vec<Vec<String>> {
-        split(text.as_bytes()).unwrap().into_iter().map(|row| row.cells).collect()
+        split(text.as_bytes(), b',').unwrap().into_iter().map(|row| row.cells).collect()
     }
 
     #[test]
@@ -87,7 +90,8 @@ mod tests {
             [vec!["a", "", "b"], vec!["x,\"y\"\r\n", ""]]
         );
         assert_eq!(cells("\r\n"), [[""]]);
-        assert_eq!(split(b"a,b\r\n\"c\"\r\n").unwrap()[1].offset, 5);
+        assert_eq!(split(b"a,b|c\r\n", b'|').unwrap()[0].cells, ["a,b", "c"]);
+        assert_eq!(split(b"a,b\r\n\"c\"\r\n", b',').unwrap()[1].offset, 5);
     }
 
     #[test]
@@ -101,7 +105,7 @@ mod tests {
             (b"a,\"b\r\n", 1, 2),
             (b"a,b,\xff\r\n", 1, 3),
         ] {
-            let fault = split(bytes).unwrap_err();
+            let fault = split(bytes, b',').unwrap_err();
             assert_eq!((fault.row, fault.column), (row, column), "{fault:?}");
         }
     }

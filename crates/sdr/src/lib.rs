@@ -22,6 +22,7 @@ pub mod record;
 pub mod template;
 pub mod time;
 pub mod ts32297;
+pub mod verify;
 
 pub use file::{FileInfo, Totals};
 pub use layout::{Layout, Summary, Tally};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns::{DETAIL, HEADER, Label, TRAILER};
 use crate::csv_format::{CsvError, header_cells, quote, trailer_cells};
+use crate::csv_rows;
 use crate::file::{FileInfo, Totals};
 use crate::record::Record;
 
@@ -56,6 +57,18 @@ pub struct Cell {
     /// A longer value is cut; otherwise it is an error.
     #[serde(default)]
     pub cut: bool,
+}
+
+/// A row as it was read: its fields by their names, without constants.
+pub type Fields = Vec<(String, String)>;
+
+/// A file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// None without one in the template.
+    pub header: Option<Fields>,
+    pub records: Vec<Fields>,
+    pub trailer: Option<Fields>,
 }
 
 impl Template {
@@ -116,6 +129,72 @@ impl Template {
         Ok(out)
     }
 
+    /// Reads a file of this template. What fills cells up is taken away; constants must be there.
+    pub fn read(&self, octets: &[u8]) -> Result<Rows, CsvError> {
+        let mut rows = self.split(octets)?;
+        let mut first = 1;
+        let missing = |row: usize, what: &str| CsvError::Row { row, problem: format!("there is no {what}") };
+        let header = if self.header.is_empty() {
+            None
+        } else if rows.is_empty() {
+            return Err(missing(1, "first row"));
+        } else {
+            first += 1;
+            Some(fields(&self.header, rows.remove(0), 1)?)
+        };
+        if self.names {
+            if rows.is_empty() {
+                return Err(missing(first, "row of names"));
+            }
+            let titles: Vec<Cell> = self.columns.iter().map(Cell::title).collect();
+            fields(&titles, rows.remove(0), first)?;
+            first += 1;
+        }
+        let last = if self.trailer.is_empty() {
+            None
+        } else {
+            Some(rows.pop().ok_or_else(|| missing(first, "last row"))?)
+        };
+        let count = rows.len();
+        let records = rows.into_iter().enumerate().map(|(n, row)| fields(&self.columns, row, first + n));
+        let records = records.collect::<Result<_, _>>()?;
+        let trailer = last.map(|row| fields(&self.trailer, row, first + count)).transpose()?;
+        Ok(Rows { header, records, trailer })
+    }
+
+    fn split(&self, octets: &[u8]) -> Result<Vec<Vec<String>>, CsvError> {
+        if !self.fixed {
+            let rows = csv_rows::split(octets, self.separator as u8).map_err(|fault| CsvError::Row {
+                row: fault.row,
+                problem: format!("cell {} {}", fault.column, fault.problem),
+            })?;
+            return Ok(rows.into_iter().map(|r| r.cells).collect());
+        }
+        let wrong = |row: usize, problem: &str| CsvError::Row { row, problem: problem.to_owned() };
+        let text = std::str::from_utf8(octets).map_err(|_| wrong(1, "the file is not UTF-8"))?;
+        let mut lines: Vec<&str> = text.split("\r\n").collect();
+        if lines.pop() != Some("") {
+            return Err(wrong(lines.len() + 1, "does not end with CR LF"));
+        }
+        let (last, mut rows) = (lines.len(), vec![]);
+        for (n, line) in lines.into_iter().enumerate() {
+            let cells = match n {
+                0 if !self.header.is_empty() => &self.header,
+                _ if n + 1 == last && !self.trailer.is_empty() => &self.trailer,
+                _ => &self.columns,
+            };
+            let mut rest = line.chars();
+            let row: Vec<String> =
+                cells.iter().map(|c| rest.by_ref().take(c.width.unwrap_or(0)).collect()).collect();
+            let width: usize = cells.iter().filter_map(|c| c.width).sum();
+            if rest.next().is_some() || line.chars().count() != width {
+                return Err(wrong(n + 1, &format!("has another width than {width} characters")));
+            }
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
     fn row(
         &self,
         cells: &[Cell],
@@ -140,6 +219,30 @@ impl Template {
         out.extend_from_slice(b"\r\n");
         Ok(())
     }
+}
+
+/// The cells of a row under the names of their fields.
+fn fields(cells: &[Cell], row: Vec<String>, number: usize) -> Result<Fields, CsvError> {
+    if row.len() != cells.len() {
+        let problem = format!("has {} cells instead of {}", row.len(), cells.len());
+        return Err(CsvError::Row { row: number, problem });
+    }
+    let mut out = vec![];
+    for (cell, text) in cells.iter().zip(row) {
+        let value = cell.bare(&text);
+        match (&cell.field, &cell.constant) {
+            (Some(name), _) => out.push((name.clone(), value.to_owned())),
+            (None, constant) => {
+                let mut full = constant.clone().unwrap_or_default().into_bytes();
+                cell.fit(&mut full, 0).map_err(|problem| CsvError::Row { row: number, problem })?;
+                if full != text.as_bytes() {
+                    let problem = format!("has {text:?} instead of {:?}", String::from_utf8_lossy(&full));
+                    return Err(CsvError::Row { row: number, problem });
+                }
+            }
+        }
+    }
+    Ok(out)
 }
 
 fn labelled<'a>(labels: &[Label], cells: &'a [String], name: &str) -> &'a [u8] {
@@ -174,6 +277,17 @@ impl Cell {
     fn title(&self) -> Self {
         let name = self.field.clone().or_else(|| self.constant.clone());
         Self { field: None, constant: name, cut: true, right: false, fill: None, width: self.width }
+    }
+
+    /// The value without what fills it up. Of a number that is nothing but zeros, one stays.
+    fn bare<'a>(&self, text: &'a str) -> &'a str {
+        let fill = self.fill.unwrap_or(' ');
+        let bare = match (self.width, self.right) {
+            (None, _) => return text,
+            (Some(_), true) => text.trim_start_matches(fill),
+            (Some(_), false) => text.trim_end_matches(fill),
+        };
+        if bare.is_empty() && fill.is_ascii_digit() { &text[..text.len().min(1)] } else { bare }
     }
 
     /// Brings the value that begins at `from` to the width.

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::path::{HttpMethod, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use super::build::{Api, answer, id, refusals, request};
@@ -88,6 +89,54 @@ pub struct Correction {
     pub recipient: Option<String>,
 }
 
+/// Records of one type in a period.
+#[derive(ToSchema)]
+pub struct AuditCounts {
+    /// Journalled for the recipient.
+    pub events: i64,
+    /// Waiting for their file.
+    pub open: i64,
+    pub written: i64,
+    pub delivered: i64,
+    pub acknowledged: i64,
+    pub rejected: i64,
+    /// Missing in files, or too many there.
+    pub difference: i64,
+}
+
+/// One period of a stream.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct AuditPeriod {
+    pub recipient: String,
+    pub tenant: String,
+    pub test: bool,
+    pub period_start: DateTime<Utc>,
+    pub period_end: DateTime<Utc>,
+    /// Its last file is sealed.
+    pub closed: bool,
+    pub files: i64,
+    pub first_file: Option<i64>,
+    pub last_file: Option<i64>,
+    pub first_number: Option<i64>,
+    pub last_number: Option<i64>,
+    pub octets: i64,
+    /// Counts by type; those that occur.
+    #[schema(value_type = Object)]
+    pub types: Value,
+    pub total: AuditCounts,
+    pub balances: bool,
+    /// What does not agree, in words.
+    pub trouble: Vec<String>,
+}
+
+#[derive(ToSchema)]
+pub struct Audit {
+    /// Whether all of it does.
+    pub balances: bool,
+    pub periods: Vec<AuditPeriod>,
+}
+
 fn with_location(words: &str, schema: &str) -> Response {
     let text = ObjectBuilder::new().schema_type(Type::String).build();
     let location = HeaderBuilder::new().schema(Some(RefOr::T(Schema::Object(text)))).build();
@@ -100,6 +149,7 @@ pub fn operations(api: &mut Api) {
     api.add::<RecipientHistory>();
     api.add::<CorrectionInput>();
     api.add::<Correction>();
+    api.add::<Audit>();
     // What it holds depends on its format and delivery: the page has the tables.
     let any = ObjectBuilder::new().schema_type(Type::Object).property(
         "format",
@@ -138,4 +188,34 @@ pub fn operations(api: &mut Api) {
         .response("201", with_location("It is journalled", "Correction"));
     let wrong = ["400", "404", "413", "415"];
     api.push(HttpMethod::Post, "/sdr/records/{id}/corrections", refusals(correct, &wrong));
+    let text = |kind| ObjectBuilder::new().schema_type(kind);
+    let most = text(Type::Integer).minimum(Some(1)).maximum(Some(400));
+    let until = text(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let audit = op("sdr", "auditFiles", "What was journalled against what lies in files, by period and type")
+        .parameter(in_query("recipient", text(Type::String)))
+        .parameter(in_query("periods", most))
+        .parameter(in_query("until", until))
+        .response("200", answer("By stream, newest period first; with Accept: text/csv as CSV", "Audit"));
+    api.push(HttpMethod::Get, "/sdr/audit", refusals(audit, &["400"]));
+    accounts(api);
+}
+
+fn accounts(api: &mut Api) {
+    let text = |kind| ObjectBuilder::new().schema_type(kind);
+    let at = text(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    let csv = ContentBuilder::new().schema(Some(Schema::Object(text(Type::String).build()))).build();
+    let account = op("sdr", "accountFiles", "The account of a recipient's period, for its own books, as CSV")
+        .parameter(in_path("recipient", text(Type::String)))
+        .parameter(in_query("at", at))
+        .parameter(in_query("test", text(Type::Boolean)))
+        .response("200", ResponseBuilder::new().description("The account").content("text/csv", csv).build());
+    api.push(HttpMethod::Get, "/sdr/audit/{recipient}", refusals(account, &["400", "404"]));
+}
+
+fn in_query(name: &str, schema: ObjectBuilder) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .schema(Some(Schema::Object(schema.build())))
+        .build()
 }

@@ -1,5 +1,6 @@
 //! Our own API: what the TMF doors have no word for.
 
+pub mod audit;
 pub mod backups;
 pub mod clients;
 pub mod jobs;

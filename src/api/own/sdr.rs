@@ -14,9 +14,10 @@ use crate::engine::Engine;
 use crate::mediation::seal::{self, Cut, SealError};
 use crate::store::sdr_files::FileRow;
 
-fn problem(e: SealError) -> Problem {
+pub(super) fn problem(e: SealError) -> Problem {
     match e {
         SealError::Store(e) => Problem::from(e),
+        SealError::NearlyFull { .. } => Problem::busy(e.to_string(), 60),
         other => {
             tracing::error!(error = %other, "sealing failed");
             Problem::from(crate::store::StoreError::Missing { what: "SDR file", id: other.to_string() })

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 use telvisor::alarms::{clear, raise, raise_as};
+use telvisor::mediation::resync::{Got, resync};
 use telvisor_model::{Alarm, Severity};
 
 use super::{alarms, one, open, over};
@@ -163,4 +164,15 @@ async fn a_transaction_that_is_not_committed_raises_nothing() {
     raise(&mut tx, Alarm::OrderStuck, "o-1", "it stands still").await.unwrap();
     drop(tx);
     assert!(open(&app, "orderStuck").await.is_empty());
+}
+
+#[tokio::test]
+async fn numbers_that_were_jumped_over_are_an_alarm_for_an_operator_to_clear() {
+    let app = TestApp::new().await;
+    let got =
+        Got { recipient: "mediation-csv".into(), tenant: "default".into(), test: false, file: 7, number: 40 };
+    resync(&app.engine().db, &app.config, &[got]).await.unwrap();
+    let alarm = one(&app, "sdrResynced").await;
+    assert_eq!(alarm["alarmedObject"]["id"], "mediation-csv");
+    assert!(alarm["alarmDetails"].as_str().unwrap().contains("file 8 and record 41"), "{alarm:#}");
 }

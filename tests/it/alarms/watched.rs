@@ -11,6 +11,7 @@ use telvisor::clock::new_id;
 use telvisor::engine::Engine;
 use telvisor::hypervisor::simulator::{Options, Simulator};
 use telvisor::hypervisor::{Guard, Operation, Size, Tag};
+use telvisor::mediation::audit::Auditor;
 use telvisor::mediation::files::{Disk, FileLayer, Room};
 use telvisor::mediation::seal::{self, Cut};
 use telvisor::queue::Queue;
@@ -203,30 +204,30 @@ struct Small {
 
 impl FileLayer for Small {
     fn write(&self, path: &Path, piece: &[u8], first: bool) -> io::Result<()> {
-        Disk.write(path, piece, first)
+        Disk::default().write(path, piece, first)
     }
     fn sync(&self, path: &Path) -> io::Result<()> {
-        Disk.sync(path)
+        Disk::default().sync(path)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if self.broken { Err(io::Error::other("the disk refuses")) } else { Disk.rename(from, to) }
+        if self.broken { Err(io::Error::other("the disk refuses")) } else { Disk::default().rename(from, to) }
     }
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        Disk.sync_folder(path)
+        Disk::default().sync_folder(path)
     }
     fn sha256(&self, path: &Path) -> io::Result<Option<String>> {
-        Disk.sha256(path)
+        Disk::default().sha256(path)
     }
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        Disk.make_folder(path)
+        Disk::default().make_folder(path)
     }
     fn room(&self, _: &Path) -> io::Result<Room> {
-        Ok(Room { free: self.free, total: 100 << 20 })
+        Ok(Room { free: self.free, total: 100 << 30 })
     }
 }
 
 async fn with_disk(app: &TestApp, free: u64, broken: bool) -> Engine {
-    Engine { files: Arc::new(Small { free: free << 20, broken }), ..app.another().await }
+    Engine { files: Arc::new(Small { free: free << 30, broken }), ..app.another().await }
 }
 
 #[tokio::test]
@@ -237,7 +238,7 @@ async fn storage_that_fills_up() {
         look(&mut watch, &with_disk(&app, free, false).await).await;
         let alarm = one(&app, "storageFull").await;
         assert_eq!(alarm["perceivedSeverity"], severity, "{free} % are free");
-        assert_eq!(alarm["alarmDetails"], format!("{free} % of 100 MiB are free"));
+        assert_eq!(alarm["alarmDetails"], format!("{free} % of 102400 MiB are free"));
     }
     assert_eq!(one(&app, "storageFull").await["state"], "updated");
     later(&app, &mut watch, &with_disk(&app, 10, false).await).await;
@@ -269,6 +270,31 @@ async fn files_that_are_not_delivered() {
         assert!(open(&app, name).await.is_empty(), "{name}");
         assert_eq!(over(&app, name).await.len(), 2, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_period_that_does_not_balance() {
+    let app = TestApp::new().await;
+    app.customer("C1").await;
+    app.provision("C1", CRM, "solo", None).await;
+    app.goto("2026-11-24T00:00:00Z");
+    seal::seal(app.engine(), Cut::Period).await.unwrap();
+    let mut auditor = Auditor::default();
+    auditor.round(app.engine()).await.unwrap();
+    assert!(open(&app, "sdrUnbalanced").await.is_empty());
+    app.sql("DELETE FROM sdr_numbers WHERE recipient = 'mediation-csv'").await;
+    app.clock.advance(TimeDelta::hours(1));
+    auditor.round(app.engine()).await.unwrap();
+    let alarm = one(&app, "sdrUnbalanced").await;
+    assert_eq!(
+        (&alarm["alarmedObject"]["id"], &alarm["perceivedSeverity"]),
+        (&json!("mediation-csv"), &json!("critical"))
+    );
+    let text = alarm["alarmDetails"].as_str().unwrap();
+    assert!(
+        text.contains("from 2026-11-23T00:00:00Z") && text.contains("1 records, 0 are numbered"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -46,24 +46,24 @@ impl Refusing {
 impl FileLayer for Refusing {
     fn write(&self, path: &Path, piece: &[u8], first: bool) -> io::Result<()> {
         self.call(
-            || Disk.write(path, piece, first),
-            || Disk.write(path, &piece[..piece.len() / 2], first).unwrap(),
+            || Disk::default().write(path, piece, first),
+            || Disk::default().write(path, &piece[..piece.len() / 2], first).unwrap(),
         )
     }
     fn sync(&self, path: &Path) -> io::Result<()> {
-        self.call(|| Disk.sync(path), || ())
+        self.call(|| Disk::default().sync(path), || ())
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.call(|| Disk.rename(from, to), || ())
+        self.call(|| Disk::default().rename(from, to), || ())
     }
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.call(|| Disk.sync_folder(path), || ())
+        self.call(|| Disk::default().sync_folder(path), || ())
     }
     fn sha256(&self, path: &Path) -> io::Result<Option<String>> {
-        self.call(|| Disk.sha256(path), || ())
+        self.call(|| Disk::default().sha256(path), || ())
     }
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        self.call(|| Disk.make_folder(path), || ())
+        self.call(|| Disk::default().make_folder(path), || ())
     }
 }
 

@@ -116,3 +116,71 @@ async fn who_seals_too_early_is_told_what_the_recipient_has_twice() {
     assert_eq!(cut(&app, Cut::Manual).await, 2);
     assert_eq!(names(files(&app, CSV, false).await.last().unwrap()), ["f"]);
 }
+
+#[tokio::test]
+async fn every_layout_is_taken_over_heartbeats_and_own_columns_too() {
+    let table = |text: &str| toml::from_str::<telvisor::config::Recipient>(text).unwrap();
+    let own = "[csv]\nseparator = ';'\ntrailer = [{ field = 'count' }]\n\
+               columns = [{ field = 'recordId' }, { field = 'seq', width = 8, right = true, fill = '0' }]";
+    let list = vec![
+        table("name = 'csv'\nformat = 'csv'\nempty = 'heartbeat'"),
+        table("name = 'headers'\nformat = 'asn1'\nframing = 'ts32297'\nempty = 'heartbeat'"),
+        table("name = 'batch'\nformat = 'asn1'\nframing = 'batch'\nempty = 'heartbeat'"),
+        table(&format!(
+            "name = 'own'\nformat = 'csv'\nempty = 'heartbeat'\nfile_name = 'S{{seq:05}}.csv'\n{own}"
+        )),
+    ];
+    let app = TestApp::with(super::only(list)).await;
+    customers(&app).await;
+    journal(&app, "C1", &["a", "b"]).await;
+    app.goto("2026-11-24T00:00:00Z");
+    assert_eq!(cut(&app, Cut::Period).await, 4);
+    journal(&app, "C1", &["c", "d", "e"]).await;
+    app.goto("2026-11-26T00:00:00Z");
+    assert_eq!(cut(&app, Cut::Period).await, 8, "tuesday, and wednesday without records");
+    let before = super::files(&app, "own", false).await.len();
+    change(
+        &app,
+        &[
+            "DELETE FROM sdr_files WHERE file_seq > 1",
+            "DELETE FROM sdr_numbers WHERE file_seq > 1",
+            "UPDATE sdr_streams SET next_file = 2, next_number = 3",
+        ],
+    )
+    .await;
+    let done = run(&app, &[]).await;
+    assert_eq!(done.len(), 4);
+    for stream in &done {
+        let told = (stream.files.len(), stream.numbered, stream.next_file, stream.next_number);
+        assert_eq!(told, (2, 3, 4, 6), "{stream:?}");
+        assert!(stream.lost.is_empty() && stream.doubled.is_empty());
+    }
+    assert!(run(&app, &[]).await.is_empty(), "once is enough");
+    journal(&app, "C1", &["f"]).await;
+    assert_eq!(cut(&app, Cut::Manual).await, 4);
+    for name in ["csv", "headers", "batch", "own"] {
+        let list = files(&app, name, false).await;
+        assert_eq!(list.len(), before + 1, "{name}");
+        let numbers: Vec<_> =
+            list.iter().map(|f| (f["fileSeq"].as_u64(), f["firstNumber"].as_u64())).collect();
+        let expected = [(1, 1), (2, 3), (3, 6), (4, 6)].map(|(f, n)| (Some(f), Some(n)));
+        assert_eq!(numbers, expected, "{name}");
+    }
+    let unjoined = app.engine().db.read_system().await.unwrap().unjoined_files().await.unwrap();
+    assert!(unjoined.is_empty(), "{unjoined:?}");
+    // One whose columns tell too little is not guessed at.
+    let blind = table("name = 'blind'\nformat = 'csv'\n[csv]\ncolumns = [{ field = 'externalOrderId' }]");
+    let app = app.restart_with(|c| c.mediation.recipient.push(blind)).await;
+    journal(&app, "C1", &["g"]).await;
+    cut(&app, Cut::Manual).await;
+    change(
+        &app,
+        &[
+            "DELETE FROM sdr_files WHERE recipient = 'blind'",
+            "UPDATE sdr_streams SET next_file = 1 WHERE recipient = 'blind'",
+        ],
+    )
+    .await;
+    let refused = resync(&app.engine().db, &app.config, &[]).await.unwrap_err().to_string();
+    assert!(refused.contains("--last-file"), "{refused}");
+}

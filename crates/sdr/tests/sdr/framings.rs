@@ -249,3 +249,28 @@ fn formats_are_told_apart() {
     assert_eq!(of(Layout::Ts32297(settings())), Format::Asn1Ts32297);
     assert_eq!(of(Layout::Batch { rejected: None }), Format::Asn1Batch);
 }
+
+#[test]
+fn files_of_a_template_are_read_back_by_it() {
+    for (name, layout) in layouts() {
+        let Layout::Template(template) = &layout else { continue };
+        let octets = layout.encode(&info(), &records()).expect("it can be written");
+        let rows = template.read(&octets).expect("it can be read");
+        assert_eq!(rows.records.len(), 3, "{name}");
+        let names: Vec<_> = rows.records[1].iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(names, ["recordId", "eventTime", "subscriberId", "externalOrderId"], "{name}");
+        for (row, record) in rows.records.iter().zip(records()) {
+            assert_eq!(row[0].1, record.record_id.to_string());
+            assert_eq!(row[3].1.as_str(), record.external_order_id.as_deref().unwrap_or("").trim_end());
+        }
+        if name == "template.csv" {
+            let header = rows.header.expect("it has one");
+            assert_eq!(header[0], ("fileSeq".to_owned(), "7".to_owned()));
+            assert_eq!(rows.trailer.expect("it has one")[0], ("count".to_owned(), "3".to_owned()));
+        }
+        // Whatever is cut off, or another template, is told.
+        assert!(template.read(&octets[..octets.len() - 1]).is_err(), "{name}");
+        let other = Template { columns: template.columns[1..].to_vec(), ..template.clone() };
+        assert!(other.read(&octets).is_err(), "{name}");
+    }
+}
