@@ -142,7 +142,8 @@ fn journal(kind: &str, size: u64) -> Vec<String> {
         ),
     ];
     if !sqlite {
-        statements.push("VACUUM ANALYZE sdr".to_owned());
+        // As the server would have it by itself after a while.
+        statements.push("VACUUM ANALYZE sdr, sdr_subjects".to_owned());
     }
     statements
 }
