@@ -28,6 +28,7 @@ use crate::hypervisor::simulator::{Options, Settings, Simulator};
 use crate::inventory::objects::Objects;
 use crate::jobs::{pool, sweep};
 use crate::mediation::audit::Auditor;
+use crate::mediation::deliver::lanes;
 use crate::mediation::files::Disk;
 use crate::mediation::seal::{self, Cut};
 use crate::mediation::{recipients, retention};
@@ -310,6 +311,7 @@ pub async fn serve(
     }
     if role.has_mediation() {
         tasks.spawn(mediation(engine.clone(), shutdown.clone()));
+        tasks.spawn(lanes::run(engine.clone(), shutdown.clone()));
     }
     let started = Started {
         urls,

@@ -1,8 +1,10 @@
 //! Time and ids, injected everywhere: no other file reads a clock or makes an id.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// The present, truncated to microseconds (what PostgreSQL keeps).
@@ -74,4 +76,13 @@ pub fn new_id() -> Uuid {
 #[must_use]
 pub fn show(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}
+
+/// How long to wait after this many tries that failed: `(first, longest)` milliseconds, doubled each time, with up to a
+/// quarter more, drawn from a text so that those who failed together do not come back together.
+#[must_use]
+pub fn backoff((first, longest): (u64, u64), tries: i64, draw: &str) -> Duration {
+    let base = first.saturating_mul(1 << tries.clamp(0, 20)).min(longest);
+    let draw = Sha256::digest(draw);
+    Duration::from_millis(base + base / 4 * u64::from(draw[0]) / 255)
 }

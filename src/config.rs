@@ -16,6 +16,7 @@ mod password;
 pub mod recipient;
 
 pub use check::CHANNELS;
+pub use password::secret;
 pub use recipient::{Ack, Delivery, Empty, FileFormat, Framing, Recipient, S3, Sftp, Strategy, Subscriber};
 
 /// The documented defaults.

@@ -103,6 +103,7 @@ impl Watch {
         };
         if leads {
             seen.extend(overdue(engine).await?);
+            seen.extend(kept_back(engine).await?);
             seen.extend(stuck(engine).await?);
             if let Ok(hosts) = &hosts {
                 seen.extend(missing(engine, hosts).await?);
@@ -328,6 +329,16 @@ async fn overdue(engine: &Engine) -> Result<Vec<Seen>, StoreError> {
             Seen { tenant, ..own(engine, Alarm::SdrOverdue, &stream(&recipient, test), text) }
         })
         .collect())
+}
+
+/// Streams whose delivery failed and waits for its next try.
+async fn kept_back(engine: &Engine) -> Result<Vec<Seen>, StoreError> {
+    let found = engine.db.read_system().await?.kept_back().await?;
+    let tell = |(tenant, recipient, test, error): (String, String, bool, String)| {
+        let alarm = own(engine, Alarm::SdrDeliveryFailing, &stream(&recipient, test), error);
+        Seen { tenant, ..alarm }
+    };
+    Ok(found.into_iter().map(tell).collect())
 }
 
 /// Compares the machines of customers with those on the hypervisor; none where that does not answer. What changes

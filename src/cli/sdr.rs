@@ -142,6 +142,9 @@ pub struct Listed {
     pub sha256: String,
     pub state: String,
     pub path: Option<String>,
+    #[serde(default)]
+    pub tries: u64,
+    pub last_error: Option<String>,
 }
 
 pub async fn run(global: &Global, command: &Command, out: &mut Out<'_>) -> anyhow::Result<u8> {
@@ -352,7 +355,10 @@ async fn list(http: &Http, out: &mut Out<'_>) -> anyhow::Result<()> {
                 f.name,
                 f.records.to_string(),
                 f.bytes.to_string(),
-                f.state,
+                match f.last_error {
+                    Some(error) => format!("{}, {} tries: {error}", f.state, f.tries),
+                    None => f.state,
+                },
             ]
         })
         .collect();

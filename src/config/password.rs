@@ -18,13 +18,22 @@ pub fn with_password(url: &str, file: &Path) -> Result<String, (String, &'static
             "take it out of the URL, or leave the file away",
         ));
     }
-    let text = std::fs::read_to_string(file)
-        .map_err(|e| (format!("{} cannot be read: {e}", file.display()), "name a file that can"))?;
-    let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        return Err((format!("{} is empty", file.display()), "write the password into it"));
+    let password = secret(file).map_err(|problem| (problem, "name a file that holds the password alone"))?;
+    Ok(format!("{scheme}://{user}:{}{}", escaped(&password), &rest[user.len()..]))
+}
+
+/// What a file holds that is a secret and nothing else, without its end of line.
+///
+/// # Errors
+/// In words, when it cannot be read or is empty.
+pub fn secret(file: &Path) -> Result<String, String> {
+    let text =
+        std::fs::read_to_string(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(format!("{} is empty", file.display()));
     }
-    Ok(format!("{scheme}://{user}:{}{}", escaped(password), &rest[user.len()..]))
+    Ok(secret.to_owned())
 }
 
 /// As it may stand in a URL (RFC 3986, 2.1).

@@ -114,6 +114,9 @@ pub struct Sftp {
     pub folder: String,
     #[serde(default)]
     pub strategy: Strategy,
+    /// Longest wait for an answer of the server.
+    #[serde(default = "timeout")]
+    pub timeout_seconds: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +133,9 @@ pub struct S3 {
     pub access_key_file: PathBuf,
     /// Holds the secret key alone.
     pub secret_key_file: PathBuf,
+    /// Longest wait for an answer of the service.
+    #[serde(default = "timeout")]
+    pub timeout_seconds: u64,
 }
 
 /// A recipient of SDR files.
@@ -177,6 +183,9 @@ pub struct Recipient {
     /// Whether it is told, of each period that is closed, which files and how many records there are.
     #[serde(default)]
     pub reconciliation: bool,
+    /// Seconds between two looks for what the recipient says.
+    #[serde(default = "look")]
+    pub look_seconds: u64,
     /// Days that an acknowledged file is kept; 0: for ever.
     #[serde(default = "keep_days")]
     pub keep_days: i64,
@@ -217,6 +226,14 @@ fn ack_suffix() -> String {
 
 const fn keep_days() -> i64 {
     90
+}
+
+const fn timeout() -> u64 {
+    30
+}
+
+const fn look() -> u64 {
+    60
 }
 
 const fn ssh_port() -> u16 {
@@ -291,6 +308,12 @@ impl Recipient {
         if self.ack_suffix.is_empty() || !self.ack_suffix.chars().all(|c| plain(c) || c == '.') {
             return Err((format!("ack_suffix {:?}", self.ack_suffix), "use one such as .p"));
         }
+        if self.ack != Ack::None {
+            return Err((
+                "ack: this version looks for no acknowledgement".into(),
+                "leave it out, or use none",
+            ));
+        }
         self.check_layout()?;
         self.check_name()?;
         self.check_delivery()
@@ -338,6 +361,17 @@ impl Recipient {
     }
 
     fn check_delivery(&self) -> Result<(), (String, &'static str)> {
+        let seconds = match &self.delivery {
+            Delivery::Local => 1,
+            Delivery::Sftp(s) => s.timeout_seconds,
+            Delivery::S3(s) => s.timeout_seconds,
+        };
+        if !(1..=600).contains(&seconds) || !(1..=86_400).contains(&self.look_seconds) {
+            return Err((
+                "timeout_seconds or look_seconds is out of its range".into(),
+                "timeout_seconds from 1 to 600, look_seconds from 1 to 86400",
+            ));
+        }
         match &self.delivery {
             Delivery::Local => Ok(()),
             Delivery::Sftp(s) => {
@@ -347,9 +381,10 @@ impl Recipient {
                 if s.key_file.is_some() == s.password_file.is_some() {
                     return Err(("sftp: needs a key or a password".into(), "set key_file or password_file"));
                 }
-                if russh::keys::PublicKey::from_openssh(&s.host_key).is_err() {
+                let key = russh::keys::PublicKey::from_openssh(&s.host_key);
+                if !key.is_ok_and(|key| !key.algorithm().is_rsa()) {
                     return Err((
-                        "sftp: host_key is no public key".into(),
+                        "sftp: host_key is no public key of the kinds Ed25519 or ECDSA".into(),
                         "write it as ssh-keyscan prints it: ssh-ed25519 AAAA...",
                     ));
                 }
@@ -359,12 +394,6 @@ impl Recipient {
                 let http = s.endpoint.starts_with("http://") || s.endpoint.starts_with("https://");
                 if !http || s.region.is_empty() || s.bucket.is_empty() {
                     return Err(("s3: endpoint, region or bucket is no such thing".into(), "name them"));
-                }
-                if matches!(self.ack, Ack::Rename) {
-                    return Err((
-                        "s3: objects are not renamed".into(),
-                        "use ack = \"delete\", \"file\" or \"none\"",
-                    ));
                 }
                 Ok(())
             }
@@ -382,6 +411,26 @@ pub fn check(config: &Config) -> Result<(), (String, &'static str)> {
         if config.mediation.recipient.iter().filter(|o| o.name == r.name).count() > 1 {
             return Err((format!("{}: the name is there twice", r.name), "give each its own"));
         }
+        let shares = |o: &&Recipient| o.name != r.name && same_place(&o.delivery, &r.delivery);
+        let named = NameTemplate::parse(&r.file_name).is_ok_and(|t| t.has("recipient"));
+        if let Some(other) = config.mediation.recipient.iter().find(shares).filter(|_| !named) {
+            return Err((
+                format!("{} and {} come into one remote folder, and may have one name", r.name, other.name),
+                "put {recipient} into file_name, or give each a folder",
+            ));
+        }
     }
     Ok(())
+}
+
+fn same_place(one: &Delivery, other: &Delivery) -> bool {
+    match (one, other) {
+        (Delivery::Sftp(a), Delivery::Sftp(b)) => {
+            (&a.host, a.port, &a.user, &a.folder) == (&b.host, b.port, &b.user, &b.folder)
+        }
+        (Delivery::S3(a), Delivery::S3(b)) => {
+            (&a.endpoint, &a.bucket, &a.prefix) == (&b.endpoint, &b.bucket, &b.prefix)
+        }
+        _ => false,
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+
 use telvisor_model::plan::{Act, Undo};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use super::act::{self, Outcome};
 use super::lease::{self, Lease, save_step};
 use super::stop::Stop;
+use crate::clock;
 use crate::engine::Engine;
 use crate::fault;
 use crate::orders::expect;
@@ -253,11 +254,9 @@ async fn open(
     Ok(Some((tx, customer.customer_id)))
 }
 
-/// Exponential, with a jitter of up to a quarter that is drawn from the job and the try.
+/// How long a job waits after a try.
 fn delay(engine: &Engine, job: &JobRow) -> Duration {
     let j = &engine.config.jobs;
-    let doubled = j.retry_base_ms.saturating_mul(1 << job.tries.clamp(0, 20));
-    let base = doubled.min(j.retry_cap_ms);
-    let draw = Sha256::digest(format!("{}{}", job.id, job.attempt));
-    Duration::from_millis(base + base / 4 * u64::from(draw[0]) / 255)
+    let waits = (j.retry_base_ms, j.retry_cap_ms);
+    clock::backoff(waits, job.tries, &format!("{}{}", job.id, job.attempt))
 }

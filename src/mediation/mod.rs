@@ -3,7 +3,7 @@
 pub mod audit;
 pub mod causes;
 pub mod correct;
-mod deliver;
+pub mod deliver;
 mod encode;
 pub mod files;
 mod fill;

@@ -26,6 +26,7 @@ use super::seal::{CODEC, SealError, parsed};
 use crate::access::{Caller, Door};
 use crate::alarms;
 use crate::config::{Config, Recipient};
+use crate::store::sdr_delivery::Progress;
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
 use crate::store::{Db, Json, System, Tx};
 
@@ -281,8 +282,9 @@ async fn take_over(
         delivered_at: None,
         acknowledged_at: None,
         place: None,
+        delivery: Progress::default(),
     };
     tx.insert_file(&file).await?;
-    tx.mark_delivered(&file, true).await?;
+    tx.mark_delivered(&file, row.version, true).await?;
     Ok(())
 }

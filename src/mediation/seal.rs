@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use telvisor_model::Alarm;
 use telvisor_sdr::name::NameTemplate;
 
-pub use super::deliver::{deliver, folder, rebuild, root};
+use super::deliver::deliver_local;
+pub use super::deliver::{FarError, deliver, folder, rebuild, root};
 use super::fill::{Filled, fill};
 use super::reconcile;
 use super::schedule::Schedule;
@@ -13,6 +14,7 @@ use crate::alarms;
 use crate::config::{Empty, Recipient};
 use crate::engine::Engine;
 use crate::store::sdr::Taking;
+use crate::store::sdr_delivery::Progress;
 use crate::store::sdr_files::{FileRow, RecipientRow, StreamRow};
 use crate::store::{Json, StoreError, System, Tx, retrying};
 
@@ -51,6 +53,8 @@ pub enum SealError {
     NearlyFull { free: u64 },
     #[error("{path}: {source}")]
     Io { path: String, source: std::io::Error },
+    #[error("{at}: {source}")]
+    Far { at: String, source: FarError },
     #[error("recipient {name}: {problem}")]
     Recipient { name: String, problem: String },
 }
@@ -66,7 +70,8 @@ pub enum Cut {
     Limits,
 }
 
-/// Seals what is due in every stream, then delivers. Returns the files sealed now.
+/// Seals what is due in every stream, then delivers into folders of ours; other recipients have lanes of their own
+/// ([`super::deliver::lanes`]). Returns the files sealed now.
 ///
 /// # Errors
 /// See [`SealError`]; what was sealed before stays and is delivered by the next call.
@@ -101,7 +106,7 @@ pub async fn seal(engine: &Engine, cut: Cut) -> Result<Vec<FileRow>, SealError> 
             }
         }
     }
-    if let Err(e) = deliver(engine).await {
+    if let Err(e) = deliver_local(engine).await {
         keep_first(&mut trouble, e);
     }
     if let Err(e) = reconcile::deliver(engine).await {
@@ -430,6 +435,7 @@ async fn write(
         delivered_at: None,
         acknowledged_at: None,
         place: None,
+        delivery: Progress::default(),
     };
     if let Some(last) = filled.last {
         let numbered = tx.number_records(taking, last, stream.next_number, stream.next_file).await?;

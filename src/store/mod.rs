@@ -42,6 +42,7 @@ pub mod records;
 pub mod retry;
 pub mod sdr;
 pub mod sdr_audit;
+pub mod sdr_delivery;
 pub mod sdr_files;
 pub mod sdr_reconciliations;
 pub mod sealed;

@@ -4,10 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::sdr_delivery::Progress;
 use super::{Json, StoreError, System, Tx, sql};
-
-/// Key of the PostgreSQL advisory lock under which one process at a time delivers.
-const DELIVERY_LOCK: i64 = 0x7464_7201;
 
 /// A recipient's configuration by version: a change applies from the next file.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -71,6 +69,8 @@ pub struct FileRow {
     pub acknowledged_at: Option<DateTime<Utc>>,
     /// The disk that it lies on; none: it is not delivered, or not to a folder of ours.
     pub place: Option<String>,
+    #[sqlx(flatten)]
+    pub delivery: Progress,
 }
 
 impl Tx<System> {
@@ -291,35 +291,6 @@ impl Tx<System> {
         Ok(())
     }
 
-    /// Files that are sealed and not delivered, in the order of their numbers.
-    pub async fn undelivered(&mut self) -> Result<Vec<FileRow>, StoreError> {
-        sql!(
-            self,
-            all: FileRow,
-            "SELECT * FROM sdr_files WHERE state = 'sealed' ORDER BY tenant, recipient, test, file_seq, revision"
-        )
-    }
-
-    /// Waits until nobody else delivers, and keeps others from it until this transaction ends; whether the file still
-    /// waits for delivery.
-    pub async fn lock_delivery(&mut self, f: &FileRow) -> Result<bool, StoreError> {
-        if self.is_postgres() {
-            sql!(self, execute, "SELECT pg_advisory_xact_lock($1)", DELIVERY_LOCK)?;
-        }
-        let (n,) = sql!(
-            self,
-            one: (i64,),
-            "SELECT COUNT(*) FROM sdr_files WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4
-             AND revision = $5 AND state = 'sealed'",
-            &f.tenant,
-            &f.recipient,
-            f.test,
-            f.file_seq,
-            f.revision
-        )?;
-        Ok(n > 0)
-    }
-
     /// Whether a stream has a file of the period that begins at this time.
     pub async fn has_file_of(
         &mut self,
@@ -408,26 +379,6 @@ impl Tx<System> {
             f.file_seq,
             f.revision,
             place
-        )?;
-        Ok(())
-    }
-
-    /// Marks a file delivered; without acknowledgement that is all that is awaited.
-    pub async fn mark_delivered(&mut self, f: &FileRow, acknowledged: bool) -> Result<(), StoreError> {
-        let now = self.now();
-        sql!(
-            self,
-            execute,
-            "UPDATE sdr_files SET state = $6, delivered_at = $7, acknowledged_at = $8
-             WHERE tenant = $1 AND recipient = $2 AND test = $3 AND file_seq = $4 AND revision = $5",
-            &f.tenant,
-            &f.recipient,
-            f.test,
-            f.file_seq,
-            f.revision,
-            if acknowledged { "acknowledged" } else { "delivered" },
-            now,
-            acknowledged.then_some(now)
         )?;
         Ok(())
     }

@@ -52,6 +52,7 @@ mod process;
 mod reading;
 mod roles;
 mod schema;
+mod sdr_delivery;
 mod sdr_files;
 mod smoke;
 mod soap;

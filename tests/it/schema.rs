@@ -56,7 +56,7 @@ const LAID_OUT: [(&str, &str); 24] = [
 ];
 
 /// Indexes over all tenants, for the loops that look for due work of any of them.
-const ACROSS_TENANTS: [&str; 11] = [
+const ACROSS_TENANTS: [&str; 12] = [
     "orders_expected",
     "orders_approval",
     "cancel_orders_due",
@@ -68,6 +68,7 @@ const ACROSS_TENANTS: [&str; 11] = [
     "backup_schedules_next",
     "sdr_files_state",
     "sdr_reconciliations_due",
+    "sdr_files_delivered",
 ];
 
 #[derive(Debug, Default, PartialEq)]

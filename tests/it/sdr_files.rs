@@ -33,11 +33,11 @@ fn recipient(name: &str, schedule: &str) -> Recipient {
     Recipient { schedule: schedule.into(), ..Recipient::new(name, FileFormat::Csv) }
 }
 
-fn only(list: Vec<Recipient>) -> impl FnOnce(&mut Config) {
+pub fn only(list: Vec<Recipient>) -> impl FnOnce(&mut Config) {
     move |c| c.mediation.recipient = list
 }
 
-async fn customers(app: &TestApp) {
+pub async fn customers(app: &TestApp) {
     let mut test = create("T1");
     let list = test["service"]["serviceCharacteristic"].as_array_mut().unwrap();
     list.push(json!({ "name": "test", "value": true }));
@@ -47,7 +47,7 @@ async fn customers(app: &TestApp) {
 }
 
 /// Journals one record in an open transaction, as the end of an order item does.
-async fn write(tx: &mut Tx<Tenant>, customer: &str, cause: &str) {
+pub async fn write(tx: &mut Tx<Tenant>, customer: &str, cause: &str) {
     write_at(tx, customer, cause, None).await;
 }
 
@@ -86,7 +86,7 @@ async fn write_at(tx: &mut Tx<Tenant>, customer: &str, cause: &str, done: Option
 }
 
 /// Journals records of these names.
-async fn journal(app: &TestApp, customer: &str, names: &[&str]) {
+pub async fn journal(app: &TestApp, customer: &str, names: &[&str]) {
     for name in names {
         let mut tx = app.engine().db.tenant("default").await.unwrap();
         write(&mut tx, customer, name).await;
@@ -100,11 +100,11 @@ async fn journal_many(app: &TestApp, count: usize) {
     }
 }
 
-async fn cut(app: &TestApp, cut: Cut) -> usize {
+pub async fn cut(app: &TestApp, cut: Cut) -> usize {
     seal::seal(app.engine(), cut).await.unwrap().len()
 }
 
-async fn files(app: &TestApp, recipient: &str, test: bool) -> Vec<Value> {
+pub async fn files(app: &TestApp, recipient: &str, test: bool) -> Vec<Value> {
     let all = app.get("/api/v1/sdr/files").await.expect(200);
     let mut list = all.as_array().unwrap().clone();
     list.retain(|f| f["recipient"] == recipient && f["test"] == test);

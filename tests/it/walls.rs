@@ -7,12 +7,15 @@ mod names;
 use names::{Name, Names};
 
 /// Crates that only one part knows, by the folders that may name them.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("sqlx", &["src/store/"]),
     ("axum", &["src/api/"]),
     ("lapin", &["src/queue/"]),
     ("quick_xml", &["crates/soap/", "crates/libvirt/", "src/api/soap", "src/hypervisor/libvirt"]),
     ("rasn", &["crates/sdr/"]),
+    ("russh", &["src/mediation/deliver/", "src/config/recipient"]),
+    ("russh_sftp", &["src/mediation/deliver/"]),
+    ("rusty_s3", &["src/mediation/deliver/"]),
     ("telvisor_libvirt", &["src/hypervisor/", "crates/libvirt/"]),
 ];
 
@@ -48,7 +51,7 @@ const PARTS: [(&str, &str); 30] = [
     ("access::check", "engine store secrets access::clients"),
     ("access::sessions", "engine store secrets access::check"),
     ("performance", "engine store"),
-    ("mediation", "engine store apps alarms"),
+    ("mediation", "engine store apps alarms http"),
     ("orders", "engine store apps inventory queue alarms mediation mediation::schedule"),
     ("jobs", "engine store apps inventory queue hypervisor orders"),
     ("notify", "engine store http secrets alarms"),

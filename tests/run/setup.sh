@@ -25,6 +25,7 @@ missing_packages() {
   command -v setpriv >/dev/null || echo util-linux
   command -v systemd-analyze >/dev/null || echo systemd
   command -v ssh-keygen >/dev/null || echo openssh-client
+  [ -x /usr/sbin/sshd ] && [ -x /usr/lib/openssh/sftp-server ] || echo openssh-server
   [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
 }
 

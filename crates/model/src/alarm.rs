@@ -249,9 +249,9 @@ impl Alarm {
             },
             Self::SdrDeliveryFailing => About {
                 told_while_it_holds: true,
-                meaning: "a sealed file cannot be put where mediation fetches it; it keeps back those behind it in its stream",
-                cleared: SEEN_GONE,
-                remedy: "mend disk, rights or name that the text names; delivery goes on by itself, in order",
+                meaning: "a sealed file cannot be put where its recipient has it; it keeps back those behind it in its stream",
+                cleared: "when a file of the stream is delivered, or no process has seen it for a minute",
+                remedy: "mend what the text names: disk, rights, login, network, or what else lies under the name; delivery goes on by itself, in order. Another host key: ask the recipient before you change host_key",
                 ..about(
                     T::ProcessingError,
                     "outputDeviceError",

@@ -11,6 +11,7 @@ use crate::api::Doors;
 use crate::api::problem::Problem;
 use crate::clock::show as time;
 use crate::engine::Engine;
+use crate::mediation::deliver::lanes;
 use crate::mediation::seal::{self, Cut, SealError};
 use crate::store::sdr_files::FileRow;
 
@@ -25,16 +26,34 @@ pub(super) fn problem(e: SealError) -> Problem {
     }
 }
 
-fn render(engine: &Engine, f: &FileRow) -> Value {
-    let path = seal::folder(&seal::root(engine), f).join(&f.name);
-    let path = std::path::absolute(&path).unwrap_or(path);
-    json!({
-        "recipient": f.recipient, "tenant": f.tenant, "test": f.test, "fileSeq": f.file_seq, "name": f.name,
-        "path": path.display().to_string(), "records": f.records, "bytes": f.bytes, "sha256": f.sha256,
-        "state": f.state, "periodStart": time(f.period_start), "periodEnd": time(f.period_end),
+/// A file with how its delivery goes; with its path where it goes into a folder of ours.
+fn render(engine: &Engine, f: &FileRow, elsewhere: &[String]) -> Value {
+    let mut shown = json!({
+        "recipient": f.recipient, "tenant": f.tenant, "test": f.test, "fileSeq": f.file_seq, "revision": f.revision,
+        "name": f.name, "records": f.records, "bytes": f.bytes, "sha256": f.sha256, "state": f.state,
+        "periodStart": time(f.period_start), "periodEnd": time(f.period_end),
         "closedAt": time(f.closed_at), "closeReason": f.close_reason,
         "firstNumber": f.first_number, "lastNumber": f.last_number,
-    })
+        "tries": f.delivery.tries,
+    });
+    if !elsewhere.contains(&f.recipient) {
+        let path = seal::folder(&seal::root(engine), f).join(&f.name);
+        shown["path"] = json!(std::path::absolute(&path).unwrap_or(path).display().to_string());
+    }
+    let times = [
+        ("deliveredAt", f.delivered_at),
+        ("acknowledgedAt", f.acknowledged_at),
+        ("nextTry", f.delivery.next_try),
+    ];
+    for (name, at) in times {
+        if let Some(at) = at {
+            shown[name] = json!(time(at));
+        }
+    }
+    if let Some(error) = &f.delivery.last_error {
+        shown["lastError"] = json!(error);
+    }
+    shown
 }
 
 /// POST: closes what is open for every recipient, and answers the files made now.
@@ -50,6 +69,7 @@ pub async fn seal(
     let mut tx = doors.engine.db.tenant(&caller.tenant).await?;
     tx.audit(&caller, "sdr.seal", "all recipients", Some(&json!({ "files": names }))).await?;
     tx.commit().await?;
+    let elsewhere = lanes::names(&doors.engine).await?;
     let mut tx = doors.engine.db.read_system().await?;
     let now: Vec<Value> = tx
         .files(&caller.tenant)
@@ -60,7 +80,7 @@ pub async fn seal(
                 (&s.recipient, s.test, s.file_seq, &s.tenant) == (&f.recipient, f.test, f.file_seq, &f.tenant)
             })
         })
-        .map(|f| render(&doors.engine, f))
+        .map(|f| render(&doors.engine, f, &elsewhere))
         .collect();
     Ok(Json(json!({ "files": now })))
 }
@@ -74,7 +94,8 @@ pub async fn files(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Vec<Value>>, Problem> {
     let files = doors.engine.db.read_system().await?.files(&caller.tenant).await?;
-    Ok(Json(files.iter().map(|f| render(&doors.engine, f)).collect()))
+    let elsewhere = lanes::names(&doors.engine).await?;
+    Ok(Json(files.iter().map(|f| render(&doors.engine, f, &elsewhere)).collect()))
 }
 
 /// GET: a file's octets, rebuilt from its manifest.
