@@ -308,12 +308,6 @@ impl Recipient {
         if self.ack_suffix.is_empty() || !self.ack_suffix.chars().all(|c| plain(c) || c == '.') {
             return Err((format!("ack_suffix {:?}", self.ack_suffix), "use one such as .p"));
         }
-        if self.ack != Ack::None {
-            return Err((
-                "ack: this version looks for no acknowledgement".into(),
-                "leave it out, or use none",
-            ));
-        }
         self.check_layout()?;
         self.check_name()?;
         self.check_delivery()
